@@ -1,0 +1,238 @@
+"""The engine that runs live in: ClickHouse, embedded (chDB) or a server, behind one small Protocol.
+
+Both are reached through clickhouse-connect. A client of the embedded engine serialises its calls, and holds its lock
+for the whole life of a stream, so clients are pooled: a call takes one, a stream keeps one until it is closed.
+Every call gives its bound parameters (`{name:Type}` in the SQL) apart from the SQL; nothing from outside is ever put
+into SQL text. All methods block: call them from a thread.
+"""
+
+import fcntl
+import os
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+Rows: TypeAlias = Sequence[Sequence[Any]]
+Params: TypeAlias = Mapping[str, Any]
+
+_TIMEOUT_EXCEEDED = 159
+_TOO_SLOW = 160
+_MEMORY_LIMIT_EXCEEDED = 241
+_NOT_ENOUGH_SPACE = 243
+
+
+class StoreError(Exception):
+    """The store could not do what was asked; the text is for the operator's log."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, opened or written to; the text says what to do."""
+
+
+class QueryLimitExceeded(StoreError):
+    """A query ran into its time or memory limit; the text says which, and what to narrow."""
+
+
+class Store(Protocol):
+    """What the rest of the program may ask of an engine."""
+
+    embedded: bool
+
+    def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
+        """The result's rows. `surface` names who asked (`page.metrics`), in the engine's own query log.
+
+        Raises QueryLimitExceeded, StoreUnavailable or StoreError.
+        """
+        ...
+
+    def command(self, sql: str, params: Params | None = None) -> None:
+        """Run a statement that gives no rows."""
+        ...
+
+    def insert(self, table: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> None:
+        """Insert columns (name → ClickHouse type, values) as one block; durable when it returns."""
+        ...
+
+    def stream(self, sql: str, params: Params | None = None, *, format: str) -> AbstractContextManager[Iterator[bytes]]:
+        """The result in a ClickHouse format that has neither header nor footer (CSV, JSONEachRow), chunk by chunk."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What queries may use; see `settings.py` for each number's reason."""
+
+    query_timeout_seconds: float = 20
+    query_memory_bytes: int = 600 << 20
+    engine_memory_bytes: int = 1200 << 20
+    threads: int = 0
+    clients: int = 8
+
+
+@dataclass(slots=True)
+class ClickHouseStore:
+    """A pool of clickhouse-connect clients to one engine."""
+
+    url: str
+    embedded: bool
+    limits: EngineLimits
+    _connect_with: Mapping[str, Any]
+    _idle: "queue.LifoQueue[Client]" = field(default_factory=queue.LifoQueue)
+    _permits: "queue.Queue[None]" = field(default_factory=queue.Queue)
+    _lock_file: int | None = None
+
+    def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
+        tagged = f"/* {surface} */ {sql}" if surface else sql
+        with self._client() as client:
+            return client.query(tagged, parameters=dict(params or {})).result_rows
+
+    def command(self, sql: str, params: Params | None = None) -> None:
+        with self._client() as client:
+            client.command(sql, parameters=dict(params or {}))
+
+    def insert(self, table: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> None:
+        with self._client() as client:
+            client.insert(
+                table,
+                [values for _, values in columns.values()],
+                column_names=list(columns),
+                column_type_names=[type_name for type_name, _ in columns.values()],
+                column_oriented=True,
+            )
+
+    @contextmanager
+    def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:
+        with self._client() as client:
+            source = client.raw_stream(sql, parameters=dict(params or {}), fmt=format)
+            try:
+                yield iter(lambda: source.read(1 << 18), b"")
+            finally:
+                source.close()
+
+    def close(self) -> None:
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                break
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        self._permits.get()
+        try:
+            try:
+                client = self._idle.get_nowait()
+            except queue.Empty:
+                client = self._connect()
+            try:
+                yield client
+            finally:
+                self._idle.put(client)
+        except ClickHouseError as error:
+            raise _explained(error) from error
+        finally:
+            self._permits.put(None)
+
+    def _connect(self) -> Client:
+        client = clickhouse_connect.get_client(**self._connect_with)
+        settings: dict[str, Any] = {
+            "max_execution_time": self.limits.query_timeout_seconds,
+            "max_memory_usage": self.limits.query_memory_bytes,
+            # The partition is a function of the sort key, so duplicates never lie in different partitions.
+            "do_not_merge_across_partitions_select_final": 1,
+            # A batch may hold runs of any months (imports).
+            "max_partitions_per_insert_block": 0,
+            "output_format_json_quote_64bit_integers": 0,
+        }
+        if self.limits.threads:
+            settings["max_threads"] = self.limits.threads
+        for name, value in settings.items():
+            client.set_client_setting(name, value)
+        return client
+
+
+def open_store(url: str, limits: EngineLimits | None = None) -> ClickHouseStore:
+    """Open `chdb:///path` or `clickhouse://user:pw@host:port/db` (`clickhouses://` for TLS).
+
+    Raises StoreUnavailable, with one line that says what to do.
+    """
+    limits = limits or EngineLimits()
+    lock = None
+    if url.startswith("chdb:"):
+        path = Path(url.removeprefix("chdb://"))
+        lock = _lock(path)
+        options = {
+            "max_server_memory_usage": limits.engine_memory_bytes,
+            "mark_cache_size": 64 << 20,
+            "primary_index_cache_size": 64 << 20,
+            "index_mark_cache_size": 64 << 20,
+            "text_index_postings_cache_size": 64 << 20,
+            "query_condition_cache_size": 32 << 20,
+        }
+        connect_with: dict[str, Any] = {"interface": "chdb", "path": str(path), "chdb_options": options}
+        embedded = True
+    elif url.startswith(("clickhouse://", "clickhouses://", "http://", "https://")):
+        dsn = url.replace("clickhouses://", "https://").replace("clickhouse://", "http://")
+        connect_with, embedded = {"dsn": dsn, "autogenerate_session_id": False}, False
+    else:
+        raise StoreUnavailable(f"the store's address must begin with chdb:// or clickhouse://; it is {url.split(':')[0]}:…")
+    store = ClickHouseStore(url, embedded, limits, connect_with, _lock_file=lock)
+    for _ in range(limits.clients):
+        store._permits.put(None)
+    try:
+        store.query("SELECT 1")
+    except Exception as error:
+        store.close()
+        raise StoreUnavailable(f"the store at {_shown(url)} cannot be opened: {_first_line(error)}") from error
+    return store
+
+
+def _lock(path: Path) -> int:
+    """Hold the data directory's lock, or say who has it: two engines on one directory would destroy it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path / "modeltraces.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the data directory {path} cannot be written to: {error.strerror}. Choose another with --data-dir, or mend its rights."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreUnavailable(
+            f"the data directory {path} is in use by another modeltraces process. Stop it, or choose another with --data-dir."
+        ) from error
+    return descriptor
+
+
+def _explained(error: ClickHouseError) -> StoreError:
+    code = getattr(error, "code", None)
+    if code in (_TIMEOUT_EXCEEDED, _TOO_SLOW):
+        return QueryLimitExceeded("The query took too long. Choose a shorter period or a narrower filter.")
+    if code == _MEMORY_LIMIT_EXCEEDED:
+        return QueryLimitExceeded("The query needed too much memory. Choose a shorter period or a narrower filter.")
+    if code == _NOT_ENOUGH_SPACE:
+        return StoreUnavailable("the disk is full: free space in the data directory")
+    return StoreError(_first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+
+
+def _shown(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

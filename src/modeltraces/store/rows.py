@@ -1,0 +1,109 @@
+"""Runs as columns of the `runs` table, and back."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from modeltraces.run import PREVIEW_CHARACTERS, Run
+from modeltraces.store.engine import Rows, Store
+
+_TEXT: Final = "String"
+_WORD: Final = "LowCardinality(String)"
+_INSTANT: Final = "DateTime64(6, 'UTC')"
+_COUNT: Final = "Nullable(UInt64)"
+_DURATION: Final = "Nullable(Float64)"
+
+# column → (ClickHouse type, attribute of Run)
+_PLAIN: Final[dict[str, tuple[str, str]]] = {
+    "account_id": (_WORD, "account_id"),
+    "executed_on": (_INSTANT, "executed_on_us"),
+    "request_id": (_TEXT, "request_id"),
+    "version": ("UInt32", "version"),
+    "superseded_by": (_TEXT, "superseded_by"),
+    "received_on": (_INSTANT, "received_on_us"),
+    "model": (_WORD, "model"),
+    "base_model": (_WORD, "base_model"),
+    "provider": (_WORD, "provider"),
+    "deployment_version": (_WORD, "deployment_version"),
+    "connection_name": (_WORD, "connection_name"),
+    "operation": (_WORD, "operation"),
+    "status": ("Enum8('success' = 1, 'failed' = 2)", "status"),
+    "response_time_ms": (_DURATION, "response_time_ms"),
+    "response_time_clamped": ("Bool", "response_time_clamped"),
+    "time_to_first_token_ms": (_DURATION, "time_to_first_token_ms"),
+    "streaming": ("Bool", "streaming"),
+    "source_type": (_WORD, "source_type"),
+    "source": (_WORD, "source"),
+    "input": (_TEXT, "input"),
+    "output": (_TEXT, "output"),
+    "input_size": ("UInt64", "input_size"),
+    "output_size": ("UInt64", "output_size"),
+    "input_tokens": (_COUNT, "input_tokens"),
+    "output_tokens": (_COUNT, "output_tokens"),
+    "cached_input_tokens": (_COUNT, "cached_input_tokens"),
+    "cache_write_input_tokens": (_COUNT, "cache_write_input_tokens"),
+    "reasoning_tokens": (_COUNT, "reasoning_tokens"),
+    "finish_reasons": (f"Array({_WORD})", "finish_reasons"),
+    "error_type": (_WORD, "error_type"),
+    "error_message": (_TEXT, "error_message"),
+    "error_code": (_WORD, "error_code"),
+    "request": (_TEXT, "request"),
+    "response": (_TEXT, "response"),
+    "payload_cut": ("Bool", "payload_cut"),
+    "trace_id": (_TEXT, "trace_id"),
+    "span_id": (_TEXT, "span_id"),
+    "parent_span_id": (_TEXT, "parent_span_id"),
+    "response_id": (_TEXT, "response_id"),
+    "session_id": (_TEXT, "session_id"),
+    "user_id": (_TEXT, "user_id"),
+    "instrumentation": (_WORD, "instrumentation"),
+    "attributes": ("Map(LowCardinality(String), String)", "attributes"),
+    "borrowed": (f"Array({_WORD})", "borrowed"),
+}
+_PREVIEWS: Final = {"input_preview": "input", "output_preview": "output"}
+_INSTANTS: Final = frozenset(column for column, (type_name, _) in _PLAIN.items() if type_name == _INSTANT)
+
+READ_COLUMNS: Final = ", ".join(
+    f"toUnixTimestamp64Micro({column})" if column in _INSTANTS else column for column in _PLAIN
+)
+"""What to select, in the order that `run_of_row` expects."""
+
+
+def columns_of_runs(runs: Sequence[Run]) -> dict[str, tuple[str, list[Any]]]:
+    """The runs as columns for `Store.insert`."""
+    columns: dict[str, tuple[str, list[Any]]] = {
+        column: (type_name, [getattr(run, attribute) for run in runs])
+        for column, (type_name, attribute) in _PLAIN.items()
+    }
+    for column, attribute in _PREVIEWS.items():
+        columns[column] = (_TEXT, [text[:PREVIEW_CHARACTERS] for text in columns[attribute][1]])
+    return columns
+
+
+def run_of_row(row: Sequence[Any]) -> Run:
+    """The run of a row that was selected with `READ_COLUMNS`."""
+    return Run(**{attribute: value for (_, attribute), value in zip(_PLAIN.values(), row, strict=True)})
+
+
+def insert_runs(store: Store, runs: Sequence[Run]) -> None:
+    store.insert("runs", columns_of_runs(runs))
+
+
+def fetch_runs(store: Store, keys: Iterable[tuple[str, int, str]]) -> list[Run]:
+    """The stored rows of (account_id, executed_on_us, request_id), as they are, superseded ones too."""
+    wanted = list(keys)
+    if not wanted:
+        return []
+    params: Mapping[str, Any] = {
+        "accounts": sorted({account for account, _, _ in wanted}),
+        "from_us": min(at for _, at, _ in wanted),
+        "to_us": max(at for _, at, _ in wanted),
+        "ids": [request_id for _, _, request_id in wanted],
+    }
+    rows: Rows = store.query(
+        f"SELECT {READ_COLUMNS} FROM runs FINAL WHERE account_id IN {{accounts:Array(String)}} "
+        "AND executed_on BETWEEN fromUnixTimestamp64Micro({from_us:Int64}) AND fromUnixTimestamp64Micro({to_us:Int64}) "
+        "AND request_id IN {ids:Array(String)}",
+        params,
+        surface="ingest.linked",
+    )
+    return [run_of_row(row) for row in rows]
