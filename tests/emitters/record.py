@@ -1,0 +1,66 @@
+"""Records every emitter anew: `python -m tests.emitters.record [EMITTER …]`, from the root of the repository."""
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.emitters.catalog import EMITTERS, Emitter
+from tests.emitters.driver import Driver
+from tests.emitters.environments import set_up
+from tests.emitters.fake_provider import Provider
+from tests.emitters.otlp import to_json
+from tests.emitters.sink import Received, Sink
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def request_of(received: Received) -> dict[str, Any]:
+    """One request as it is kept: decoded when it is OTLP, in base64 otherwise."""
+    kept: dict[str, Any] = {
+        "path": received.path,
+        "content_type": received.content_type,
+        "content_encoding": received.content_encoding,
+        "chunked": received.chunked,
+        "authorization": received.authorization,
+    }
+    try:
+        return kept | {"body_json": to_json(received.path, received.content_type, received.body)}
+    except (KeyError, ValueError):
+        return kept | {"body_base64": base64.b64encode(received.body).decode()}
+
+
+def record(emitter: Emitter) -> None:
+    provider, sink = Provider().start(), Sink().start()
+    folder = RECORDED / emitter.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json"):
+        old.unlink()
+    try:
+        with Driver(emitter, provider_url=provider.url, otlp_url=sink.url) as driver:
+            for scenario in driver.scenarios:
+                driver.play(scenario)
+                requests = [request_of(each) for each in sink.take() if not each.path.endswith("/metrics")]
+                recording = {
+                    "emitter": emitter.name,
+                    "scenario": scenario,
+                    "versions": driver.versions,
+                    "requests": requests,
+                }
+                text = json.dumps(recording, indent=1, ensure_ascii=False) + "\n"
+                (folder / f"{scenario}.json").write_text(text, encoding="utf-8")
+                print(emitter.name, scenario, len(requests), "requests", len(text), "bytes")
+    finally:
+        sink.stop()
+        provider.stop()
+
+
+def main(names: list[str]) -> None:
+    set_up()
+    for name in names or EMITTERS:
+        record(EMITTERS[name])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
