@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from scripts.build_frontend import NODE_PACKAGE, Frontend, ensure_built, node_directory  # noqa: E402
+from scripts.build_frontend import NODE_PACKAGE, Frontend, ensure_built, node_directory
 
 
 class FrontendHook(BuildHookInterface[Any]):

@@ -138,11 +138,19 @@ def ensure_built(root: Path) -> bool:
         return True
 
 
+def check_types(frontend: Frontend) -> None:
+    """Has TypeScript check the assets, which bundling does not. Raises BuildError if it finds something."""
+    environment = node_environment()
+    with locked(frontend.assets):
+        frontend.install_packages(environment)
+    run(["node", "node_modules/typescript/bin/tsc", "--noEmit"], frontend.root, environment)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build the page's scripts and styles, if they changed.")
     parser.add_argument("--has-node", action="store_true", help="only tell, by the exit status, if Node.js is there")
     parser.add_argument("--is-current", action="store_true", help="only tell, by the exit status, if nothing changed")
-    parser.add_argument("--packages-only", action="store_true", help="only install the npm packages")
+    parser.add_argument("--check-types", action="store_true", help="only check the types of the TypeScript modules")
     arguments = parser.parse_args()
     root = Path(__file__).resolve().parent.parent
     frontend = Frontend(root)
@@ -151,9 +159,8 @@ def main() -> int:
     if arguments.is_current:
         return 0 if frontend.is_current() else 1
     try:
-        if arguments.packages_only:
-            with locked(frontend.assets):
-                frontend.install_packages(node_environment())
+        if arguments.check_types:
+            check_types(frontend)
             return 0
         built = ensure_built(root)
     except BuildError as error:
