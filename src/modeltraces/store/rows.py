@@ -1,6 +1,6 @@
 """Runs as columns of the `runs` table, and back."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from modeltraces.run import PREVIEW_CHARACTERS, Run
@@ -88,22 +88,49 @@ def insert_runs(store: Store, runs: Sequence[Run]) -> None:
     store.insert("runs", columns_of_runs(runs))
 
 
-def fetch_runs(store: Store, keys: Iterable[tuple[str, int, str]]) -> list[Run]:
-    """The stored rows of (account_id, executed_on_us, request_id), as they are, superseded ones too."""
-    wanted = list(keys)
-    if not wanted:
-        return []
-    params: Mapping[str, Any] = {
-        "accounts": sorted({account for account, _, _ in wanted}),
-        "from_us": min(at for _, at, _ in wanted),
-        "to_us": max(at for _, at, _ in wanted),
-        "ids": [request_id for _, _, request_id in wanted],
-    }
-    rows: Rows = store.query(
-        f"SELECT {READ_COLUMNS} FROM runs FINAL WHERE account_id IN {{accounts:Array(String)}} "
-        "AND executed_on BETWEEN fromUnixTimestamp64Micro({from_us:Int64}) AND fromUnixTimestamp64Micro({to_us:Int64}) "
-        "AND request_id IN {ids:Array(String)}",
-        params,
-        surface="ingest.linked",
+def fetch_runs(store: Store, starts: Iterable[tuple[str, int]]) -> list[Run]:
+    """The stored recordings of (account_id, executed_on_us), as they are, superseded ones too."""
+    rows: list[Run] = []
+    for account_id, instants in _by_account(starts).items():
+        found: Rows = store.query(
+            f"SELECT {READ_COLUMNS} FROM runs FINAL WHERE account_id = {{account_id:String}} "
+            "AND executed_on IN (SELECT fromUnixTimestamp64Micro(arrayJoin({starts:Array(Int64)})))",
+            {"account_id": account_id, "starts": instants},
+            surface="ingest.linked",
+        )
+        rows += [run_of_row(row) for row in found]
+    return rows
+
+
+def starts_of_requests(store: Store, account_id: str, request_ids: Sequence[str]) -> dict[str, int]:
+    """Request ID → executed_on_us, of those that are stored."""
+    rows = store.query(
+        "SELECT request_id, min(toUnixTimestamp64Micro(executed_on)) FROM runs "
+        "WHERE account_id = {account_id:String} AND request_id IN {ids:Array(String)} GROUP BY request_id",
+        {"account_id": account_id, "ids": list(request_ids)},
+        surface="ingest.given_ids",
     )
-    return [run_of_row(row) for row in rows]
+    return {request_id: start for request_id, start in rows}
+
+
+def recent_links(store: Store, since_us: int, limit: int) -> Iterator[Run]:
+    """What links the recordings that were received since then: runs with nothing but their ids, oldest first."""
+    rows = store.query(
+        "SELECT account_id, request_id, toUnixTimestamp64Micro(executed_on), model, trace_id, span_id, parent_span_id, "
+        "response_id FROM runs WHERE received_on >= fromUnixTimestamp64Micro({since:Int64}) "
+        "ORDER BY received_on DESC LIMIT {limit:UInt64}",
+        {"since": since_us, "limit": limit},
+        surface="ingest.recall",
+    )
+    for account_id, request_id, start, model, trace_id, span_id, parent_span_id, response_id in reversed(rows):
+        yield Run(
+            account_id, request_id, start, model,
+            trace_id=trace_id, span_id=span_id, parent_span_id=parent_span_id, response_id=response_id,
+        )  # fmt: skip
+
+
+def _by_account(starts: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    grouped: dict[str, list[int]] = {}
+    for account_id, start in starts:
+        grouped.setdefault(account_id, []).append(start)
+    return grouped

@@ -1,0 +1,133 @@
+"""Several recordings of one call → one run that counts, whatever the order in which they came.
+
+The store keeps every recording as a row of its own. The richest one is the run; the others say `superseded_by`, and
+lend it what it lacks. What was lent stands in `borrowed`, so a later recording is folded from the originals again,
+never from a mixture.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from modeltraces.ingest.links import same_call, same_response
+from modeltraces.run import Run
+
+_LENT: Final = (
+    "base_model", "provider", "deployment_version", "connection_name", "operation", "time_to_first_token_ms",
+    "streaming", "input", "output", "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens",
+    "reasoning_tokens", "finish_reasons", "request", "response", "response_id", "session_id", "user_id",
+)  # fmt: skip
+_LENT_ON_FAILURE: Final = ("error_type", "error_message", "error_code")
+_SIZED: Final = {"input": "input_size", "output": "output_size"}
+_BLANK: Final[dict[str, Any]] = {
+    f.name: f.default if f.default is not dataclasses.MISSING else None for f in dataclasses.fields(Run)
+}
+
+
+def original(run: Run) -> Run:
+    """The recording as it was sent: what it borrowed is taken out again."""
+    blanks: dict[str, Any] = {}
+    for name in run.borrowed:
+        blanks[name] = [] if name == "finish_reasons" else _BLANK[name]
+        if name in _SIZED:
+            blanks[_SIZED[name]] = 0
+    return dataclasses.replace(run, borrowed=[], superseded_by="", version=1, **blanks)
+
+
+def groups(runs: Sequence[Run]) -> list[list[Run]]:
+    """The recordings of one account, grouped by the call they record."""
+    leader = list(range(len(runs)))
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = leader[leader[index]]
+            index = leader[index]
+        return index
+
+    for one, other in _edges(runs):
+        leader[find(one)] = find(other)
+    found: dict[int, list[Run]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        found[find(index)].append(run)
+    return list(found.values())
+
+
+def _edges(runs: Sequence[Run]) -> list[tuple[int, int]]:
+    at_span = {(run.trace_id, run.span_id): index for index, run in enumerate(runs) if run.span_id}
+    children: dict[int, list[int]] = defaultdict(list)
+    by_response: dict[str, list[int]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        parent = at_span.get((run.trace_id, run.parent_span_id)) if run.parent_span_id else None
+        if parent is not None and parent != index and same_call(runs[parent], run):
+            children[parent].append(index)
+        if run.response_id:
+            by_response[run.response_id].append(index)
+    edges = []
+    for parent, inner in children.items():
+        # A span around several calls (tries, steps) is one with the call whose response it returned: each call is a run.
+        chosen = max(
+            inner,
+            key=lambda index: (
+                bool(runs[parent].response_id) and runs[index].response_id == runs[parent].response_id,
+                runs[index].executed_on_us,
+                runs[index].span_id,
+            ),
+        )
+        edges.append((parent, chosen))
+    for alike in by_response.values():
+        edges += [
+            (one, other)
+            for position, one in enumerate(alike)
+            for other in alike[position + 1 :]
+            if same_response(runs[one], runs[other])
+        ]
+    return edges
+
+
+def fold(recordings: Sequence[Run], parts: int = 0) -> list[Run]:
+    """The rows of one call, the run that counts first. `parts`: how many log records were read into them."""
+    version = len(recordings) + parts
+    ranked = sorted(recordings, key=_richness, reverse=True)
+    best, others = ranked[0], ranked[1:]
+    lent: dict[str, Any] = {}
+    names = _LENT if best.status == "success" else _LENT + _LENT_ON_FAILURE
+    for name in names:
+        if _known(getattr(best, name)):
+            continue
+        lender = next((other for other in others if _known(getattr(other, name))), None)
+        if lender is not None:
+            lent[name] = getattr(lender, name)
+            if name in _SIZED:
+                lent[_SIZED[name]] = getattr(lender, _SIZED[name])
+    origin = max(ranked, key=_origin)
+    winner = dataclasses.replace(
+        best,
+        version=version,
+        borrowed=sorted({*best.borrowed, *(name for name in lent if name not in _SIZED.values())}),
+        source_type=origin.source_type,
+        source=origin.source,
+        payload_cut=any(run.payload_cut for run in ranked) if lent else best.payload_cut,
+        **lent,
+    )
+    return [winner, *(dataclasses.replace(run, version=version, superseded_by=best.request_id) for run in others)]
+
+
+def _known(value: Any) -> bool:
+    return value is not None and value not in ("", False, [])
+
+
+def _richness(run: Run) -> tuple[Any, ...]:
+    """Text first, then tokens, then the innermost (shortest) span: it timed the call and not the framework around it."""
+    return (
+        bool(run.output or run.error_message),
+        bool(run.input),
+        run.input_tokens is not None,
+        -(run.response_time_ms or 0),
+        run.request_id,
+    )
+
+
+def _origin(run: Run) -> tuple[bool, str, str]:
+    """A named agent or workflow says more than the service that every span bears. By value, so that order is nothing."""
+    return (run.source_type != "Application", run.source_type, run.source)

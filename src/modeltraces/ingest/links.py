@@ -1,0 +1,142 @@
+"""Which recordings speak of the same call: the rules, and the index of what arrived lately.
+
+A call can be recorded more than once: by a framework's span around an SDK's, by two spans in two traces that bear one
+response id, by log records beside a span. `LinkIndex` remembers where the recordings of the last minutes stand, so
+that the writer needs the store only for those few that have a counterpart.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from modeltraces.run import Run
+
+_CLOCK_TOLERANCE_US: Final = 1_000_000
+"""Two instrumentations of one process read one clock; a second covers spans that a proxy on another machine made."""
+
+
+def same_call(outer: Run, inner: Run) -> bool:
+    """Whether a model-call span and a model-call span inside it record one call."""
+    return _same_kind(outer, inner) and _overlap(outer, inner) and not _ids_contradict(outer, inner)
+
+
+def same_response(one: Run, other: Run) -> bool:
+    """Whether two spans that bear one response id record one call.
+
+    One instrumentation does not record a call twice; but test servers and some engines give one id to every response.
+    So the id links only recordings by different instrumentations that overlap in time.
+    """
+    return one.instrumentation != other.instrumentation and _same_kind(one, other) and _overlap(one, other)
+
+
+def _same_kind(one: Run, other: Run) -> bool:
+    return (one.operation == "embeddings") == (other.operation == "embeddings")
+
+
+def _overlap(one: Run, other: Run) -> bool:
+    return _ends(one) >= other.executed_on_us and _ends(other) >= one.executed_on_us
+
+
+def _ends(run: Run) -> float:
+    if run.response_time_ms is None:
+        return float("inf")
+    return run.executed_on_us + run.response_time_ms * 1000 + _CLOCK_TOLERANCE_US
+
+
+def _ids_contradict(one: Run, other: Run) -> bool:
+    """Two ids of one form (`chatcmpl-…`) that differ are two responses; a framework's own id says nothing."""
+    if not one.response_id or not other.response_id or one.response_id == other.response_id:
+        return False
+    return _form(one.response_id) == _form(other.response_id)
+
+
+def _form(response_id: str) -> str:
+    return response_id.replace("_", "-").partition("-")[0]
+
+
+@dataclass(slots=True)
+class LinkIndex:
+    """Where the recordings of the last minutes stand: hash of what links them → starts (µs) of the runs concerned.
+
+    Two generations are kept, so that forgetting costs nothing: an entry lives for one to two half-windows.
+    """
+
+    window_seconds: float = 1800
+    max_entries: int = 400_000
+    _young: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _old: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _turned_on: float = field(default_factory=time.monotonic)
+
+    def remember(self, run: Run) -> None:
+        for key in _keys_of(run):
+            known = self._young.get(key, ())
+            if run.executed_on_us not in known:
+                self._young[key] = (*known[-31:], run.executed_on_us)
+        self._turn_if_due()
+
+    def remember_content(self, account_id: str, trace_id: str, span_id: str) -> None:
+        self._young[_content_key(account_id, trace_id, span_id)] = ()
+        self._turn_if_due()
+
+    def has_content(self, run: Run) -> bool:
+        key = _content_key(run.account_id, run.trace_id, run.span_id)
+        return key in self._young or key in self._old
+
+    def span(self, account_id: str, trace_id: str, span_id: str) -> Iterable[int]:
+        return self._get(_span_key(account_id, trace_id, span_id))
+
+    def request(self, account_id: str, request_id: str) -> Iterable[int]:
+        return self._get(_request_key(account_id, request_id))
+
+    def counterparts(self, run: Run) -> set[int]:
+        """Starts (µs) of runs that may be linked with this one, its own earlier recording among them."""
+        starts: set[int] = set()
+        if run.span_id:
+            starts.update(self._get(_span_key(run.account_id, run.trace_id, run.span_id)))
+            starts.update(self._get(_parent_key(run.account_id, run.trace_id, run.span_id)))
+            if run.parent_span_id:
+                starts.update(self._get(_span_key(run.account_id, run.trace_id, run.parent_span_id)))
+        if run.response_id:
+            starts.update(self._get(_response_key(run.account_id, run.response_id)))
+        return starts
+
+    def _get(self, key: int) -> tuple[int, ...]:
+        return self._young.get(key, ()) + self._old.get(key, ())
+
+    def _turn_if_due(self) -> None:
+        now = time.monotonic()
+        if len(self._young) * 2 > self.max_entries or (now - self._turned_on) * 2 > self.window_seconds:
+            self._old, self._young, self._turned_on = self._young, {}, now
+
+
+def _keys_of(run: Run) -> Iterator[int]:
+    if run.span_id:
+        yield _span_key(run.account_id, run.trace_id, run.span_id)
+        if run.parent_span_id:
+            yield _parent_key(run.account_id, run.trace_id, run.parent_span_id)
+    else:
+        yield _request_key(run.account_id, run.request_id)
+    if run.response_id:
+        yield _response_key(run.account_id, run.response_id)
+
+
+# 64-bit hashes instead of the ids themselves keep an entry at some 150 bytes; what they find is compared in full.
+def _span_key(account_id: str, trace_id: str, span_id: str) -> int:
+    return hash(("span", account_id, trace_id, span_id))
+
+
+def _parent_key(account_id: str, trace_id: str, span_id: str) -> int:
+    return hash(("parent", account_id, trace_id, span_id))
+
+
+def _content_key(account_id: str, trace_id: str, span_id: str) -> int:
+    return hash(("content", account_id, trace_id, span_id))
+
+
+def _response_key(account_id: str, response_id: str) -> int:
+    return hash(("response", account_id, response_id))
+
+
+def _request_key(account_id: str, request_id: str) -> int:
+    return hash(("request", account_id, request_id))

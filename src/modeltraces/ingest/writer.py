@@ -1,0 +1,208 @@
+"""The one way into the store: group commit.
+
+Senders hand over what they decoded and wait; one thread stores everything that waits as one commit and answers them
+all. What `submit` promises when its future resolves: the runs are on disk (fsynced) and in the very next answer.
+"""
+
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from modeltraces.catalog.models import SeenModel
+from modeltraces.ingest.linking import Linker
+from modeltraces.ingest.links import LinkIndex
+from modeltraces.run import Run, now_us
+from modeltraces.store.contents import ContentPart, RejectionRow, insert_contents, insert_rejections
+from modeltraces.store.engine import Store, StoreError, StoreUnavailable
+from modeltraces.store.rows import insert_runs
+
+log = structlog.get_logger(__name__)
+
+RUNS_STORED = Counter("modeltraces_runs_stored", "Runs stored.", ["signal"])
+REJECTED = Counter("modeltraces_rejected", "Recordings refused as malformed.", ["signal"])
+QUEUED_BYTES = Gauge("modeltraces_ingest_queue_bytes", "Bytes of decoded runs waiting to be stored.")
+COMMIT_SECONDS = Histogram("modeltraces_commit_seconds", "Seconds of one commit to the store.")
+
+
+class QueueFull(Exception):
+    """More waits to be stored than the memory set aside for it; send again later."""
+
+
+class ModelRegistry(Protocol):
+    def ensure(self, account_id: str, seen: dict[str, SeenModel]) -> None: ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one request brought."""
+
+    account_id: str
+    signal: str
+    """`traces`, `logs` or `runs`: where it came in."""
+    runs: list[Run] = field(default_factory=list)
+    contents: list[ContentPart] = field(default_factory=list)
+    rejections: list[RejectionRow] = field(default_factory=list)
+    given_ids: frozenset[str] = frozenset()
+    """Request IDs that the sender chose."""
+    size: int = 0
+    """Bytes it occupies, about: the request's decompressed size."""
+
+
+@dataclass(slots=True)
+class Writer:
+    store: Store
+    registry: ModelRegistry
+    queue_bytes: int = 256 << 20
+    commit_wait_seconds: float = 0.02
+    max_commit_runs: int = 20_000
+    link_window_seconds: float = 1800
+    on_commit: list[Callable[[set[str]], None]] = field(default_factory=list)
+    """Called from the writer's thread with the accounts that have new rows."""
+    _queue: "deque[tuple[Batch, Future[None]]]" = field(default_factory=deque)
+    _waiting: int = 0
+    _reserved: int = 0
+    _closing: bool = False
+    _wake: threading.Condition = field(default_factory=threading.Condition)
+    _thread: threading.Thread | None = None
+    _linker: Linker | None = None
+    _last_received_us: int = 0
+
+    def start(self) -> None:
+        self._linker = Linker(self.store, LinkIndex(self.link_window_seconds))
+        self._linker.recall(now_us() - int(self.link_window_seconds * 1e6))
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Store what was accepted, then end."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def reserve(self, size: int) -> None:
+        """Set memory aside for a request that is being read. Raises QueueFull."""
+        with self._wake:
+            if self._waiting + self._reserved + size > self.queue_bytes:
+                raise QueueFull
+            self._reserved += size
+            QUEUED_BYTES.set(self._waiting + self._reserved)
+
+    def release(self, size: int) -> None:
+        with self._wake:
+            self._reserved -= size
+            QUEUED_BYTES.set(self._waiting + self._reserved)
+
+    def submit(self, batch: Batch) -> "Future[None]":
+        """Hand over a batch whose memory was reserved. The future raises StoreUnavailable when it could not be stored."""
+        future: Future[None] = Future()
+        if not batch.runs and not batch.contents and not batch.rejections:
+            future.set_result(None)
+            return future
+        with self._wake:
+            if self._closing:
+                future.set_exception(StoreUnavailable("the server is stopping; send again"))
+                return future
+            self._queue.append((batch, future))
+            self._waiting += batch.size
+            self._wake.notify_all()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                if not self._queue:
+                    return
+                if not self._closing:
+                    self._wake.wait_for(self._enough, self.commit_wait_seconds)
+                taken = self._take()
+            self._commit_all(taken)
+            with self._wake:
+                self._waiting -= sum(batch.size for batch, _ in taken)
+                QUEUED_BYTES.set(self._waiting + self._reserved)
+
+    def _enough(self) -> bool:
+        return self._closing or sum(len(batch.runs) for batch, _ in self._queue) >= self.max_commit_runs
+
+    def _take(self) -> "list[tuple[Batch, Future[None]]]":
+        taken = [self._queue.popleft()]
+        runs = len(taken[0][0].runs)
+        while self._queue and runs + len(self._queue[0][0].runs) <= self.max_commit_runs:
+            taken.append(self._queue.popleft())
+            runs += len(taken[-1][0].runs)
+        return taken
+
+    def _commit_all(self, taken: "list[tuple[Batch, Future[None]]]") -> None:
+        try:
+            self._commit([batch for batch, _ in taken])
+        except Exception as error:
+            if len(taken) > 1:
+                # One batch that the store refuses must not take its company down with it.
+                for one in taken:
+                    self._commit_all([one])
+                return
+            log.error("commit failed", error=str(error), exc_info=not isinstance(error, StoreError))
+            unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable("the store refused the write")
+            taken[0][1].set_exception(unavailable)
+            return
+        for _, future in taken:
+            future.set_result(None)
+
+    def _commit(self, batches: list[Batch]) -> None:
+        assert self._linker is not None
+        began = time.perf_counter()
+        received = self._last_received_us = max(now_us(), self._last_received_us + 1)
+        runs = [run for batch in batches for run in batch.runs]
+        for run in runs:
+            run.received_on_us = received
+        self._linker.settle_given_ids(
+            [run for batch in batches for run in batch.runs if run.request_id in batch.given_ids]
+        )
+        contents = [part for batch in batches for part in batch.contents]
+        self._register(runs)
+        if contents:
+            insert_contents(self.store, contents, received)
+        rows = self._linker.settle(runs, contents)
+        for row in rows:
+            row.received_on_us = received
+        if rows:
+            insert_runs(self.store, rows)
+        rejections = [row for batch in batches for row in batch.rejections]
+        if rejections:
+            insert_rejections(self.store, rejections)
+        COMMIT_SECONDS.observe(time.perf_counter() - began)
+        for batch in batches:
+            RUNS_STORED.labels(batch.signal).inc(len(batch.runs))
+            REJECTED.labels(batch.signal).inc(len(batch.rejections))
+        accounts = {row.account_id for row in rows}
+        for listener in self.on_commit:
+            listener(accounts)
+
+    def _register(self, runs: list[Run]) -> None:
+        """Unknown models enter the catalog before their runs can be seen."""
+        seen: dict[str, dict[str, SeenModel]] = defaultdict(dict)
+        for run in runs:
+            model = seen[run.account_id].get(run.model)
+            if model is None:
+                model = seen[run.account_id][run.model] = SeenModel(
+                    provider=run.provider, base_model=run.base_model, first_run_on_us=run.executed_on_us,
+                    deployment_versions=set(), connection_names=set(),
+                )  # fmt: skip
+            model.first_run_on_us = min(model.first_run_on_us, run.executed_on_us)
+            model.provider = model.provider or run.provider
+            if run.deployment_version:
+                model.deployment_versions.add(run.deployment_version)
+            if run.connection_name:
+                model.connection_names.add(run.connection_name)
+        for account_id, models in seen.items():
+            self.registry.ensure(account_id, models)
