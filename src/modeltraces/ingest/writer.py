@@ -15,10 +15,11 @@ from typing import Protocol
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.models import SeenModel
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
-from modeltraces.run import Run, now_us
+from modeltraces.run import ModelKind, Run, now_us
 from modeltraces.store.contents import ContentPart, RejectionRow, insert_contents, insert_rejections
 from modeltraces.store.engine import Store, StoreError, StoreUnavailable
 from modeltraces.store.rows import insert_runs
@@ -51,6 +52,8 @@ class Batch:
     rejections: list[RejectionRow] = field(default_factory=list)
     given_ids: frozenset[str] = frozenset()
     """Request IDs that the sender chose."""
+    kinds: dict[str, ModelKind] = field(default_factory=dict)
+    """Model → the kind that the sender says it is of."""
     size: int = 0
     """Bytes it occupies, about: the request's decompressed size."""
 
@@ -152,8 +155,8 @@ class Writer:
                     self._commit_all([one])
                 return
             log.error("commit failed", error=str(error), exc_info=not isinstance(error, StoreError))
-            unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable("the store refused the write")
-            taken[0][1].set_exception(unavailable)
+            known = isinstance(error, StoreUnavailable | CatalogUnavailable)
+            taken[0][1].set_exception(error if known else StoreUnavailable("the store refused the write; its log says why"))
             return
         for _, future in taken:
             future.set_result(None)
@@ -169,7 +172,7 @@ class Writer:
             [run for batch in batches for run in batch.runs if run.request_id in batch.given_ids]
         )
         contents = [part for batch in batches for part in batch.contents]
-        self._register(runs)
+        self._register(runs, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
         if contents:
             insert_contents(self.store, contents, received)
         rows = self._linker.settle(runs, contents)
@@ -188,21 +191,23 @@ class Writer:
         for listener in self.on_commit:
             listener(accounts)
 
-    def _register(self, runs: list[Run]) -> None:
+    def _register(self, runs: list[Run], kinds: set[tuple[str, str, ModelKind]]) -> None:
         """Unknown models enter the catalog before their runs can be seen."""
         seen: dict[str, dict[str, SeenModel]] = defaultdict(dict)
         for run in runs:
             model = seen[run.account_id].get(run.model)
             if model is None:
                 model = seen[run.account_id][run.model] = SeenModel(
-                    provider=run.provider, base_model=run.base_model, first_run_on_us=run.executed_on_us,
-                    deployment_versions=set(), connection_names=set(),
-                )  # fmt: skip
+                    provider=run.provider, base_model=run.base_model, first_run_on_us=run.executed_on_us
+                )
             model.first_run_on_us = min(model.first_run_on_us, run.executed_on_us)
             model.provider = model.provider or run.provider
             if run.deployment_version:
                 model.deployment_versions.add(run.deployment_version)
             if run.connection_name:
                 model.connection_names.add(run.connection_name)
+        for account_id, name, kind in kinds:
+            if name in seen[account_id]:
+                seen[account_id][name].kind = kind
         for account_id, models in seen.items():
             self.registry.ensure(account_id, models)

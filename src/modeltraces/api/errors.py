@@ -1,0 +1,115 @@
+"""One shape for every error: `application/problem+json` (RFC 9457), from one place.
+
+`type` is `about:blank`, `title` the status' phrase, `detail` a sentence that says what is wrong and what to do.
+Further members (`parameter`, `position`, `expected`) say where.
+"""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from modeltraces.catalog.errors import CatalogUnavailable, Conflict, Invalid, NotFound
+from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding
+from modeltraces.ingest.writer import QueueFull
+from modeltraces.query.cursor import CursorError
+from modeltraces.query.selection import SelectionError
+from modeltraces.store.engine import QueryLimitExceeded, StoreError, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+PROBLEM: Final = "application/problem+json"
+RETRY_SECONDS: Final = 2
+"""Retry-After of 503: two commits' time; exporters add their own back-off."""
+
+
+class Problem(Exception):
+    """An error to answer with. `extra`: further members of the problem object."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.extra = extra
+
+
+def problem_response(status: int, detail: str = "", headers: dict[str, str] | None = None, **extra: Any) -> Response:
+    import orjson
+
+    body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    if detail:
+        body["detail"] = detail
+    body.update(extra)
+    return Response(orjson.dumps(body), status_code=status, media_type=PROBLEM, headers=headers)
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an exception of any part amounts to; an unknown one is a 500 that says nothing of itself."""
+    retry = {"Retry-After": str(RETRY_SECONDS)}
+    match error:
+        case Problem():
+            return error
+        case SelectionError():
+            extra: dict[str, Any] = {"parameter": error.parameter}
+            if error.position is not None:
+                extra["position"] = error.position
+            if error.expected:
+                extra["expected"] = list(error.expected)
+            return Problem(400, error.message, **extra)
+        case CursorError():
+            return Problem(400, str(error) or "The cursor is not one of ours.", parameter="cursor")
+        case BodyTooLarge():
+            return Problem(413, _sentence(str(error)))
+        case BodyMalformed():
+            return Problem(400, _sentence(str(error)))
+        case UnsupportedEncoding():
+            return Problem(415, _sentence(str(error)), {"Accept-Encoding": "gzip, deflate, identity"})
+        case QueueFull():
+            return Problem(503, "More runs wait to be stored than fit the memory set aside. Send again later.", retry)
+        case NotFound():
+            return Problem(404, str(error))
+        case Conflict():
+            return Problem(409, str(error))
+        case Invalid():
+            return Problem(422, str(error))
+        case QueryLimitExceeded():
+            return Problem(503, str(error), retry)
+        case StoreUnavailable() | CatalogUnavailable():
+            return Problem(503, _sentence(str(error)), retry)
+        case HTTPException():
+            return Problem(error.status_code, str(error.detail or ""), dict(error.headers or {}))
+        case StoreError():
+            return Problem(500, "The store could not answer. The server's log says why.")
+    return Problem(500, "Something went wrong here. The server's log says what.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of the API with a problem."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem.status >= 500 and not isinstance(error, QueueFull):
+            log.error("request failed", path=request.url.path, error=str(error), exc_info=error)
+        return problem_response(problem.status, problem.detail, problem.headers, **problem.extra)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return problem_response(422, f"{where or 'the request'}: {first['msg']}", parameter=where)
+
+    for kind in (
+        Problem, SelectionError, CursorError, BodyTooLarge, BodyMalformed, UnsupportedEncoding, QueueFull, NotFound,
+        Conflict, Invalid, StoreError, CatalogUnavailable, HTTPException, Exception,
+    ):  # fmt: skip
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(RequestValidationError, invalid)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,79 @@
+"""Taking in a request of runs: its body within the memory set aside, decoded off the event loop, stored before the answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from modeltraces.ingest.bodies import read_body
+from modeltraces.ingest.recordings import Decoded, Rejection
+from modeltraces.ingest.writer import Batch
+from modeltraces.parts import Parts
+from modeltraces.run import now_us
+from modeltraces.store.contents import RejectionRow
+
+T = TypeVar("T")
+
+_INLINE_BYTES = 16 << 10
+"""Bodies up to this are decoded on the event loop: a thread's hand-over would take longer."""
+_MOST_REJECTIONS = 200
+"""Rejections of one request that are kept for the page; all are counted."""
+
+
+@dataclass(slots=True)
+class Body:
+    data: bytes
+    reserved: int
+
+
+@asynccontextmanager
+async def body_of(request: Request, parts: Parts) -> AsyncIterator[Body]:
+    """The decompressed body, whose memory stays reserved until the block ends. Raises QueueFull and what read_body does."""
+    body = Body(b"", 0)
+
+    def grow(size: int) -> None:
+        parts.writer.reserve(size)
+        body.reserved += size
+
+    try:
+        cap = parts.settings.max_body_megabytes << 20
+        body.data = await read_body(request.stream(), request.headers.get("content-encoding", ""), cap, grow)
+        yield body
+    finally:
+        parts.writer.release(body.reserved)
+
+
+async def decode(parts: Parts, body: Body, read: Callable[[], T]) -> T:
+    return read() if len(body.data) <= _INLINE_BYTES else await parts.workers.decode(read)
+
+
+async def store(parts: Parts, batch: Batch) -> None:
+    """Wait until the batch is on disk. A sender that leaves meanwhile changes nothing: what was handed over is stored."""
+    await asyncio.shield(asyncio.wrap_future(parts.writer.submit(batch)))
+
+
+def batch_of(decoded: Decoded, account_id: str, signal: str, key_name: str, size: int) -> Batch:
+    return Batch(
+        account_id, signal, decoded.runs, decoded.contents,
+        rejection_rows(decoded.rejected, account_id, signal, key_name), size=size,
+    )  # fmt: skip
+
+
+def rejection_rows(rejected: Sequence[Rejection], account_id: str, signal: str, key_name: str) -> list[RejectionRow]:
+    now = now_us()
+    return [
+        RejectionRow(account_id, now, signal, rejection.reason[:1000], rejection.subject[:500], key_name)
+        for rejection in rejected[:_MOST_REJECTIONS]
+    ]
+
+
+def summary_of(rejected: Sequence[Rejection]) -> str:
+    """What partial_success says: the reasons, each once."""
+    reasons = list(dict.fromkeys(rejection.reason for rejection in rejected))
+    more = f" (and {len(reasons) - 3} other reasons)" if len(reasons) > 3 else ""
+    return "; ".join(reasons[:3]) + more
+
+

@@ -1,0 +1,81 @@
+"""`POST /api/v1/runs`: runs as JSON, one, an array, or NDJSON."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+import orjson
+
+from modeltraces.api import intake
+from modeltraces.api.errors import Problem
+from modeltraces.api.identity import Identity, require
+from modeltraces.api.otlp import defaults_of
+from modeltraces.api.state import parts_of
+from modeltraces.ingest.native import Invalid, NativeRun, load_runs, run_of_json
+from modeltraces.ingest.recordings import Limits, Rejection, SourceDefaults
+from modeltraces.ingest.writer import Batch
+from modeltraces.run import ModelKind, now_us
+
+router = APIRouter(tags=["ingest"])
+
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+
+
+@router.post("/api/v1/runs", summary="Record runs")
+async def post_runs(request: Request, identity: Annotated[Identity, Depends(require("ingest"))]) -> Response:
+    """Record one run (an object), many (an array), or NDJSON (`Content-Type: application/x-ndjson`).
+
+    Only `model` is required. With `request_id` a run that is sent again replaces itself. Answers when the runs are on
+    disk: `{"request_ids": […]}` of those accepted, in order; for an array also `{"rejected": [{"index", "reason"}]}`.
+    A single run that cannot be taken is a 422.
+    """
+    parts = parts_of(request)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("application/json", *_NDJSON):
+        raise Problem(415, f"Content-Type {media_type[:80]!r} is not read here; send application/json or application/x-ndjson.")
+    async with intake.body_of(request, parts) as body:
+        read = partial(
+            _read, body.data, media_type in _NDJSON, identity.account_id, defaults_of(identity), parts.limits
+        )
+        accepted, rejected, many = await intake.decode(parts, body, read)
+        if rejected and not many:
+            raise Problem(422, rejected[0][1])
+        kinds: dict[str, ModelKind] = {native.run.model: native.kind for native in accepted if native.kind is not None}
+        batch = Batch(
+            identity.account_id,
+            "runs",
+            [native.run for native in accepted],
+            rejections=intake.rejection_rows(
+                [Rejection(reason, f"index {index}") for index, reason in rejected],
+                identity.account_id, "runs", identity.actor_name,
+            ),
+            given_ids=frozenset(native.run.request_id for native in accepted if native.given_id),
+            kinds=kinds,
+            size=len(body.data),
+        )  # fmt: skip
+        await intake.store(parts, batch)
+    answer: dict[str, Any] = {"request_ids": [native.run.request_id for native in accepted]}
+    if many:
+        answer["rejected"] = [{"index": index, "reason": reason} for index, reason in rejected]
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def _read(
+    body: bytes, ndjson: bool, account_id: str, defaults: SourceDefaults, limits: Limits
+) -> tuple[list[NativeRun], list[tuple[int, str]], bool]:
+    accepted: list[NativeRun] = []
+    rejected: list[tuple[int, str]] = []
+    received = now_us()
+    try:
+        values, many = load_runs(body, ndjson)
+    except Invalid as error:
+        raise Problem(400, f"{error}.") from error
+    for index, value in enumerate(values):
+        try:
+            accepted.append(
+                run_of_json(value, account_id=account_id, defaults=defaults, limits=limits, received_on_us=received)
+            )
+        except Invalid as error:
+            rejected.append((index, f"{error}"))
+    return accepted, rejected, many

@@ -1,0 +1,113 @@
+"""OTLP/HTTP: `POST /v1/traces`, `POST /v1/logs`, and the address that Langfuse's SDKs post to.
+
+Answers as the OTLP specification 1.x says, in the encoding that was sent: 200 when the runs are on disk, with
+`partial_success` for the spans that were malformed; 503 with Retry-After when more waits than fits.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from modeltraces.api import intake
+from modeltraces.api.errors import Problem
+from modeltraces.api.identity import Identity, require
+from modeltraces.api.state import parts_of
+from modeltraces.ingest.otlp.json import logs_from_json, traces_from_json
+from modeltraces.ingest.otlp.logs import contents_of_logs
+from modeltraces.ingest.otlp.spans import runs_of_traces
+from modeltraces.ingest.recordings import Decoded, SourceDefaults
+from modeltraces.parts import Parts
+from modeltraces.run import now_us
+
+router = APIRouter(tags=["ingest"])
+Sender = Annotated[Identity, Depends(require("ingest"))]
+
+_PROTOBUF: Final = ("application/x-protobuf", "application/protobuf")
+_JSON: Final = "application/json"
+
+
+def defaults_of(identity: Identity) -> SourceDefaults:
+    key = identity.key
+    if key is None:
+        return SourceDefaults()
+    return SourceDefaults(key.default_source_type, key.default_source, key.name)
+
+
+def decode_traces(body: bytes, as_json: bool, parts: Parts, account_id: str, defaults: SourceDefaults) -> Decoded:
+    request = traces_from_json(body) if as_json else ExportTraceServiceRequest.FromString(body)
+    return runs_of_traces(
+        request, account_id=account_id, defaults=defaults, limits=parts.limits, received_on_us=now_us()
+    )
+
+
+def decode_logs(body: bytes, as_json: bool, parts: Parts, account_id: str, defaults: SourceDefaults) -> Decoded:
+    request = logs_from_json(body) if as_json else ExportLogsServiceRequest.FromString(body)
+    return contents_of_logs(request, account_id=account_id, limits=parts.limits, received_on_us=now_us())
+
+
+@router.post("/v1/traces", summary="OTLP/HTTP traces")
+@router.post("/api/public/otel/v1/traces", summary="OTLP/HTTP traces, for Langfuse SDKs")
+async def post_traces(request: Request, identity: Sender) -> Response:
+    decoded, as_json = await _take_in(request, identity, "traces", decode_traces)
+    answer = ExportTraceServiceResponse()
+    if decoded.rejected:
+        answer.partial_success.rejected_spans = len(decoded.rejected)
+        answer.partial_success.error_message = intake.summary_of(decoded.rejected)
+    return _answer(answer, as_json)
+
+
+@router.post("/v1/logs", summary="OTLP/HTTP logs")
+async def post_logs(request: Request, identity: Sender) -> Response:
+    decoded, as_json = await _take_in(request, identity, "logs", decode_logs)
+    answer = ExportLogsServiceResponse()
+    if decoded.rejected:
+        answer.partial_success.rejected_log_records = len(decoded.rejected)
+        answer.partial_success.error_message = intake.summary_of(decoded.rejected)
+    return _answer(answer, as_json)
+
+
+async def _take_in(
+    request: Request, identity: Identity, signal: str, read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded]
+) -> tuple[Decoded, bool]:
+    parts = parts_of(request)
+    as_json = _is_json(request)
+    async with intake.body_of(request, parts) as body:
+        try:
+            decoded = await intake.decode(
+                parts, body, partial(read, body.data, as_json, parts, identity.account_id, defaults_of(identity))
+            )
+        except (DecodeError, ValueError) as error:
+            form = "OTLP/JSON" if as_json else "OTLP protobuf"
+            raise Problem(400, f"The body is not an {form} export of {signal}: {error}") from error
+        await intake.store(
+            parts, intake.batch_of(decoded, identity.account_id, signal, identity.actor_name, len(body.data))
+        )
+    return decoded, as_json
+
+
+def _is_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == _JSON:
+        return True
+    if media_type in _PROTOBUF:
+        return False
+    raise Problem(
+        415, f"Content-Type {media_type[:80]!r} is not read here; OTLP/HTTP sends application/x-protobuf or application/json."
+    )
+
+
+def _answer(message: Message, as_json: bool) -> Response:
+    if as_json:
+        content: Any = json_format.MessageToJson(message, indent=None)
+        return Response(content, media_type=_JSON)
+    return Response(message.SerializeToString(), media_type=_PROTOBUF[0])

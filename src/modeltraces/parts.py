@@ -1,0 +1,190 @@
+"""The parts of one server, built from the settings and held together."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+
+from modeltraces.catalog.bootstrap import FirstOwner, first_owner
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.key_authenticator import KeyAuthenticator
+from modeltraces.catalog.models import ModelRegistry
+from modeltraces.catalog.sessions import Sessions
+from modeltraces.catalog.signin import SignIn
+from modeltraces.ingest.recordings import Limits
+from modeltraces.ingest.redaction import redactor
+from modeltraces.ingest.writer import Writer
+from modeltraces.settings import Settings
+from modeltraces.store.engine import ClickHouseStore, EngineLimits, Store, StoreUnavailable, open_store
+from modeltraces.store.migrate import migrate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Commits:
+    """Tells the live views of this process that an account has new runs."""
+
+    _waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = field(default_factory=dict)
+
+    def announce(self, accounts: set[str]) -> None:
+        """Called from the writer's thread."""
+        for account in accounts:
+            for loop, event in tuple(self._waiting.get(account, ())):
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(event.set)
+
+    def subscribe(self, account_id: str) -> asyncio.Event:
+        event = asyncio.Event()
+        self._waiting.setdefault(account_id, []).append((asyncio.get_running_loop(), event))
+        return event
+
+    def unsubscribe(self, account_id: str, event: asyncio.Event) -> None:
+        kept = [entry for entry in self._waiting.get(account_id, ()) if entry[1] is not event]
+        if kept:
+            self._waiting[account_id] = kept
+        else:
+            self._waiting.pop(account_id, None)
+
+
+@dataclass(slots=True)
+class Workers:
+    """Threads for what blocks, apart by purpose: a page never waits behind an export or a decode."""
+
+    queries: CapacityLimiter
+    exports: CapacityLimiter
+    decoding: CapacityLimiter
+    catalog: CapacityLimiter
+
+    async def query(self, ask: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await anyio.to_thread.run_sync(partial(ask, *args, **kwargs), limiter=self.queries)
+
+    async def decode(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await anyio.to_thread.run_sync(partial(read, *args, **kwargs), limiter=self.decoding)
+
+    async def look_up(self, ask: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Anything asked of the catalog."""
+        return await anyio.to_thread.run_sync(partial(ask, *args, **kwargs), limiter=self.catalog)
+
+
+@dataclass(slots=True)
+class Parts:
+    settings: Settings
+    store: Store
+    catalog: Catalog
+    authenticator: KeyAuthenticator
+    sessions: Sessions
+    sign_in: SignIn
+    registry: ModelRegistry
+    writer: Writer
+    commits: Commits
+    workers: Workers
+    limits: Limits
+    secret: bytes
+    first: FirstOwner
+
+    def close(self) -> None:
+        """Store what was accepted, then let go of everything."""
+        self.writer.stop()
+        self.authenticator.close()
+        self.store.close()
+        self.catalog.close()
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    return EngineLimits(
+        query_timeout_seconds=settings.query_timeout_seconds,
+        query_memory_bytes=settings.query_memory_megabytes << 20,
+        engine_memory_bytes=settings.store_memory_megabytes << 20,
+        threads=settings.store_threads,
+        # One for the writer, one to spare for the health check.
+        clients=settings.query_concurrency + settings.export_concurrency + 2,
+    )
+
+
+def recording_limits(settings: Settings) -> Limits:
+    return Limits(
+        max_part_bytes=settings.max_part_kilobytes << 10,
+        max_payload_bytes=settings.max_payload_kilobytes << 10,
+        max_attributes=settings.max_attributes,
+        record_content=settings.record_content,
+        redact=redactor(settings.redact_patterns),
+    )
+
+
+def build(settings: Settings) -> Parts:
+    """Open everything. Raises StoreUnavailable, CatalogUnavailable or catalog Invalid, each with one line to show."""
+    _prepare_data_dir(settings.data_dir)
+    store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings))
+    try:
+        migrate(store)
+        catalog = Catalog(settings.catalog_url)
+        catalog.upgrade()
+        password = settings.admin_password.get_secret_value() if settings.admin_password else ""
+        first = first_owner(catalog, settings.admin_email, password)
+        registry = ModelRegistry(catalog)
+        commits = Commits()
+        writer = Writer(
+            store,
+            registry,
+            queue_bytes=settings.queue_megabytes << 20,
+            commit_wait_seconds=settings.commit_wait_ms / 1000,
+            max_commit_runs=settings.max_commit_runs,
+            link_window_seconds=settings.link_window_minutes * 60,
+            on_commit=[commits.announce],
+        )
+        writer.start()
+    except BaseException:
+        store.close()
+        raise
+    return Parts(
+        settings=settings,
+        store=store,
+        catalog=catalog,
+        authenticator=KeyAuthenticator(catalog),
+        sessions=Sessions(catalog, lifetime_hours=settings.session_hours),
+        sign_in=SignIn(catalog),
+        registry=registry,
+        writer=writer,
+        commits=commits,
+        workers=Workers(
+            CapacityLimiter(settings.query_concurrency),
+            CapacityLimiter(settings.export_concurrency),
+            CapacityLimiter(2),
+            CapacityLimiter(8),
+        ),
+        limits=recording_limits(settings),
+        secret=_secret(settings),
+        first=first,
+    )
+
+
+def _prepare_data_dir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the data directory {path} cannot be made: {error.strerror}. Choose another with --data-dir.") from error
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreUnavailable(f"the data directory {path} cannot be read and written. Choose another with --data-dir, or mend its rights.")
+
+
+def _secret(settings: Settings) -> bytes:
+    """The key that signs: from the settings, or made at the first start and kept beside the data."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    path = settings.data_dir / "secret.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_urlsafe(48).encode())
+    return path.read_bytes()
