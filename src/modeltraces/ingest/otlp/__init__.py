@@ -1,0 +1,1 @@
+"""OpenTelemetry in: OTLP messages → runs and content parts."""

@@ -1,0 +1,1 @@
+"""What the dialects of OpenTelemetry call the same thing, and how each shapes it."""
