@@ -33,7 +33,13 @@ T = TypeVar("T")
 class Commits:
     """Tells the live views of this process that an account has new runs."""
 
+    stopping: bool = False
     _waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        """End the live views: the server waits for its open connections before it stops."""
+        self.stopping = True
+        self.announce(set(self._waiting))
 
     def announce(self, accounts: set[str]) -> None:
         """Called from the writer's thread."""

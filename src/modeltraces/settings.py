@@ -7,7 +7,7 @@ commands' options override them. `docs/settings.md` is checked against this tabl
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,8 +30,8 @@ class Settings(BaseSettings):
         None, description="Key that signs cursors and encrypts credentials; made and kept in the data directory when absent."
     )
     session_hours: int = Field(24 * 14, ge=1, description="Hours a sign-in lasts without use.")
-    log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
-    log_format: str = Field("text", description="`text` for people, `json` for machines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="`debug`, `info`, `warning` or `error`.")
+    log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines.")
 
     max_body_megabytes: int = Field(
         64, ge=1, description="MB of one request body after decompression. OTLP exporters send a few MB; more is an attack or an error."

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-import orjson
 
 from modeltraces.api import intake
 from modeltraces.api.errors import Problem
@@ -39,8 +39,6 @@ async def post_runs(request: Request, identity: Annotated[Identity, Depends(requ
             _read, body.data, media_type in _NDJSON, identity.account_id, defaults_of(identity), parts.limits
         )
         accepted, rejected, many = await intake.decode(parts, body, read)
-        if rejected and not many:
-            raise Problem(422, rejected[0][1])
         kinds: dict[str, ModelKind] = {native.run.model: native.kind for native in accepted if native.kind is not None}
         batch = Batch(
             identity.account_id,
@@ -55,6 +53,8 @@ async def post_runs(request: Request, identity: Annotated[Identity, Depends(requ
             size=len(body.data),
         )  # fmt: skip
         await intake.store(parts, batch)
+    if rejected and not many:
+        raise Problem(422, rejected[0][1])
     answer: dict[str, Any] = {"request_ids": [native.run.request_id for native in accepted]}
     if many:
         answer["rejected"] = [{"index": index, "reason": reason} for index, reason in rejected]

@@ -64,6 +64,10 @@ class Store(Protocol):
         """The result in a ClickHouse format that has neither header nor footer (CSV, JSONEachRow), chunk by chunk."""
         ...
 
+    def check_writable(self) -> None:
+        """Raises StoreError when the store cannot be reached or cannot be written to."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -117,6 +121,15 @@ class ClickHouseStore:
                 yield iter(lambda: source.read(1 << 18), b"")
             finally:
                 source.close()
+
+    def check_writable(self) -> None:
+        self.query("SELECT count() FROM migrations", surface="readyz")
+        if self._lock_file is not None:
+            try:
+                os.pwrite(self._lock_file, b"ready", 0)
+                os.fsync(self._lock_file)
+            except OSError as error:
+                raise StoreUnavailable(f"the data directory cannot be written to: {error.strerror}") from error
 
     def close(self) -> None:
         while True:

@@ -1,0 +1,49 @@
+"""Assembles the parts into one ASGI app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from modeltraces import __version__, web
+from modeltraces.api import errors, health, models, native, otlp, otlp_grpc, runs
+from modeltraces.api.security import SecurityHeaders
+from modeltraces.parts import Parts
+
+_DESCRIPTION = """Every call made to a model, run by run.
+
+Send a key of yours as `Authorization: Bearer mt_…` or `x-api-key`. Errors are `application/problem+json`.
+Everything that reads runs takes the same selection: `model`, `period` or `from`/`to`, `filter`, `sort`, `order`.
+"""
+
+
+def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
+    """The app over open parts. It closes them when the server stops, after storing what was accepted."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        settings = parts.settings
+        receiver = await otlp_grpc.start(parts, settings.host, settings.otlp_grpc_port) if grpc and settings.otlp_grpc_port else None
+        try:
+            yield
+        finally:
+            if receiver is not None:
+                await otlp_grpc.stop(receiver)
+            parts.close()
+
+    app = FastAPI(
+        title="Model Traces",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.parts = parts
+    app.add_middleware(SecurityHeaders)
+    errors.install(app)
+    for router in (health.router, otlp.router, native.router, models.router, runs.router):
+        app.include_router(router)
+    web.install(app)
+    return app

@@ -1,0 +1,94 @@
+"""Run the server in this process: take the port, say where it listens, and end well on SIGTERM."""
+
+import contextlib
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from modeltraces.app import create_app
+from modeltraces.catalog import links
+from modeltraces.catalog.errors import CatalogError
+from modeltraces.ingest.redaction import BadPattern
+from modeltraces.parts import Parts, build
+from modeltraces.settings import Settings
+from modeltraces.store.engine import StoreError
+
+
+class CannotStart(Exception):
+    """The server cannot start; the text is one clear line."""
+
+
+def take_port(host: str, port: int, option: str) -> socket.socket:
+    """Bind now, so that a taken port is said before anything is opened. Raises CannotStart."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another with {option}.") from error
+    return listener
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Raises CannotStart."""
+    try:
+        return build(settings)
+    except (StoreError, CatalogError, BadPattern) as error:
+        raise CannotStart(str(error)) from error
+
+
+def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called with the parts and the address before the first request.
+
+    Raises CannotStart.
+    """
+    listener = take_port(settings.host, settings.port, "--port")
+    if settings.otlp_grpc_port:
+        take_port(settings.host, settings.otlp_grpc_port, "--otlp-grpc-port (0 turns it off)").close()
+    try:
+        parts = open_parts(settings)
+    except BaseException:
+        listener.close()
+        raise
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}"
+    app = create_app(parts)
+    if ready is not None:
+        ready(parts, address)
+    say(f"Model Traces is at {address}")
+    if parts.first.link_token is not None:
+        say(f"No owner yet. Become it here, once: {address}{links.path_of(parts.first.link_token)}")
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=20,
+        h11_max_incomplete_event_size=64 << 10,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        _Server(config, parts).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self._parts = parts
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._parts.commits.stop()
+        super().handle_exit(sig, frame)
+
+
+def say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
