@@ -29,6 +29,8 @@ def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, Any]:
             read = python_value(value)
             if read is not None:
                 attributes[pair.key] = read
+    if "\0" in "".join(attributes):
+        return {clean(name): value for name, value in attributes.items()}
     return attributes
 
 

@@ -44,6 +44,7 @@ _RESULT_TYPES: Final = frozenset(
         "function_response",
     }
 )
+_RESULT_MARK: Final = "[tool result] "
 _RESULT_KEYS: Final = ("response", "result", "content", "output")
 _MEDIA_TYPES: Final = {
     "image": "image",
@@ -169,7 +170,9 @@ def _turn_of(message: dict[str, Any], default_role: str, turns: list[tuple[str, 
     call = message.get("function_call")
     if type(call) is dict:
         texts.append(_call(call))
-    turns.append((role, "\n".join([text for text in texts if text])))
+    spoken = "\n".join([text for text in texts if text])
+    # The role already says what it is.
+    turns.append((role, spoken.removeprefix(_RESULT_MARK) if role == "tool" else spoken))
 
 
 def _langchain_role(message: dict[str, Any]) -> str:
@@ -211,7 +214,7 @@ def text_of_part(part: Any, depth: int = 0) -> str:
         return _call(part)
     if kind in _RESULT_TYPES:
         value = next((part[key] for key in _RESULT_KEYS if part.get(key) is not None), None)
-        return f"[tool result] {_result(value, depth)}"
+        return _RESULT_MARK + _result(value, depth)
     if kind in _REASONING_TYPES:
         text = text_of_content(
             part.get("content") or part.get("text") or part.get("thinking") or part.get("summary"), depth + 1
@@ -224,7 +227,7 @@ def text_of_part(part: Any, depth: int = 0) -> str:
         return _call(function)
     answered = part.get("functionResponse")
     if type(answered) is dict:
-        return f"[tool result] {_result(answered.get('response'), depth)}"
+        return _RESULT_MARK + _result(answered.get("response"), depth)
     media = part.get("inlineData") or part.get("inline_data")
     if type(media) is dict:
         return _media(media, "file")

@@ -246,7 +246,11 @@ def _complete_response(response: Payload, run: Run) -> None:
 
 
 def _texts(attributes: dict[str, Any]) -> dict[str, str]:
-    return {clean(name): cut_text(text_of(value), MAX_ATTRIBUTE_BYTES) for name, value in attributes.items()}
+    texts = {}
+    for name, value in attributes.items():
+        text = value if type(value) is str else text_of(value)
+        texts[name] = text if len(text) < MAX_ATTRIBUTE_BYTES // 4 else cut_text(text, MAX_ATTRIBUTE_BYTES)
+    return texts
 
 
 def _attributes(reading: Reading, span: Span, origin: _Origin) -> dict[str, str]:
@@ -258,13 +262,14 @@ def _attributes(reading: Reading, span: Span, origin: _Origin) -> dict[str, str]
     if limits.redact is not None:
         texts = {name: limits.redact(value) for name, value in texts.items()}
     texts["otel.span.name"] = clean(span.name)
-    for name, value in origin.attributes.items():
-        texts.setdefault(name, value)
+    own = texts
+    texts = origin.attributes | texts
     dropped = span.dropped_attributes_count
     surplus = len(texts) - limits.max_attributes
     if surplus > 0:
         dropped += surplus
-        texts = dict(list(texts.items())[: limits.max_attributes])
+        inherited = [(name, value) for name, value in origin.attributes.items() if name not in own]
+        texts = dict([*own.items(), *inherited][: limits.max_attributes])
     if dropped:
         texts[DROPPED] = str(dropped)
     return texts

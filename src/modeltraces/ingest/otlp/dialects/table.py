@@ -86,7 +86,7 @@ TABLE: Final[dict[str, Names]] = {
     "output_vectors": Names(vercel=("ai.embeddings", "ai.embedding")),
     # How it ended
     "finish_reasons": Names(
-        gen_ai=("gen_ai.response.finish_reasons",),
+        gen_ai=("gen_ai.response.finish_reasons", "anthropic.message.stop_reason"),
         openinference=("llm.finish_reason",),
         openllmetry=("gen_ai.response.finish_reason", "llm.response.finish_reason"),
         vercel=("ai.response.finishReason", "ai.finishReason"),
