@@ -1,0 +1,1 @@
+"""Accounts, users, sessions, API keys and the catalog of models: what is small, relational and transactional."""

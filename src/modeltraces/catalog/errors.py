@@ -1,0 +1,38 @@
+"""What the catalog refuses, each with one line for the person who asked. No secret ever stands in one."""
+
+
+class CatalogError(Exception):
+    """Base of all errors below."""
+
+
+class CatalogUnavailable(CatalogError):
+    """The database cannot be reached, read or written; the message says what to do."""
+
+
+class NotFound(CatalogError):
+    """What was asked for is not there, or is another account's: the two look the same."""
+
+
+class Conflict(CatalogError):
+    """It exists already, or the change would break a rule (the last owner stays)."""
+
+
+class Invalid(CatalogError):
+    """A value is not acceptable; the message says what is."""
+
+
+class WrongCredentials(CatalogError):
+    """Email and password do not belong together. Never says which of the two is wrong."""
+
+
+class TooManyAttempts(CatalogError):
+    """Signing in is closed for a while.
+
+    `retry_at_us`: when it opens again, microseconds since the epoch.
+    """
+
+    def __init__(self, retry_at_us: int, retry_after_seconds: int) -> None:
+        self.retry_at_us = retry_at_us
+        self.retry_after_seconds = retry_after_seconds
+        minutes = max(1, -(-retry_after_seconds // 60))
+        super().__init__(f"Too many failed sign-ins. Try again in {minutes} minute{'s' if minutes > 1 else ''}.")

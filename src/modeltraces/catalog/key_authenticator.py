@@ -1,0 +1,153 @@
+"""Telling whose a key is, on every request of every sender: a digest and a look into memory.
+
+What the database said is believed for a few seconds, so that a key revoked by another process is refused soon. The
+time of last use is written by a thread of its own, at most once a minute for a key.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import or_, select, update
+
+from modeltraces.catalog import tokens
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.keys import KEY_START, Scope, granted, key_of
+from modeltraces.catalog.tables import ApiKeyRow
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_KEY = 200
+_MOST_CACHED = 10_000
+"""Keys of a very large installation; only keys that exist get in, so nobody fills the memory with guesses."""
+_TOUCH_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIdentity:
+    """Whose a key is and what it may do."""
+
+    key_id: str
+    account_id: str
+    name: str
+    scopes: frozenset[Scope]
+    default_source_type: str
+    default_source: str
+    expires_on_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    identity: KeyIdentity
+    until: float
+
+
+class KeyAuthenticator:
+    """Thread-safe; one per process. `ttl_seconds`: how long another process's revocation may go unseen.
+
+    `timer`: seconds that never go back, for the cache.
+    """
+
+    def __init__(
+        self, catalog: Catalog, *, ttl_seconds: float = 3.0, timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._catalog = catalog
+        self._ttl = ttl_seconds
+        self._timer = timer
+        self._cache: dict[str, _Cached] = {}
+        self._generation = catalog.generation("keys")
+        self._used: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
+
+    def authenticate(self, token: str) -> KeyIdentity | None:
+        """Whose the key is, or None when it is unknown, expired or revoked.
+
+        Takes microseconds for a key seen lately, else one small query. Raises CatalogUnavailable.
+        """
+        return self.cached(token) or self._read(token)
+
+    def cached(self, token: str) -> KeyIdentity | None:
+        """The answer if it is in memory: for a caller who must not wait for the database on this thread."""
+        digest = _digest(token)
+        if digest is None:
+            return None
+        if self._generation != (generation := self._catalog.generation("keys")):
+            self._generation = generation
+            self._cache.clear()
+        found = self._cache.get(digest)
+        if found is None or found.until <= self._timer():
+            return None
+        return self._admit(found.identity)
+
+    def _read(self, token: str) -> KeyIdentity | None:
+        digest = _digest(token)
+        if digest is None:
+            return None
+        # Taken before the query: a revocation during it must not be cached over.
+        generation, until = self._catalog.generation("keys"), self._timer() + self._ttl
+        with self._catalog.session() as session:
+            row = session.scalar(
+                select(ApiKeyRow).where(ApiKeyRow.key_hash == digest, ApiKeyRow.revoked_on_us.is_(None))
+            )
+        if row is None:
+            self._cache.pop(digest, None)
+            return None
+        key = key_of(row)
+        identity = KeyIdentity(
+            key_id=key.id,
+            account_id=key.account_id,
+            name=key.name,
+            scopes=granted(key.scopes),
+            default_source_type=key.default_source_type,
+            default_source=key.default_source,
+            expires_on_us=key.expires_on_us,
+        )
+        self._written.setdefault(key.id, key.last_used_on_us or 0)
+        if generation == self._catalog.generation("keys"):
+            if len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()
+            self._cache[digest] = _Cached(identity, until)
+        return self._admit(identity)
+
+    def _admit(self, identity: KeyIdentity) -> KeyIdentity | None:
+        now = self._catalog.clock()
+        if identity.expires_on_us is not None and identity.expires_on_us <= now:
+            return None
+        self._used[identity.key_id] = now
+        if now - self._written.get(identity.key_id, 0) >= _TOUCH_US:
+            self._written[identity.key_id] = now
+            self._background.submit(self._write, {identity.key_id: now})
+        return identity
+
+    def _write(self, used: dict[str, int]) -> None:
+        try:
+            with self._catalog.writing() as session:
+                for key_id, at_us in sorted(used.items()):
+                    session.execute(
+                        update(ApiKeyRow)
+                        .where(
+                            ApiKeyRow.id == key_id,
+                            or_(ApiKeyRow.last_used_on_us.is_(None), ApiKeyRow.last_used_on_us < at_us),
+                        )
+                        .values(last_used_on_us=at_us)
+                    )
+        except CatalogUnavailable as error:
+            log.warning("the keys' time of last use could not be written", reason=str(error))
+
+    def close(self) -> None:
+        """Write what is not written yet, and end the thread."""
+        self._background.shutdown(wait=True)
+        late = {key_id: at for key_id, at in self._used.items() if at > self._written.get(key_id, 0)}
+        if late:
+            self._write(late)
+
+
+def _digest(token: str) -> str | None:
+    """The token's digest, or None for what cannot be a key."""
+    if not token.startswith(KEY_START) or len(token) > _LONGEST_KEY or not token.isascii():
+        return None
+    return tokens.digest(token)

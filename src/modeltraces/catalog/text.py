@@ -1,0 +1,47 @@
+"""Checks of names and emails that people or programs give."""
+
+import unicodedata
+
+from modeltraces.catalog.errors import Invalid
+
+LONGEST_NAME = 200
+LONGEST_EMAIL = 254
+"""RFC 5321's limit of a mailbox that can be written to."""
+
+
+def _has_unprintable(value: str) -> bool:
+    # NUL does not fit in PostgreSQL's text, lone surrogates not in UTF-8, the rest not on a line.
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+
+
+def clean_name(value: str, what: str, longest: int = LONGEST_NAME) -> str:
+    """The name without outer spaces, in NFC. Raises Invalid, saying which name (`what`) and what is accepted."""
+    if _has_unprintable(value):
+        raise Invalid(f"{what} must not contain line breaks or control characters.")
+    name = unicodedata.normalize("NFC", value).strip()
+    if not name:
+        raise Invalid(f"{what} must not be empty.")
+    if len(name) > longest:
+        raise Invalid(f"{what} must have at most {longest} characters; it has {len(name)}.")
+    return name
+
+
+def clean_email(value: str) -> str:
+    """The email as it is kept and compared: NFC, lower case. Raises Invalid."""
+    email = unicodedata.normalize("NFC", value).strip().lower()
+    local, at, domain = email.rpartition("@")
+    bad = not at or not local or not domain or len(email) > LONGEST_EMAIL or " " in email or _has_unprintable(email)
+    if bad:
+        raise Invalid("The email must look like name@example.com.")
+    return email
+
+
+def is_storable(value: str, longest: int) -> bool:
+    """Whether a recorded name fits in an indexed column of every supported database."""
+    if not 0 < len(value) <= longest or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
