@@ -1,0 +1,3 @@
+from modeltraces.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""What every test may use. The engine allows one data directory a process, so each process has one server and one store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modeltraces.store.engine import ClickHouseStore, open_store
+from modeltraces.store.migrate import migrate
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server with the cast; tests that count use an account of their own (`server.new_account`)."""
+    running = Server(tmp_path_factory.mktemp("server") / "data", grpc=True)
+    try:
+        running.start()
+        running.cast()
+        yield running
+        assert running.stop() == 0, running.log
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]:
+    """The embedded engine, in this process, with its tables; tests use account ids of their own."""
+    opened = open_store(f"chdb://{tmp_path_factory.mktemp('store')}/runs")
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def account_id(request: pytest.FixtureRequest) -> str:
+    """An account that no other test writes to."""
+    return f"account of {request.node.nodeid}"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"

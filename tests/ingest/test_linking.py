@@ -1,0 +1,162 @@
+"""One call that is recorded more than once is one run, whatever the order in which its recordings come."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modeltraces.ingest.linking import Linker
+from modeltraces.ingest.links import LinkIndex
+from modeltraces.ingest.recordings import ContentPart
+from modeltraces.run import Run, request_id_of_span
+from modeltraces.store.contents import insert_contents
+from modeltraces.store.engine import ClickHouseStore
+from modeltraces.store.rows import READ_COLUMNS, insert_runs, run_of_row
+
+START = 1_790_000_000_000_000
+
+
+def span(name: str, parent: str = "", *, trace: str = "t", start_ms: int = 0, ms: float = 100, **fields: object) -> Run:
+    start = START + start_ms * 1000
+    span_id, parent_id = name.ljust(16, "0"), parent.ljust(16, "0") if parent else ""
+    values: dict[str, object] = {
+        "trace_id": trace, "span_id": span_id, "parent_span_id": parent_id, "response_time_ms": ms, "operation": "chat",
+        "instrumentation": name, "source_type": "Application", "source": "app", **fields,
+    }  # fmt: skip
+    return Run("", request_id_of_span(trace, span_id, start), start, "gpt-4o", **values)  # type: ignore[arg-type]
+
+
+FRAMEWORK = span("aa", ms=130, input="hello", output="hi there", session_id="s1", source_type="Agent", source="planner")
+SDK = span("bb", "aa", start_ms=5, input="hello", output="hi there", input_tokens=3, output_tokens=2, response_id="chatcmpl-1")
+BARE = span("cc", "bb", start_ms=6, ms=90, input_tokens=3, base_model="gpt-4o-2024-08-06", response_id="chatcmpl-1")
+ELSEWHERE = span("dd", trace="u", start_ms=2, ms=120, output="hi there", user_id="u1", response_id="chatcmpl-1")
+
+
+class Commits:
+    """Commits as the writer does, without its thread."""
+
+    def __init__(self, store: ClickHouseStore, account_id: str) -> None:
+        self.store = store
+        self.account_id = account_id
+        self.linker = Linker(store, LinkIndex())
+        self.received = START
+
+    def restart(self) -> None:
+        self.linker = Linker(self.store, LinkIndex())
+        self.linker.recall(0)
+
+    def commit(self, *recordings: Run, parts: tuple[ContentPart, ...] = ()) -> None:
+        self.received += 1
+        mine = [replace(part, account_id=self.account_id) for part in parts]
+        runs = [replace(run, account_id=self.account_id, received_on_us=self.received) for run in recordings]
+        if mine:
+            insert_contents(self.store, mine, self.received)
+        rows = self.linker.settle(runs, mine)
+        for row in rows:
+            row.received_on_us = self.received
+        if rows:
+            insert_runs(self.store, rows)
+
+    def rows(self, superseded: bool = False) -> list[Run]:
+        found = self.store.query(
+            f"SELECT {READ_COLUMNS} FROM runs FINAL WHERE account_id = {{a:String}} AND (superseded_by != '') = {{s:Bool}} "
+            "ORDER BY executed_on, request_id",
+            {"a": self.account_id, "s": superseded},
+        )
+        return [replace(run_of_row(row), account_id="", received_on_us=0) for row in found]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_recordings_of_one_call_are_one_run_in_every_order(store: ClickHouseStore, account_id: str, order: tuple[int, ...]) -> None:
+    recordings = (FRAMEWORK, SDK, BARE, ELSEWHERE)
+    commits = Commits(store, account_id)
+    for index in order:
+        commits.commit(recordings[index])
+    (run,) = commits.rows()
+    assert run.request_id == SDK.request_id
+    assert (run.input, run.output, run.input_tokens, run.output_tokens) == ("hello", "hi there", 3, 2)
+    assert (run.session_id, run.user_id, run.base_model) == ("s1", "u1", "gpt-4o-2024-08-06")
+    assert (run.source_type, run.source) == ("Agent", "planner")
+    assert run.response_time_ms == 100
+    assert {row.superseded_by for row in commits.rows(superseded=True)} == {SDK.request_id}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_splitting_repeating_and_restarting_change_nothing(store: ClickHouseStore, account_id: str, data: st.DataObject) -> None:
+    recordings = [FRAMEWORK, SDK, BARE, ELSEWHERE]
+    sent = data.draw(st.permutations(recordings * 2))
+    together = Commits(store, f"{account_id} together {data.draw(st.uuids())}")
+    together.commit(*recordings)
+    apart = Commits(store, f"{account_id} apart {data.draw(st.uuids())}")
+    while sent:
+        size = data.draw(st.integers(1, len(sent)))
+        apart.commit(*sent[:size])
+        sent = sent[size:]
+        if data.draw(st.booleans()):
+            apart.restart()
+    assert apart.rows() == together.rows()
+    assert apart.rows(superseded=True) == together.rows(superseded=True)
+
+
+def test_a_recording_sent_again_long_after_does_not_count_again(store: ClickHouseStore, account_id: str) -> None:
+    commits = Commits(store, account_id)
+    commits.commit(FRAMEWORK, SDK)
+    commits.linker = Linker(store, LinkIndex())  # forgotten: the window has passed
+    commits.commit(FRAMEWORK)
+    assert [run.request_id for run in commits.rows()] == [SDK.request_id]
+
+
+def test_calls_in_one_trace_stay_apart(store: ClickHouseStore, account_id: str) -> None:
+    commits = Commits(store, account_id)
+    first = span("e1", "a9", input="one", output="1", response_id="chatcmpl-1")
+    second = span("e2", "a9", start_ms=200, input="two", output="2", response_id="chatcmpl-2")
+    commits.commit(first, second)
+    assert len(commits.rows()) == 2
+
+
+def test_each_try_inside_one_framework_span_is_a_run(store: ClickHouseStore, account_id: str) -> None:
+    commits = Commits(store, account_id)
+    outer = span("f0", ms=900, input="hello", output="hi", response_id="chatcmpl-9")
+    failed = span("f1", "f0", start_ms=10, input="hello", status="failed", error_type="RateLimitError", error_message="slow down")
+    passed = span("f2", "f0", start_ms=500, ms=300, input="hello", output="hi", response_id="chatcmpl-9")
+    commits.commit(failed, passed, outer)
+    assert [(run.request_id, run.status) for run in commits.rows()] == [
+        (failed.request_id, "failed"),
+        (passed.request_id, "success"),
+    ]
+
+
+def test_a_response_id_that_a_server_gives_to_every_response_links_nothing(store: ClickHouseStore, account_id: str) -> None:
+    commits = Commits(store, account_id)
+    for number in range(5):
+        commits.commit(span(f"a{number}", trace=f"t{number}", instrumentation="sdk", response_id="chatcmpl-123", output="x"))
+    assert len(commits.rows()) == 5
+
+
+def test_embeddings_inside_a_chat_are_another_run(store: ClickHouseStore, account_id: str) -> None:
+    commits = Commits(store, account_id)
+    commits.commit(span("a1", input="q", output="a"), span("a2", "a1", operation="embeddings"))
+    assert len(commits.rows()) == 2
+
+
+def test_a_given_id_keeps_its_first_start(store: ClickHouseStore, account_id: str) -> None:
+    commits = Commits(store, account_id)
+    for attempt, start in enumerate((0, START + 5, 0, START)):
+        run = Run(account_id, "order-17", start, "m", received_on_us=START + 100 + attempt, output=str(attempt))
+        commits.linker.settle_given_ids([run])
+        commits.commit(run)
+        if attempt == 1:
+            commits.restart()
+    (kept,) = commits.rows()
+    assert (kept.executed_on_us, kept.output) == (START + 100, "3")
+
+
+def test_other_accounts_recordings_are_never_read(store: ClickHouseStore, account_id: str) -> None:
+    mine, theirs = Commits(store, account_id), Commits(store, account_id + " theirs")
+    theirs.linker = mine.linker
+    mine.commit(FRAMEWORK)
+    theirs.commit(SDK)
+    assert len(mine.rows()) == len(theirs.rows()) == 1
