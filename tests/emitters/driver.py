@@ -7,12 +7,11 @@ import queue
 import subprocess
 import tempfile
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
 from tests.emitters.catalog import Emitter
-from tests.emitters.environments import command_of
+from tests.emitters.environments import SCRIPTS, command_of
 
 SCENARIO_SECONDS = 60
 QUIET = {
@@ -52,19 +51,18 @@ class Driver:
             "LANGFUSE_PUBLIC_KEY": "pk-lf-any",
             "LANGFUSE_SECRET_KEY": key,
             "LANGFUSE_HOST": otlp_url,
-            **emitter.environment,
+            **emitter.settings,
         }
-        script = Path(__file__).parent / "scripts" / emitter.script
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         # A file, not a pipe: a pipe that nobody reads would stop a talkative script.
         self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")
         self._process = subprocess.Popen(
-            [*command_of(emitter.script), str(script)],
+            command_of(emitter.runs_in, emitter.script),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env=environment,
-            cwd=script.parent,
+            cwd=SCRIPTS,
             text=True,
             bufsize=1,
         )

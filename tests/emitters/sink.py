@@ -1,10 +1,12 @@
 """An OTLP/HTTP collector that keeps the requests as they came: path, headers and raw body."""
 
 import gzip
+import sys
 import threading
 import zlib
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Sink(ThreadingHTTPServer):
     def start(self) -> "Sink":
         self._thread.start()
         return self
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of the server's: others are told on stderr as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def stop(self) -> None:
         self.shutdown()
