@@ -4,6 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 import typer
@@ -22,9 +23,14 @@ OTHER_PROGRAMS: Final = {
 
 @cache
 def _command_line() -> Any:
-    """The commands of `modeltraces`, as a tree whose groups have `commands` and whose nodes have `params`."""
-    application = next(value for value in vars(cli).values() if isinstance(value, typer.Typer))
-    return get_command(application)
+    """The commands of `modeltraces`, as a tree whose groups have `commands` and whose nodes have `params`.
+
+    `main` adds groups of commands late, to start quickly: it is run up to where it would read the command line.
+    """
+    applications: list[typer.Typer] = []
+    with patch.object(typer.Typer, "__call__", lambda application: applications.append(application)):
+        cli.main()
+    return get_command(applications[0])
 
 
 @cache
