@@ -86,7 +86,7 @@ class Parts:
     settings: Settings
     store: Store
     catalog: Catalog
-    authenticator: KeyAuthenticator
+    keys: KeyAuthenticator
     sessions: Sessions
     sign_in: SignIn
     registry: ModelRegistry
@@ -100,7 +100,7 @@ class Parts:
     def close(self) -> None:
         """Store what was accepted, then let go of everything."""
         self.writer.stop()
-        self.authenticator.close()
+        self.keys.close()
         self.store.close()
         self.catalog.close()
 
@@ -145,6 +145,7 @@ def build(settings: Settings) -> Parts:
             commit_wait_seconds=settings.commit_wait_ms / 1000,
             max_commit_runs=settings.max_commit_runs,
             link_window_seconds=settings.link_window_minutes * 60,
+            limits=recording_limits(settings),
             on_commit=[commits.announce],
         )
         writer.start()
@@ -155,7 +156,7 @@ def build(settings: Settings) -> Parts:
         settings=settings,
         store=store,
         catalog=catalog,
-        authenticator=KeyAuthenticator(catalog),
+        keys=KeyAuthenticator(catalog),
         sessions=Sessions(catalog, lifetime_hours=settings.session_hours),
         sign_in=SignIn(catalog),
         registry=registry,

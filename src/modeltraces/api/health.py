@@ -2,14 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from modeltraces.api.errors import problem_response
-from modeltraces.api.identity import Identity, require
+from modeltraces.api.identity import Admin
 from modeltraces.api.state import parts_of
 from modeltraces.parts import Parts
 
@@ -44,7 +42,7 @@ async def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics", summary="Prometheus metrics of this process (scope admin)")
-async def metrics(_: Annotated[Identity, Depends(require("admin"))]) -> Response:
+async def metrics(_: Admin) -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,17 +1,16 @@
 """`GET /api/v1/models`: the catalog, read."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from modeltraces.api.errors import Problem
-from modeltraces.api.identity import Identity, require
+from modeltraces.api.identity import Reader
 from modeltraces.api.state import parts_of
 from modeltraces.api.times import rfc3339
 from modeltraces.catalog.models import ModelEntry
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
-Reader = Annotated[Identity, Depends(require("read"))]
 
 
 def model_json(entry: ModelEntry) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """`POST /api/v1/runs`: runs as JSON, one, an array, or NDJSON."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from modeltraces.api import intake
 from modeltraces.api.errors import Problem
-from modeltraces.api.identity import Identity, require
+from modeltraces.api.identity import Ingester
 from modeltraces.api.otlp import defaults_of
 from modeltraces.api.state import parts_of
 from modeltraces.ingest.native import Invalid, NativeRun, load_runs, run_of_json
@@ -23,7 +23,7 @@ _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "a
 
 
 @router.post("/api/v1/runs", summary="Record runs")
-async def post_runs(request: Request, identity: Annotated[Identity, Depends(require("ingest"))]) -> Response:
+async def post_runs(request: Request, identity: Ingester) -> Response:
     """Record one run (an object), many (an array), or NDJSON (`Content-Type: application/x-ndjson`).
 
     Only `model` is required. With `request_id` a run that is sent again replaces itself. Answers when the runs are on
@@ -35,9 +35,8 @@ async def post_runs(request: Request, identity: Annotated[Identity, Depends(requ
     if media_type not in ("application/json", *_NDJSON):
         raise Problem(415, f"Content-Type {media_type[:80]!r} is not read here; send application/json or application/x-ndjson.")
     async with intake.body_of(request, parts) as body:
-        read = partial(
-            _read, body.data, media_type in _NDJSON, identity.account_id, defaults_of(identity), parts.limits
-        )
+        defaults = defaults_of(identity)
+        read = partial(_read, body.data, media_type in _NDJSON, identity.account_id, defaults, parts.limits)
         accepted, rejected, many = await intake.decode(parts, body, read)
         kinds: dict[str, ModelKind] = {native.run.model: native.kind for native in accepted if native.kind is not None}
         batch = Batch(
@@ -46,7 +45,7 @@ async def post_runs(request: Request, identity: Annotated[Identity, Depends(requ
             [native.run for native in accepted],
             rejections=intake.rejection_rows(
                 [Rejection(reason, f"index {index}") for index, reason in rejected],
-                identity.account_id, "runs", identity.actor_name,
+                identity.account_id, "runs", defaults.key_name,
             ),
             given_ids=frozenset(native.run.request_id for native in accepted if native.given_id),
             kinds=kinds,

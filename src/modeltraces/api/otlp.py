@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from modeltraces.api import intake
 from modeltraces.api.errors import Problem
-from modeltraces.api.identity import Identity, require
+from modeltraces.api.identity import Identity, Ingester, require
 from modeltraces.api.state import parts_of
 from modeltraces.ingest.otlp.json import logs_from_json, traces_from_json
 from modeltraces.ingest.otlp.logs import contents_of_logs
@@ -30,7 +30,7 @@ from modeltraces.parts import Parts
 from modeltraces.run import now_us
 
 router = APIRouter(tags=["ingest"])
-Sender = Annotated[Identity, Depends(require("ingest"))]
+LangfuseSender = Annotated[Identity, Depends(require("ingest", basic=True))]
 
 _PROTOBUF: Final = ("application/x-protobuf", "application/protobuf")
 _JSON: Final = "application/json"
@@ -56,8 +56,18 @@ def decode_logs(body: bytes, as_json: bool, parts: Parts, account_id: str, defau
 
 
 @router.post("/v1/traces", summary="OTLP/HTTP traces")
+async def post_traces(request: Request, identity: Ingester) -> Response:
+    """Every span that records a model call becomes a run; the others are left. Protobuf or JSON, gzip or deflate."""
+    return await _traces(request, identity)
+
+
 @router.post("/api/public/otel/v1/traces", summary="OTLP/HTTP traces, for Langfuse SDKs")
-async def post_traces(request: Request, identity: Sender) -> Response:
+async def post_langfuse_traces(request: Request, identity: LangfuseSender) -> Response:
+    """As `/v1/traces`, with Basic authentication: any user name, a key of ours for the password."""
+    return await _traces(request, identity)
+
+
+async def _traces(request: Request, identity: Identity) -> Response:
     decoded, as_json = await _take_in(request, identity, "traces", decode_traces)
     answer = ExportTraceServiceResponse()
     if decoded.rejected:
@@ -67,7 +77,8 @@ async def post_traces(request: Request, identity: Sender) -> Response:
 
 
 @router.post("/v1/logs", summary="OTLP/HTTP logs")
-async def post_logs(request: Request, identity: Sender) -> Response:
+async def post_logs(request: Request, identity: Ingester) -> Response:
+    """Log records that carry the content of a model call are joined to its run, whichever comes first."""
     decoded, as_json = await _take_in(request, identity, "logs", decode_logs)
     answer = ExportLogsServiceResponse()
     if decoded.rejected:
@@ -90,7 +101,7 @@ async def _take_in(
             form = "OTLP/JSON" if as_json else "OTLP protobuf"
             raise Problem(400, f"The body is not an {form} export of {signal}: {error}") from error
         await intake.store(
-            parts, intake.batch_of(decoded, identity.account_id, signal, identity.actor_name, len(body.data))
+            parts, intake.batch_of(decoded, identity.account_id, signal, defaults_of(identity).key_name, len(body.data))
         )
     return decoded, as_json
 

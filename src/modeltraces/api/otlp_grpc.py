@@ -85,8 +85,8 @@ class OtlpReceiver:
         scheme, _, credential = metadata.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             token = credential.strip()
-        identity = self._parts.authenticator.cached(token) or await self._parts.workers.look_up(
-            self._parts.authenticator.authenticate, token
+        identity = self._parts.keys.cached(token) or await self._parts.workers.look_up(
+            self._parts.keys.authenticate, token
         )
         if identity is None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "")

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from modeltraces.ingest.folding import fold, groups, original
 from modeltraces.ingest.links import LinkIndex
 from modeltraces.ingest.otlp.logs import apply_contents
-from modeltraces.ingest.recordings import ContentPart
+from modeltraces.ingest.recordings import ContentPart, Limits
 from modeltraces.run import Run
 from modeltraces.store.contents import fetch_contents, recent_contents
 from modeltraces.store.engine import Store
@@ -26,6 +26,7 @@ class Linker:
 
     store: Store
     index: LinkIndex
+    limits: Limits = field(default_factory=Limits)
 
     def recall(self, since_us: int) -> None:
         """Fill the index with what was received since then: called once, at start."""
@@ -111,7 +112,7 @@ class Linker:
         for run in known.values():
             own = parts.get((run.account_id, run.trace_id, run.span_id), [])
             counts[run.request_id] = len({part.part_id for part in own})
-            by_account[run.account_id].append(apply_contents(run, own) if own else run)
+            by_account[run.account_id].append(apply_contents(run, own, self.limits) if own else run)
         rows = []
         for recordings in by_account.values():
             for group in groups(recordings):

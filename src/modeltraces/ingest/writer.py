@@ -19,6 +19,7 @@ from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.models import SeenModel
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
+from modeltraces.ingest.recordings import Limits
 from modeltraces.run import ModelKind, Run, now_us
 from modeltraces.store.contents import ContentPart, RejectionRow, insert_contents, insert_rejections
 from modeltraces.store.engine import Store, StoreError, StoreUnavailable
@@ -66,6 +67,7 @@ class Writer:
     commit_wait_seconds: float = 0.02
     max_commit_runs: int = 20_000
     link_window_seconds: float = 1800
+    limits: Limits = field(default_factory=Limits)
     on_commit: list[Callable[[set[str]], None]] = field(default_factory=list)
     """Called from the writer's thread with the accounts that have new rows."""
     _queue: "deque[tuple[Batch, Future[None]]]" = field(default_factory=deque)
@@ -78,7 +80,7 @@ class Writer:
     _last_received_us: int = 0
 
     def start(self) -> None:
-        self._linker = Linker(self.store, LinkIndex(self.link_window_seconds))
+        self._linker = Linker(self.store, LinkIndex(self.link_window_seconds), self.limits)
         self._linker.recall(now_us() - int(self.link_window_seconds * 1e6))
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
