@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from scripts.build_frontend import NODE_PACKAGE, Frontend, ensure_built, node_directory
+from scripts.build_frontend import NODE_PACKAGE, Frontend, ensure_built, find_node
 
 
 class FrontendHook(BuildHookInterface[Any]):
@@ -21,7 +21,7 @@ class FrontendHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "frontend"
 
     def dependencies(self) -> list[str]:
-        if Frontend(Path(self.root)).is_current() or node_directory() is not None:
+        if Frontend(Path(self.root)).is_current() or find_node() is not None:
             return []
         return [NODE_PACKAGE]
 

