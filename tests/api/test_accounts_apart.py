@@ -1,0 +1,111 @@
+"""Two accounts never see each other: on every route, by id, by name, by selection."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.server import Server
+
+SECRET = "the rubber duck is under the stairs"
+OPEN = {"/healthz", "/readyz", "/api/v1/openapi.json", "/api/v1/docs"}
+
+
+@pytest.fixture(scope="module")
+def run_of_alice(server: Server) -> str:
+    with server.client() as alice:
+        answer = alice.post("/api/v1/runs", json={"model": "alices-model", "input": SECRET, "source": "alices-source", "attributes": {"alices": "x"}})
+        assert answer.status_code == 200, answer.text
+        request_id: str = answer.json()["request_ids"][0]
+        return request_id
+
+
+@pytest.fixture
+def charlie(server: Server) -> Iterator[httpx.Client]:
+    with server.client(account="other") as client:
+        yield client
+
+
+def paths(server: Server) -> dict[str, set[str]]:
+    document = httpx.get(f"{server.url}/api/v1/openapi.json").json()
+    return {path: set(verbs) for path, verbs in document["paths"].items()}
+
+
+def test_every_route_but_the_open_ones_wants_credentials(server: Server, run_of_alice: str) -> None:
+    for path, verbs in paths(server).items():
+        if path in OPEN:
+            continue
+        filled = re.sub(r"\{request_id(:path)?\}", run_of_alice, re.sub(r"\{name(:path)?\}", "alices-model", path))
+        for verb in verbs:
+            for headers in ({}, {"Authorization": "Bearer mt_" + "x" * 43}, {"x-api-key": "nonsense"}, {"Cookie": "modeltraces_session=nonsense"}):
+                answer = httpx.request(verb, server.url + filled, headers=headers)
+                assert answer.status_code == 401, (verb, path, answer.text)
+                assert answer.json().get("detail") in (None, ""), "nothing else is said"
+                assert SECRET not in answer.text
+
+
+def test_another_accounts_run_is_not_found(charlie: httpx.Client, run_of_alice: str) -> None:
+    answer = charlie.get(f"/api/v1/runs/{run_of_alice}")
+    assert answer.status_code == 404
+    assert SECRET not in answer.text
+
+
+def test_another_accounts_model_is_not_found(charlie: httpx.Client, run_of_alice: str) -> None:
+    assert charlie.get("/api/v1/models/alices-model").status_code == 404
+    assert "alices-model" not in charlie.get("/api/v1/models").text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/runs/export?format=csv", "/api/v1/runs/export?format=jsonl",
+                                  "/api/v1/metrics", "/api/v1/metrics/series"])  # fmt: skip
+@pytest.mark.parametrize("extra", [{}, {"model": "alices-model"}, {"filter": f'"{SECRET}"'}, {"account_id": "default"}, {"account": "default"}])
+def test_no_selection_reaches_another_account(
+    charlie: httpx.Client, run_of_alice: str, path: str, extra: dict[str, str]
+) -> None:
+    base, _, query = path.partition("?")
+    params = {"period": "all", **dict(pair.split("=") for pair in query.split("&") if pair), **extra}
+    answer = charlie.get(base, params=params)
+    if "account" in str(extra):
+        assert answer.status_code == 400, "an unknown parameter is said, not ignored"
+    assert SECRET not in answer.text
+    assert "alices-source" not in answer.text
+
+
+def test_a_given_id_of_another_account_is_a_run_of_its_own(server: Server, charlie: httpx.Client) -> None:
+    with server.client() as alice:
+        for client, text in ((alice, "alice's"), (charlie, "charlie's")):
+            assert client.post("/api/v1/runs", json={"model": "m", "request_id": "shared-1", "input": text}).status_code == 200
+        for client, text in ((alice, "alice's"), (charlie, "charlie's")):
+            assert client.get("/api/v1/runs/shared-1").json()["input"] == text
+
+
+def test_a_key_may_do_what_its_scope_says_and_no_more(server: Server) -> None:
+    with server.client("ingest") as sender, server.client("read") as reader:
+        assert sender.post("/api/v1/runs", json={"model": "m"}).status_code == 200
+        assert sender.get("/api/v1/runs").status_code == 403
+        assert reader.get("/api/v1/runs").status_code == 200
+        refusal = reader.post("/api/v1/runs", json={"model": "m"})
+    assert refusal.status_code == 403
+    assert "ingest" in refusal.json()["detail"]
+    assert refusal.headers["content-type"] == "application/problem+json"
+
+
+def test_an_expired_or_revoked_key_is_no_key(server: Server) -> None:
+    from modeltraces.catalog import keys
+
+    account = server.account_id()
+    now = server.catalog.clock()
+    short, _ = keys.create_key(server.catalog, account, "short", actor="test", scopes=["read"], expires_on_us=now + 1_500_000)
+    gone, entry = keys.create_key(server.catalog, account, "gone", actor="test", scopes=["read"])
+
+    def status(key: str) -> int:
+        return httpx.get(f"{server.url}/api/v1/models", headers={"x-api-key": key}).status_code
+
+    assert (status(short), status(gone)) == (200, 200)
+    keys.revoke_key(server.catalog, account, entry.id, actor="test")
+    import time
+
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (status(short), status(gone)) != (401, 401):
+        time.sleep(0.2)
+    assert (status(short), status(gone)) == (401, 401)
