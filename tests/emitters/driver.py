@@ -45,7 +45,8 @@ class Driver:
             **QUIET,
             "PROVIDER_URL": provider_url,
             "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_url,
-            "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{key}",
+            # Not Authorization: its space would have to be encoded, which not every SDK decodes.
+            "OTEL_EXPORTER_OTLP_HEADERS": f"x-api-key={key}",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_SERVICE_NAME": emitter.service_name,
             "LANGFUSE_PUBLIC_KEY": "pk-lf-any",

@@ -1,4 +1,7 @@
-"""Records every emitter anew: `python -m tests.emitters.record [EMITTER …]`, from the root of the repository."""
+"""Records emitters anew: `python -m tests.emitters.record [EMITTER …]`, from the root of the repository.
+
+With `--facts` nothing is recorded: the facts of `expected.py` are written into the recordings that are there.
+"""
 
 import base64
 import json
@@ -9,6 +12,7 @@ from typing import Any
 from tests.emitters.catalog import EMITTERS, Emitter
 from tests.emitters.driver import Driver
 from tests.emitters.environments import set_up
+from tests.emitters.expected import EXPECTED
 from tests.emitters.fake_provider import Provider
 from tests.emitters.otlp import to_json
 from tests.emitters.sink import Received, Sink
@@ -37,6 +41,13 @@ def without_paths(text: str) -> str:
     return text.replace(str(HERE.parents[1]), "/app").replace(sys.base_prefix, "/usr/local")
 
 
+def write(emitter: str, scenario: str, recording: dict[str, Any]) -> None:
+    recording["expected"] = EXPECTED[emitter][scenario]
+    text = without_paths(json.dumps(recording, indent=1, ensure_ascii=False)) + "\n"
+    (RECORDED / emitter / f"{scenario}.json").write_text(text, encoding="utf-8")
+    print(emitter, scenario, len(recording["requests"]), "requests", len(text), "bytes")
+
+
 def record(emitter: Emitter) -> None:
     provider, sink = Provider().start(), Sink().start()
     folder = RECORDED / emitter.name
@@ -48,23 +59,26 @@ def record(emitter: Emitter) -> None:
             for scenario in driver.scenarios:
                 driver.play(scenario)
                 requests = [request_of(each) for each in sink.take() if not each.path.endswith("/metrics")]
-                recording = {
-                    "emitter": emitter.name,
-                    "scenario": scenario,
-                    "versions": driver.versions,
-                    "requests": requests,
-                }
-                text = without_paths(json.dumps(recording, indent=1, ensure_ascii=False)) + "\n"
-                (folder / f"{scenario}.json").write_text(text, encoding="utf-8")
-                print(emitter.name, scenario, len(requests), "requests", len(text), "bytes")
+                if not requests:
+                    raise SystemExit(f"{emitter.name} sent nothing in scenario {scenario}")
+                head = {"emitter": emitter.name, "scenario": scenario, "versions": driver.versions}
+                write(emitter.name, scenario, head | {"requests": requests})
     finally:
         sink.stop()
         provider.stop()
 
 
-def main(names: list[str]) -> None:
+def write_facts() -> None:
+    for path in sorted(RECORDED.glob("*/*.json")):
+        write(path.parent.name, path.stem, json.loads(path.read_text(encoding="utf-8")))
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--facts"]:
+        write_facts()
+        return
     set_up()
-    for name in names or EMITTERS:
+    for name in arguments or EMITTERS:
         record(EMITTERS[name])
 
 

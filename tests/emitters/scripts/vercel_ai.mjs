@@ -62,7 +62,8 @@ const scenarios = {
   error429: () => ai.generateText(ask("error429")),
   error429_retried: () => ai.generateText({ ...ask("error429"), maxRetries: 1 }),
   stream_error429: () => stream("error429"),
-  broken: () => stream("broken"),
+  // Major 6 never ends the spans of a stream that breaks.
+  ...(major === "6" ? {} : { broken: () => stream("broken") }),
   tool: () => ai.generateText({ ...ask("tool"), tools, stopWhen }),
   stream_tool: () => stream("tool", { tools, stopWhen }),
   responses: () => ai.generateText({ ...ask("responses"), model: openai.responses("gpt-4o-mini") }),

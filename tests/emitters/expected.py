@@ -1,0 +1,253 @@
+"""What must be known of every scenario of every emitter, whatever form its telemetry takes.
+
+A fact is one run: its value, a list of the values that will do, or a pattern where `_matches` ends its name. None is
+unknown, and must be shown as such. A fact that is left out cannot be known from what the emitter sends.
+"""
+
+from typing import Any
+
+from tests.emitters.catalog import SERVICE
+from tests.emitters.fake_answers import ANSWER, EMBEDDING_TOKENS, FINAL_ANSWER, INPUT_TOKENS, OUTPUT_TOKENS
+
+Fact = dict[str, Any]
+
+OPENAI_MODEL = "gpt-4o-mini"
+ANTHROPIC_MODEL = "claude-sonnet-4-5"
+EMBEDDING_MODEL = "text-embedding-3-small"
+SERVED = "-2026-07-18"
+QUESTION = "How is the weather in Lisbon?"
+TOOL = "get_weather"
+RATE = "(?i)rate.?limit|AI_APICallError|AI_RetryError"
+BAD_REQUEST = "(?i)bad.?request|invalid.?request|context.?window"
+OVERLOADED = "(?i)overloaded|internal.?server"
+BROKEN = "(?i)connection|protocol|AI_APICallError|AI_Error"
+
+
+def _run(**more: Any) -> Fact:
+    known: Fact = {
+        "model": OPENAI_MODEL,
+        "provider": "openai",
+        "status": "success",
+        "error_matches": None,
+        "input_contains": QUESTION,
+        "output_contains": ANSWER,
+        "input_tokens": INPUT_TOKENS,
+        "output_tokens": OUTPUT_TOKENS,
+        "source_type": "Application",
+        "source": SERVICE,
+        "streaming": False,
+    }
+    return known | more
+
+
+def _failed(pattern: str, **more: Any) -> Fact:
+    unknown = {"output_contains": "", "input_tokens": None, "output_tokens": None}
+    return _run(status="failed", error_matches=pattern, **unknown) | more
+
+
+def _openai() -> dict[str, list[Fact]]:
+    """The scenarios of the openai SDK, as an instrumentation that sees everything records them."""
+    tools = [_run(output_contains=TOOL), _run(output_contains=FINAL_ANSWER, input_contains="18 degrees, sunny")]
+    embedding = _run(model=EMBEDDING_MODEL, input_contains="sunny in Lisbon", input_tokens=EMBEDDING_TOKENS)
+    return {
+        "success": [_run()],
+        "stream": [_run(streaming=True)],
+        "stream_no_usage": [_run(streaming=True, input_tokens=None, output_tokens=None)],
+        "error429": [_failed(RATE)],
+        "error400": [_failed(BAD_REQUEST)],
+        "stream_error429": [_failed(RATE, streaming=True)],
+        "broken": [_failed(BROKEN, streaming=True, output_contains="It is 18")],
+        "tool": tools,
+        "stream_tool": [_run(output_contains=TOOL, streaming=True)],
+        "embeddings": [_without(embedding, "output_contains", "output_tokens")],
+        "responses": [_run()],
+        "responses_stream": [_run(streaming=True)],
+        "responses_error429": [_failed(RATE)],
+        "responses_tool": [_run(output_contains=TOOL)],
+    }
+
+
+def _anthropic() -> dict[str, list[Fact]]:
+    claude = {"model": ANTHROPIC_MODEL, "provider": "anthropic"}
+    half = {"output_contains": "It is", "input_tokens": INPUT_TOKENS, "output_tokens": [1, None]}
+    facts = {
+        "success": [_run()],
+        "stream": [_run(streaming=True)],
+        "stream_helper": [_run(streaming=True)],
+        "error529": [_failed(OVERLOADED)],
+        "error400": [_failed(BAD_REQUEST)],
+        "stream_error529": [_failed(OVERLOADED, streaming=True)],
+        "broken": [_failed(BROKEN, streaming=True, **half)],
+        "tool": [_run(output_contains=TOOL), _run(output_contains=FINAL_ANSWER)],
+        "stream_tool": [_run(output_contains=TOOL, streaming=True)],
+    }
+    return _with(facts, **claude)
+
+
+def _with(scenarios: dict[str, list[Fact]], **more: Any) -> dict[str, list[Fact]]:
+    return {name: [fact | more for fact in facts] for name, facts in scenarios.items()}
+
+
+def _without(fact: Fact, *names: str) -> Fact:
+    return {name: value for name, value in fact.items() if name not in names}
+
+
+def _not_knowing(scenarios: dict[str, list[Fact]], *names: str) -> dict[str, list[Fact]]:
+    return {name: [_without(fact, *names) for fact in facts] for name, facts in scenarios.items()}
+
+
+def _only(scenarios: dict[str, list[Fact]], names: str) -> dict[str, list[Fact]]:
+    return {name: scenarios[name] for name in names.split()}
+
+
+def _no_content(scenarios: dict[str, list[Fact]]) -> dict[str, list[Fact]]:
+    return _with(scenarios, input_contains="", output_contains="")
+
+
+def _unlinked(facts: list[Fact], *others: Fact) -> list[Fact]:
+    """Two recordings of one call that nothing ties together, in two traces and without a response id: both are shown,
+    since a guess could hide a call that was made."""
+    return [*facts, *others]
+
+
+def _openai_emitters() -> dict[str, dict[str, list[Fact]]]:
+    base = _openai()
+    chat_only = {name: facts for name, facts in base.items() if not name.startswith("responses")}
+    # OpenLLMetry ends a broken stream's span with status OK.
+    cut_off = _run(streaming=True, output_contains="It is 18", input_tokens=None, output_tokens=None)
+    openllmetry = base | {"broken": [cut_off]}
+    # Its choice event bears no trace and span id when the answer was streamed: the output is then unknown.
+    nowhere = {name: _with({name: openllmetry[name]}, output_contains="")[name] for name in (
+        "stream", "stream_no_usage", "stream_tool", "broken")}  # fmt: skip
+    older = _not_knowing(chat_only, "streaming")
+    # Its embeddings have no events, and so no content; the newer package's neither.
+    silent = [_without(base["embeddings"][0], "input_contains")]
+    # Failing calls are not said to be streamed.
+    newer = base | {"stream_error429": [_without(base["stream_error429"][0], "streaming")], "embeddings": silent}
+    return {
+        "openai_openinference": base,
+        "openai_openllmetry": openllmetry,
+        "openai_openllmetry_events": openllmetry | nowhere,
+        "openai_otel_v2": older | {"embeddings": silent},
+        "openai_otel_v2_latest": older | {"embeddings": silent},
+        "openai_otel_genai_spans": newer,
+        "openai_otel_genai_events": newer,
+        "openai_otel_genai_no_content": _no_content(newer),
+    }
+
+
+def _anthropic_emitters() -> dict[str, dict[str, list[Fact]]]:
+    base = _anthropic()
+    native = _no_content(base)
+    openllmetry = base | {
+        # It adds the first event's count to the last one's; the SDK's own span has it right.
+        name: [fact | {"output_tokens": [OUTPUT_TOKENS, OUTPUT_TOKENS + 1]} for fact in base[name]]
+        for name in ("stream", "stream_helper", "stream_tool")
+    }
+    for name in ("error529", "error400", "stream_error529"):
+        openllmetry[name] = _unlinked(base[name], *native[name])
+    # It records nothing of a broken stream: only the SDK's own span is left.
+    openllmetry["broken"] = native["broken"]
+    events = _no_content(openllmetry)
+    for name in ("success", "tool", "error529", "error400", "stream_error529"):
+        # In this mode the span of a call that was not streamed bears neither the model nor the response's id,
+        # and no event bears a trace id.
+        nameless = [fact | {"model": "unknown"} for fact in native[name]]
+        events[name] = _unlinked(native[name], *nameless)
+    return {
+        "anthropic_openinference": base,
+        "anthropic_openllmetry": openllmetry,
+        "anthropic_openllmetry_events": events,
+        "anthropic_otel_genai_spans": base,
+        "anthropic_otel_genai_events": base,
+        "anthropic_native": native,
+    }
+
+
+def _litellm() -> dict[str, list[Fact]]:
+    facts = _only(_openai(), "success stream stream_no_usage error429 error400 broken tool embeddings")
+    # Where the stream told no usage, it counts tokens itself. What a broken stream had said is lost.
+    facts["stream_no_usage"] = [_run(streaming=True, input_tokens=36, output_tokens=10)]
+    facts["broken"] = [_failed(BROKEN, streaming=True)]
+    facts["embeddings"] = [_without(facts["embeddings"][0], "provider")]
+    claude = {"model": ANTHROPIC_MODEL, "provider": "anthropic"}
+    facts["anthropic"] = [_run(**claude)]
+    facts["anthropic_error529"] = [_failed(OVERLOADED, **claude)]
+    return facts
+
+
+def _langchain_emitters() -> dict[str, dict[str, list[Fact]]]:
+    facts = _only(_openai(), "success stream stream_no_usage error429 broken tool")
+    facts["agent_error429"] = [_failed(RATE)]
+    embedded = {"embeddings": _openai()["embeddings"]}
+    # Its invocation parameters say `"stream": false` of a stream too.
+    openinference = _not_knowing(facts, "streaming")
+    both = openinference | embedded
+    mixed = dict(both)
+    for name in ("stream", "stream_no_usage", "broken", "error429", "agent_error429"):
+        both[name] = _unlinked(openinference[name], *openinference[name])
+        mixed[name] = both[name]
+    mixed["broken"] = _unlinked(openinference["broken"], *_openai_emitters()["openai_openllmetry"]["broken"])
+    otel = facts | {"broken": [_failed(BROKEN, streaming=True)]}
+    # Of a broken stream this one keeps no output, and of embeddings no input.
+    silent = [_without(embedded["embeddings"][0], "input_contains")]
+    return {
+        "langchain_openinference": openinference,
+        "langchain_openinference_twice": both,
+        "langchain_otel": otel,
+        "langchain_otel_twice": otel | {"embeddings": silent},
+        "langchain_mixed_twice": mixed,
+    }
+
+
+def _pydantic_ai_emitters() -> dict[str, dict[str, list[Fact]]]:
+    facts = _only(_openai(), "success stream error429 error400 broken tool")
+    facts = _not_knowing(_with(facts, source_type="Agent", source="weather-agent"), "streaming")
+    # Failing calls bear no input; a broken stream's span is not marked as failed.
+    silent = {name: _with({name: facts[name]}, input_contains="")[name] for name in ("error429", "error400")}
+    ended_well = {"status": "success", "error_matches": None}
+    return {
+        "pydantic_ai": facts | silent | {"broken": [facts["broken"][0] | ended_well]},
+        "pydantic_ai_twice": facts,
+    }
+
+
+def _vercel_emitters() -> dict[str, dict[str, list[Fact]]]:
+    base = _openai()
+    facts = _only(base, "success stream error429 stream_error429 broken tool embeddings responses")
+    facts["error429_retried"] = [_failed(RATE)]
+    facts["stream_tool"] = _with({"": base["tool"]}, streaming=True)[""]
+    # What a broken stream had said is lost.
+    facts["broken"] = [_failed(BROKEN, streaming=True)]
+    facts["embeddings_many"] = [fact | {"input_contains": "sunny"} for fact in base["embeddings"]]
+    # Major 6 makes a span for each try, and none for a broken stream.
+    six = {name: expected for name, expected in facts.items() if name != "broken"}
+    six["error429_retried"] = [_failed(RATE), _failed(RATE)]
+    seven = _not_knowing(facts, "streaming")
+    for name in ("embeddings", "embeddings_many"):
+        seven[name] = [_without(seven[name][0], "input_contains")]
+    return {"vercel_ai_6": six, "vercel_ai_7": seven, "vercel_ai_7_legacy": facts}
+
+
+def _langfuse() -> dict[str, list[Fact]]:
+    facts = _only(_openai(), "success stream stream_no_usage broken tool")
+    # A broken stream's observation is not marked as failed.
+    facts["broken"] = [facts["broken"][0] | {"status": "success", "error_matches": None}]
+    facts["observed"] = [_run(session_id="session-7", user_id="user-7")]
+    # The requested model is replaced by the one that served. No provider is named.
+    facts = _with(facts, model=OPENAI_MODEL + SERVED)
+    facts["error429"] = [_failed(RATE)]
+    by_hand = {"output_contains": "Sunny.", "input_tokens": 12, "output_tokens": 3}
+    facts["generation"] = [_run(model="llama-3-8b", **by_hand)]
+    return _not_knowing(facts, "streaming", "provider")
+
+
+EXPECTED: dict[str, dict[str, list[Fact]]] = {
+    **_openai_emitters(),
+    **_anthropic_emitters(),
+    "litellm_otel": _litellm(),
+    **_langchain_emitters(),
+    **_pydantic_ai_emitters(),
+    **_vercel_emitters(),
+    "langfuse": _langfuse(),
+}
