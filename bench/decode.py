@@ -20,7 +20,9 @@ from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from modeltraces.run import now_us
 
 SPANS = 500
-SYSTEM = "You are a support assistant of an online shop. Answer briefly, in the customer's language, and never promise refunds."
+SYSTEM = (
+    "You are a support assistant of an online shop. Answer briefly, in the customer's language; promise no refunds."
+)
 QUESTION = "My order 4711 was to arrive on Tuesday, and the tracking page has not changed since. Where is it? " * 3
 ANSWER = "I am sorry about the delay. The parcel is at the Lisbon depot and goes out tomorrow before noon. " * 3
 RESOURCE: Mapping[str, object] = {
@@ -104,7 +106,10 @@ def openllmetry() -> dict[str, object]:
 
 
 def vercel() -> dict[str, object]:
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": [{"type": "text", "text": QUESTION}]}]
+    messages = [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
+    ]
     return {
         "operation.name": "ai.generateText.doGenerate",
         "ai.operationId": "ai.generateText.doGenerate",
@@ -210,7 +215,9 @@ def main() -> None:
         seconds = best_seconds(lambda body=body: decode(body))  # type: ignore[misc]
         parsing = best_seconds(lambda body=body: ExportTraceServiceRequest.FromString(body))  # type: ignore[misc]
         each = seconds / SPANS * 1e6
-        print(f"{dialect:<16}{len(body) // SPANS:>12}{each:>10.1f}{SPANS / seconds:>10.0f}{parsing / SPANS * 1e6:>20.1f}")
+        print(
+            f"{dialect:<16}{len(body) // SPANS:>12}{each:>10.1f}{SPANS / seconds:>10.0f}{parsing / SPANS * 1e6:>20.1f}"
+        )
     as_json = json_batch()
     seconds = best_seconds(lambda: traces_from_json(as_json), rounds=5)
     print(f"\nOTLP/JSON → message: {seconds / SPANS * 1e6:.1f} µs a span")

@@ -11,7 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from modeltraces.ingest.otlp.payloads import clean, dump
 
-MAX_DEPTH: Final = 48
+MAX_DEPTH: Final = 32
 """Levels of an attribute's value that are read; what is deeper is replaced by a word that says so."""
 TOO_DEEP: Final = "[nested too deeply]"
 

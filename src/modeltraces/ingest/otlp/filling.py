@@ -1,5 +1,6 @@
 """A run's input and output from its payloads: plain text, whole payload, sizes, cuts, masking."""
 
+from collections.abc import Callable
 from typing import Any
 
 from modeltraces.ingest.otlp.messages import input_text, output_text
@@ -10,38 +11,38 @@ from modeltraces.run import Run
 
 def set_request(run: Run, request: dict[str, Any], limits: Limits) -> None:
     """Set input, input size and request payload."""
-    if limits.redact is not None:
-        request = map_texts(request, limits.redact)
-    text = clean(input_text(request))
-    run.input_size = utf8_size(text)
-    if not limits.record_content:
-        return
-    payload = dump(request)
-    if _may_be_long(payload, limits):
-        fitted, was_cut = fit(request, limits)
-        if was_cut:
-            run.payload_cut = True
-            text, payload = cut_text(clean(input_text(fitted)), limits.max_payload_bytes), dump(fitted)
-    run.input, run.request = text, payload
+    run.input_size, kept = _kept(run, request, input_text, limits)
+    if kept is not None:
+        run.input, run.request = kept
 
 
 def set_response(run: Run, response: dict[str, Any], limits: Limits) -> None:
     """Set output, output size and response payload."""
+    run.output_size, kept = _kept(run, response, output_text, limits)
+    if kept is not None:
+        run.output, run.response = kept
+
+
+def _kept(
+    run: Run, payload: dict[str, Any], text_of: Callable[[dict[str, Any]], str], limits: Limits
+) -> tuple[int, tuple[str, str] | None]:
+    """(bytes of the whole plain text, what is kept: plain text and payload, or None when content is not recorded)."""
     if limits.redact is not None:
-        response = map_texts(response, limits.redact)
-    text = clean(output_text(response))
-    run.output_size = utf8_size(text)
+        payload = map_texts(payload, limits.redact)
+    text = clean(text_of(payload))
+    size = utf8_size(text)
     if not limits.record_content:
-        return
-    payload = dump(response) if response else ""
-    if _may_be_long(payload, limits):
-        fitted, was_cut = fit(response, limits)
-        if was_cut:
-            run.payload_cut = True
-            text, payload = cut_text(clean(output_text(fitted)), limits.max_payload_bytes), dump(fitted)
-    run.output, run.response = text, payload
-
-
-def _may_be_long(payload: str, limits: Limits) -> bool:
+        return size, None
+    if not payload:
+        return size, (text, "")
     # A character has at most four bytes: nothing inside a text this short can be over a cap.
-    return len(payload) * 4 > min(limits.max_part_bytes, limits.max_payload_bytes)
+    cap = min(limits.max_part_bytes, limits.max_payload_bytes)
+    if size <= cap:
+        written = dump(payload)
+        if len(written) * 4 <= cap:
+            return size, (text, written)
+    fitted, was_cut = fit(payload, limits)
+    if was_cut:
+        run.payload_cut = True
+        text = cut_text(clean(text_of(fitted)), limits.max_payload_bytes)
+    return size, (text, dump(fitted))

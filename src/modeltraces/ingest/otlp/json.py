@@ -11,11 +11,12 @@ import contextlib
 import math
 from typing import Any, Final
 
-import orjson
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from modeltraces.ingest.otlp.payloads import clean, load
 
 MALFORMED: Final = "modeltraces.malformed"
 """Attribute that bears the reason in the place of a malformed span or log record; it has no ids."""
@@ -51,8 +52,12 @@ def logs_from_json(body: bytes) -> ExportLogsServiceRequest:
 
 def _request(body: bytes, kind: type[Message]) -> dict[str, Any]:
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        try:
+            value = load(body)
+        except UnicodeDecodeError:
+            # One broken character must not cost the whole batch.
+            value = load(body.decode(errors="replace"))
+    except ValueError as error:
         raise ValueError(f"The body is no valid JSON: {error}") from error
     return _message(value, kind.DESCRIPTOR, "", 0)
 
@@ -93,7 +98,7 @@ def _value(value: Any, field: Any, where: str, depth: int) -> Any:
     kind = field.type
     if kind == FieldDescriptor.TYPE_STRING:
         if type(value) is str:
-            return value
+            return value if value.isascii() else clean(value)
         raise ValueError(f"{where} must be a string.")
     if kind == FieldDescriptor.TYPE_MESSAGE:
         descriptor = field.message_type

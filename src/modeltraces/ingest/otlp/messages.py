@@ -22,7 +22,6 @@ _OUTPUT_KEYS: Final = (
     "message",
     "generations",
     "text",
-    "object",
     "completion",
     "response",
     "data",
@@ -114,6 +113,9 @@ def _turns_of(value: Any, default_role: str, turns: list[tuple[str, str]], depth
         if value and type(value[0]) in (int, float):
             turns.append((default_role, f"[{len(value)} tokens]"))
             return
+        if all(type(item) is str for item in value):  # The texts of an embedding.
+            turns.append((default_role, "\n\n".join(value)))
+            return
         for item in value:
             if type(item) is dict:
                 _turn_of(item, default_role, turns)
@@ -131,11 +133,9 @@ def _turn_of(message: dict[str, Any], default_role: str, turns: list[tuple[str, 
     inner = message.get("message")
     if type(inner) is dict:
         message = inner
-    elif "generation" in message or "kwargs" in message:
-        # LangChain's serialised forms.
-        inner = message.get("kwargs", message.get("generation"))
-        if type(inner) is dict:
-            message = {"role": _langchain_role(message), **inner}
+    inner = message.get("kwargs")
+    if type(inner) is dict:
+        message = {"role": _langchain_role(message), **inner}
     role = message.get("role") or message.get("author")
     if type(role) is not str:
         kind = message.get("type")
@@ -160,7 +160,7 @@ def _turn_of(message: dict[str, Any], default_role: str, turns: list[tuple[str, 
             texts.append(text_of_part(message))
         else:
             texts.append(text_of_content(parts))
-    elif "tool_calls" not in message and "function_call" not in message:
+    elif not ("content" in message or "parts" in message or "tool_calls" in message or "function_call" in message):
         texts.append(text_of_part(message))
     calls = message.get("tool_calls")
     if type(calls) is list:
@@ -263,8 +263,8 @@ def _result(value: Any, depth: int) -> str:
         return value
     if type(value) is list and value and type(value[0]) is dict and "type" in value[0]:
         return text_of_content(value, depth + 1)
-    if type(value) is dict and type(value.get("value")) is str and "type" in value:
-        return str(value["value"])
+    if type(value) is dict and value.keys() == {"type", "value"}:
+        return _result(value["value"], depth + 1) if depth < _MAX_DEPTH else ""
     return "" if value is None else dump(value)
 
 

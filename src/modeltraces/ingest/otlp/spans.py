@@ -147,7 +147,7 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
     )
     run.source_type, run.source = source_of(reading, origin.resource, origin.defaults)
     _set_times(run, span, reading, request)
-    set_tokens(run, reading.found, reading.rest)
+    set_tokens(run, reading)
     run.finish_reasons = _finish_reasons(reading, response)
     failure = failure_of(span, reading, run.finish_reasons)
     if failure is not None:
@@ -200,6 +200,9 @@ def _set_times(run: Run, span: Span, reading: Reading, request: Payload) -> None
         times = [event.time_unix_nano for event in span.events if event.name in _FIRST_TOKEN_EVENTS]
         if times and min(times) >= span.start_time_unix_nano:
             first = (min(times) - span.start_time_unix_nano) / 1e6
+    if first is None:
+        reading.give_back("first_token_seconds")
+        reading.give_back("first_token_ms")
     run.time_to_first_token_ms = first
     if "streaming" in found:
         run.streaming = truth(found["streaming"])

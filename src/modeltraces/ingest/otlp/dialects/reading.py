@@ -28,6 +28,8 @@ class Reading:
     """Parameters of the request by their last name (`temperature`)."""
     rest: dict[str, Any] = field(default_factory=dict)
     """Attributes that no concept took, under their own names."""
+    winners: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Concept → rank and name of the attribute that `found` has it from."""
 
     def text(self, concept: str) -> str:
         """The concept's value as text, '' if it has none."""
@@ -37,6 +39,12 @@ class Reading:
         if type(value) is str:
             return value
         return str(value) if type(value) in (int, float) else ""
+
+    def give_back(self, concept: str) -> None:
+        """Put a value that turned out to be of no use to any field among the rest, under its own name."""
+        winner = self.winners.get(concept)
+        if winner is not None:
+            self.rest[winner[1]] = self.found[concept]
 
 
 def _route_of(name: str) -> tuple[int, str, Any]:
@@ -56,8 +64,7 @@ def read(attributes: dict[str, Any]) -> Reading:
     """The attributes by concept. Of several names of one concept the newest wins; what another one says differently
     stays among the rest."""
     reading = Reading()
-    found, rest = reading.found, reading.rest
-    winners: dict[str, tuple[int, str]] = {}
+    found, rest, winners = reading.found, reading.rest, reading.winners
     listed: dict[str, list[tuple[str, Any]]] | None = None
     for name, value in attributes.items():
         route = _ROUTES.get(name) or _route_of(name)

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from modeltraces.ingest.otlp.dialects.reading import Reading
 from modeltraces.ingest.otlp.payloads import structure
 from modeltraces.run import Run
 
@@ -49,8 +50,9 @@ def count(value: Any) -> int | None:
     return None
 
 
-def set_tokens(run: Run, found: dict[str, Any], rest: dict[str, Any]) -> None:
+def set_tokens(run: Run, reading: Reading) -> None:
     """Set the run's tokens; the input's include cached ones. What is no number stays an attribute."""
+    found = reading.found
     for name in (
         "input_tokens",
         "output_tokens",
@@ -63,12 +65,14 @@ def set_tokens(run: Run, found: dict[str, Any], rest: dict[str, Any]) -> None:
             continue
         number = count(value)
         if number is None:
-            rest[f"invalid.{name}"] = value
+            reading.give_back(name)
         else:
             setattr(run, name, number)
     details = structure(found.get("usage"))
     if type(details) is dict:
         _set_details(run, details)
+    if "total_tokens" in found and (run.input_tokens is None or run.output_tokens is None):
+        reading.give_back("total_tokens")
     _include_cached(run)
 
 
