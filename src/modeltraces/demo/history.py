@@ -12,9 +12,11 @@ from modeltraces.run import Run
 DEMO_RUNS: Final = 200_000
 DEMO_DAYS: Final = 30
 DEMO_SEED: Final = 2026
-BATCH_RUNS: Final = 10_000
-"""Of one insert: tens of MB, a second's work, and a part in the store that no other overlaps in time."""
+BATCH_RUNS: Final = 5_000
+"""Of one insert: some 20 MB, half a second's work, and a part in the store that no other overlaps in time."""
 
+_GROWTH: Final = 1.5
+"""How much more is asked at the end than at the beginning: the models are being taken up."""
 _HOUR_US: Final = 3_600_000_000
 
 
@@ -52,7 +54,10 @@ def _plan(start_us: int, hours: int, runs: int) -> list[list[int]]:
     """How many runs each workload has in each hour: all of them together are exactly `runs`."""
     shares = _whole_parts(runs, [workload.share for workload in WORKLOADS])
     return [
-        _whole_parts(count, [_weight(workload, start_us + hour * _HOUR_US) for hour in range(hours)])
+        _whole_parts(
+            count,
+            [_weight(workload, start_us + hour * _HOUR_US) * (1 + _GROWTH * hour / hours) for hour in range(hours)],
+        )
         for workload, count in zip(WORKLOADS, shares, strict=True)
     ]
 

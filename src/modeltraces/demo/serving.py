@@ -1,0 +1,90 @@
+"""`modeltraces demo`: the server with an account that has a month of runs, a sign-in link, and live traffic."""
+
+import secrets
+import sys
+import threading
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from modeltraces.catalog import keys, links, users
+from modeltraces.catalog.bootstrap import FirstOwner
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import CatalogError
+from modeltraces.demo.seeding import NotADemo, seed_history
+from modeltraces.demo.traffic import LiveTraffic
+from modeltraces.parts import Parts
+from modeltraces.serving import CannotStart, say, serve
+from modeltraces.settings import Settings
+from modeltraces.store.engine import StoreError
+
+OWNER_EMAIL = "demo@example.com"
+KEY_NAME = "demo live traffic"
+_ACTOR = "demo"
+
+
+def serve_demo(settings: Settings) -> None:
+    """Fill the default account unless an earlier start did, then serve until SIGTERM or SIGINT. Raises CannotStart."""
+    stop = threading.Event()
+    traffic: list[threading.Thread] = []
+
+    def ready(parts: Parts, address: str) -> None:
+        account_id = parts.first.account.id
+        try:
+            _seed(parts, account_id)
+            link = sign_in_link(parts.catalog, account_id)
+            key = traffic_key(parts.catalog, account_id)
+        except (NotADemo, StoreError, CatalogError) as error:
+            parts.close()
+            raise CannotStart(str(error)) from error
+        except KeyboardInterrupt as interrupt:
+            parts.close()
+            raise CannotStart("stopped before the demo was filled; the next start fills it anew.") from interrupt
+        # The demo's owner is the account's; there is no first one to be made.
+        parts.first = FirstOwner(parts.first.account, None)
+        say(f"Sign in to the demo here, once (restart for a new link): {address}{links.path_of(link)}")
+        traffic.append(LiveTraffic(address, key).start(stop))
+
+    try:
+        serve(settings, ready=ready)
+    finally:
+        stop.set()
+        for thread in traffic:
+            thread.join(timeout=5)
+
+
+def sign_in_link(catalog: Catalog, account_id: str) -> str:
+    """A new one-time link's token for the demo's owner, who is made at the first start."""
+    user = users.find(catalog, OWNER_EMAIL)
+    if user is None:
+        # Nobody needs the password: the link signs in. The owner can set one on the page.
+        user = users.create(catalog, account_id, OWNER_EMAIL, "owner", actor=_ACTOR, password=secrets.token_urlsafe(24))
+    return links.create(catalog, account_id, user.id)
+
+
+def traffic_key(catalog: Catalog, account_id: str) -> str:
+    """A key for the live traffic of this start; those of earlier starts end."""
+    for key in keys.list_keys(catalog, account_id):
+        if key.name == KEY_NAME:
+            keys.revoke_key(catalog, account_id, key.id, actor=_ACTOR)
+    return keys.create_key(catalog, account_id, KEY_NAME, actor=_ACTOR, scopes=["ingest"])[0]
+
+
+def _seed(parts: Parts, account_id: str) -> None:
+    console = Console(file=sys.stderr)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("Filling the demo", total=None, visible=False)
+        seed_history(
+            parts.store,
+            parts.registry,
+            account_id,
+            parts.settings.data_dir,
+            progress=lambda stored, in_all: bar.update(task, completed=stored, total=in_all, visible=True),
+        )
