@@ -113,7 +113,7 @@ OPENLLMETRY_OLD: dict[str, Any] = {
 VERCEL: dict[str, Any] = {
     "operation.name": "ai.streamText.doStream",
     "ai.operationId": "ai.streamText.doStream",
-    "ai.model.provider": "openai",
+    "ai.model.provider": "openai.chat",
     "ai.model.id": "gpt-4o",
     "gen_ai.request.temperature": 0.2,
     "ai.prompt.messages": json.dumps(

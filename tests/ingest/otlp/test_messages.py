@@ -11,6 +11,12 @@ from tests.ingest.otlp.building import chat
 
 IMAGE = base64.b64encode(b"x" * 12_288).decode()
 CALL = {"name": "get_weather", "arguments": '{"city":"Lisbon"}'}
+CALLED = '[tool call] get_weather({"city":"Lisbon"})'
+
+
+def from_user(*parts: Any, key: str = "parts") -> dict[str, Any]:
+    return {"messages": [{"role": "user", key: list(parts)}]}
+
 
 INPUTS: dict[str, tuple[dict[str, Any], str]] = {
     "one message of the user": ({"messages": [{"role": "user", "content": "hi"}]}, "hi"),
@@ -37,11 +43,11 @@ INPUTS: dict[str, tuple[dict[str, Any], str]] = {
         {
             "messages": [
                 {"role": "user", "content": "weather?"},
-                {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": CALL}]},
+                {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": CALL}]},
                 {"role": "tool", "tool_call_id": "1", "content": "18 degrees"},
             ]
         },
-        'user: weather?\n\nassistant: [tool call] get_weather({"city":"Lisbon"})\n\ntool: 18 degrees',
+        f"user: weather?\n\nassistant: {CALLED}\n\ntool: 18 degrees",
     ),
     "a tool's turn in OpenTelemetry parts": (
         {
@@ -81,8 +87,8 @@ INPUTS: dict[str, tuple[dict[str, Any], str]] = {
         "user: [tool call] f({})\n\ntool: two",
     ),
     "reasoning": (
-        {"messages": [{"role": "assistant", "parts": [{"type": "reasoning", "content": "hm"}, {"type": "text", "content": "yo"}]}]},
-        "assistant: [reasoning] hm\nyo",
+        from_user({"type": "reasoning", "content": "hm"}, {"type": "text", "content": "yo"}),
+        "[reasoning] hm\nyo",
     ),
     "an image of OpenAI": (
         {"messages": [{"role": "user", "content": [
@@ -98,7 +104,7 @@ INPUTS: dict[str, tuple[dict[str, Any], str]] = {
         "[image image/jpeg 12 KB]",
     ),
     "a blob of OpenTelemetry": (
-        {"messages": [{"role": "user", "parts": [{"type": "blob", "modality": "image", "mime_type": "image/png", "content": IMAGE}]}]},
+        from_user({"type": "blob", "modality": "image", "mime_type": "image/png", "content": IMAGE}),
         "[image image/png 12 KB]",
     ),
     "an image by address": (
@@ -106,7 +112,7 @@ INPUTS: dict[str, tuple[dict[str, Any], str]] = {
         "[image https://x.org/a.png]",
     ),
     "LangChain's serialised messages": (
-        {"messages": [[{"lc": 1, "id": ["langchain", "schema", "messages", "HumanMessage"], "kwargs": {"content": "hi", "type": "human"}}]]},
+        {"messages": [[{"lc": 1, "id": ["langchain", "HumanMessage"], "kwargs": {"content": "hi", "type": "human"}}]]},
         "hi",
     ),
     "nothing": ({}, ""),
@@ -117,12 +123,17 @@ OUTPUTS: dict[str, tuple[dict[str, Any], str]] = {
     "several choices": ({"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}, "a\n\nb"),
     "OpenAI completion": ({"choices": [{"text": "yo", "index": 0}]}, "yo"),
     "OpenAI Responses": (
-        {"output": [{"type": "reasoning", "summary": []}, {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "yo"}]}]},
+        {
+            "output": [
+                {"type": "reasoning", "summary": []},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "yo"}]},
+            ]
+        },
         "yo",
     ),
-    "Responses' tool call": ({"output": [{"type": "function_call", **CALL}]}, '[tool call] get_weather({"city":"Lisbon"})'),
+    "Responses' tool call": ({"output": [{"type": "function_call", **CALL}]}, CALLED),
     "Anthropic": ({"content": [{"type": "text", "text": "yo"}]}, "yo"),
-    "Gemini": ({"candidates": [{"content": {"role": "model", "parts": [{"text": "yo"}]}, "finishReason": "STOP"}]}, "yo"),
+    "Gemini": ({"candidates": [{"content": {"role": "model", "parts": [{"text": "yo"}]}}]}, "yo"),
     "Ollama": ({"message": {"role": "assistant", "content": "yo"}, "done": True}, "yo"),
     "an object": ({"object": "chat.completion", "choices": [{"message": {"content": "yo"}}]}, "yo"),
     "embeddings": ({"object": "list", "data": [{"embedding": [0.1, 0.2]}]}, "[1 vector of 2 dimensions]"),
@@ -131,6 +142,7 @@ OUTPUTS: dict[str, tuple[dict[str, Any], str]] = {
         '[tool call] get_weather({"city":"Lisbon"})',
     ),
     "LangChain": ({"generations": [[{"text": "yo", "message": {"kwargs": {"content": "yo"}}}]]}, "yo"),
+    "nothing but a role": ({"messages": [{"role": "assistant"}]}, ""),
     "nothing said": ({"choices": [{"message": {"role": "assistant", "content": None}}]}, ""),
     "nothing": ({}, ""),
 }  # fmt: skip

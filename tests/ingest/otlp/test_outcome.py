@@ -129,6 +129,11 @@ FAILURES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, str, str]]]
         {"status": ERROR},
         ("connection_error", "", ""),
     ),
+    "an SDK's message alone": (
+        {},
+        {"status": {"code": 2, "message": "Error code: 429 - slow down"}},
+        ("RateLimitError", "Error code: 429 - slow down", "429"),
+    ),
     "finish reason error": (
         {"gen_ai.response.finish_reasons": ["error"]},
         {},
@@ -159,7 +164,8 @@ def test_a_failed_call_keeps_its_partial_output() -> None:
 
 def test_an_ok_or_unset_status_without_any_sign_of_failure_is_success() -> None:
     assert chat(status={"code": 1}).status == chat(status={"code": 0}).status == "success"
-    assert chat({"http.response.status_code": 200}).error_code == ""
+    run = chat({"http.response.status_code": 200})
+    assert (run.error_code, run.attributes["http.response.status_code"]) == ("", "200")
 
 
 @pytest.mark.parametrize(

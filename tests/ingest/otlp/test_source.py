@@ -28,7 +28,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], SourceDefaults, tuple[str
     "OpenInference graph node": ({"graph.node.id": "planner"}, SERVICE, SourceDefaults(), ("Agent", "planner")),
     "Traceloop workflow": ({"traceloop.workflow.name": "refund"}, SERVICE, SourceDefaults(), ("Workflow", "refund")),
     "GenAI workflow": ({"gen_ai.workflow.name": "refund"}, SERVICE, SourceDefaults(), ("Workflow", "refund")),
-    "Vercel function": ({"ai.telemetry.functionId": "summary"}, SERVICE, SourceDefaults(), ("Workflow", "summary")),
+    "a function's id names no agent": (
+        {"ai.telemetry.functionId": "summary"},
+        SERVICE,
+        SourceDefaults(),
+        ("Application", "weather-app"),
+    ),
     "a service that was given no name": (
         {},
         {"service.name": "unknown_service:python"},

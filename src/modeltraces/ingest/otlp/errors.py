@@ -12,7 +12,16 @@ from modeltraces.ingest.otlp.dialects.reading import Reading
 _TYPED: Final = re.compile(
     r"^([A-Za-z_][\w.]{0,200}(?:Error|Exception|Timeout|Interrupt|Warning|Exit)): (.*)", re.DOTALL
 )
-_CODE: Final = re.compile(r"^(?:Error code|HTTP|status code|Status)[: ]+(\d{3})\b", re.IGNORECASE)
+_CODE: Final = re.compile(r"^(?:Error code|HTTP|status[_ ]code|Status)[: ]+(\d{3})\b", re.IGNORECASE)
+_SDK_ERRORS: Final = {
+    "400": "BadRequestError",
+    "401": "AuthenticationError",
+    "403": "PermissionDeniedError",
+    "404": "NotFoundError",
+    "409": "ConflictError",
+    "422": "UnprocessableEntityError",
+    "429": "RateLimitError",
+}
 _TRACEBACK: Final = "Traceback (most recent call last):"
 
 
@@ -25,6 +34,8 @@ class Failure:
 
 def failure_of(span: Span, reading: Reading, finish_reasons: list[str]) -> Failure | None:
     """The failure that the span records, or None. Long texts that are cut for the message stay in `reading.rest`."""
+    # Which status the server answered is of use beside the error's code, which it need not be.
+    reading.give_back("error_code")
     exception = _exception(span)
     code = span.status.code
     error_type = reading.text("error_type")
@@ -55,9 +66,16 @@ def failure_of(span: Span, reading: Reading, finish_reasons: list[str]) -> Failu
     if not failure.code or failure.code.startswith("2"):
         coded = _CODE.match(failure.message)
         failure.code = coded[1] if coded else failure.code if not failure.code.startswith("2") else ""
+    if not failure.type and failure.message.startswith("Error code: "):
+        failure.type = _sdk_error(failure.code)
     if not failure.message and "error" in finish_reasons:
         failure.message = "The generation ended with finish reason 'error'."
     return failure
+
+
+def _sdk_error(code: str) -> str:
+    """The class of the openai and anthropic SDKs whose text begins with `Error code: `; the code decides it."""
+    return _SDK_ERRORS.get(code, "InternalServerError" if code.startswith("5") else "APIStatusError")
 
 
 def last_line(traceback: str) -> str:

@@ -28,6 +28,10 @@ _OUTPUT_KEYS: Final = (
     "embeddings",
 )
 _TEXT_KEYS: Final = ("text", "content", "output_text", "refusal", "transcript", "value")
+_FRAME: Final = frozenset(
+    {"role", "name", "id", "content", "parts", "tool_calls", "function_call", "finish_reason", "index", "logprobs"}
+)
+"""What is not itself said: a message of nothing else says nothing."""
 _REASONING_TYPES: Final = frozenset({"reasoning", "thinking", "redacted_thinking", "reasoning_text", "thought"})
 _CALL_TYPES: Final = frozenset(
     {"tool_call", "tool_use", "tool-call", "function_call", "server_tool_call", "server_tool_use", "custom_tool_call"}
@@ -160,7 +164,7 @@ def _turn_of(message: dict[str, Any], default_role: str, turns: list[tuple[str, 
             texts.append(text_of_part(message))
         else:
             texts.append(text_of_content(parts))
-    elif not ("content" in message or "parts" in message or "tool_calls" in message or "function_call" in message):
+    elif message.keys() - _FRAME:
         texts.append(text_of_part(message))
     calls = message.get("tool_calls")
     if type(calls) is list:

@@ -37,6 +37,9 @@ MAX_ERROR_BYTES: Final = 16 * 1024
 _FIRST_TOKEN_EVENTS: Final = frozenset(
     {"First Token Stream Event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
 )
+_INTERFACES: Final = frozenset(
+    {"chat", "responses", "completion", "embedding", "messages", "image", "speech", "transcription"}
+)
 _CONTENT_WORDS: Final = ("input", "output", "prompt", "completion", "message", "content", "text", "query", "document")
 _USAGE_FIELDS: Final = (
     "input_tokens",
@@ -132,7 +135,7 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         executed_on_us=start_us,
         model=clean(model) or UNKNOWN_MODEL,
         base_model=served,
-        provider=text("provider"),
+        provider=_provider(text("provider")),
         deployment_version=text("deployment_version"),
         connection_name=text("connection_name"),
         operation=operation,
@@ -160,6 +163,12 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
     set_response(run, response, limits)
     run.attributes = _attributes(reading, span, origin)
     return run
+
+
+def _provider(name: str) -> str:
+    """The Vercel SDK names the provider's interface too: `openai.chat`, `anthropic.messages`."""
+    provider, _, interface = name.rpartition(".")
+    return provider if interface in _INTERFACES and provider else name
 
 
 def _ids(span: Span) -> tuple[str, str]:

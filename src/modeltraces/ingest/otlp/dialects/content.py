@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from modeltraces.ingest.otlp.dialects.reading import Reading
 from modeltraces.ingest.otlp.dialects.shapes import messages_of, tools_of, unwrapped
-from modeltraces.ingest.otlp.payloads import structure
+from modeltraces.ingest.otlp.messages import output_text
+from modeltraces.ingest.otlp.payloads import load, structure
 
 Payload = dict[str, Any]
 
@@ -48,9 +49,9 @@ def request_of(reading: Reading, model: str) -> Payload:
     elif "prompt" in found:
         prompt = structure(found["prompt"])
         if type(prompt) is list:
-            request["input"] = [structure(item) for item in prompt]
+            request["input"] = [_text_or_structure(item) for item in prompt]
         else:
-            put_input(request, prompt)
+            put_input(request, _text_or_structure(prompt))
     elif given is not None:
         put_input(request, given)
     system = found.get("system")
@@ -65,6 +66,16 @@ def request_of(reading: Reading, model: str) -> Payload:
         if name not in request:
             request[name] = value
     return request
+
+
+def _text_or_structure(value: Any) -> Any:
+    """The Vercel SDK gives each text of an embedding as JSON text, quotes and all."""
+    if type(value) is str and value[:1] == '"':
+        try:
+            return load(value)
+        except ValueError:
+            return value
+    return structure(value)
 
 
 def put_input(request: Payload, value: Any) -> None:
@@ -106,7 +117,8 @@ def response_of(reading: Reading) -> Payload:
     response: Payload = {}
     given = structure(found.get("output_value"))
     messages = structure(found.get("output_messages"))
-    if messages is None and "output_messages" in listed:
+    if "output_messages" in listed and (messages is None or not output_text({"messages": messages})):
+        # litellm gives both, and tool calls only in the older form.
         messages = messages_of(listed["output_messages"], "assistant")
     if type(given) is dict and _is_wire_response(given):
         response |= given

@@ -55,6 +55,9 @@ _WRAPPER_PREFIXES: Final = (
     "retriev",
     "handoff",
     "plan",
+    "agent",
+    "step",
+    "workflow",
 )
 _WRAPPER_NAMES: Final = frozenset({"raw_gen_ai_request"})
 """litellm's span around the raw HTTP exchange of a call that has a span of its own."""

@@ -145,7 +145,11 @@ TABLE: Final[dict[str, Names]] = {
         openllmetry=("gen_ai.is_streaming", "llm.is_streaming", "gen_ai.request.is_stream"),
     ),
     "first_token_seconds": Names(
-        gen_ai=("gen_ai.response.time_to_first_chunk", "gen_ai.latency.time_to_first_token"),
+        gen_ai=(
+            "gen_ai.response.time_to_first_chunk",
+            "gen_ai.client.operation.time_to_first_chunk",
+            "gen_ai.latency.time_to_first_token",
+        ),
     ),
     "first_token_ms": Names(vercel=("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")),
     "first_token_at": Names(langfuse=("langfuse.observation.completion_start_time",)),
@@ -156,7 +160,6 @@ TABLE: Final[dict[str, Names]] = {
     "workflow": Names(
         gen_ai=("gen_ai.workflow.name",),
         openllmetry=("traceloop.workflow.name", "traceloop.entity.name"),
-        vercel=("ai.telemetry.functionId", "ai.settings.functionId"),
     ),
     "session_id": Names(
         ours=("modeltraces.session_id",),
