@@ -56,7 +56,7 @@ class Driver:
         }
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         # A file, not a pipe: a pipe that nobody reads would stop a talkative script.
-        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed at the end of the process)
         self._process = subprocess.Popen(
             command_of(emitter.runs_in, emitter.script),
             stdin=subprocess.PIPE,

@@ -1,7 +1,8 @@
 """What must be known of every scenario of every emitter, whatever form its telemetry takes.
 
-A fact is one run: its value, a list of the values that will do, or a pattern where `_matches` ends its name. None is
-unknown, and must be shown as such. A fact that is left out cannot be known from what the emitter sends.
+A fact is one run, field by field: the value, or a list of the values that will do; a part of the text where the name
+ends in `_contains`, the whole of it if empty; a pattern for all of it where it ends in `_matches`. None is unknown, and
+must be shown as such. A field that is left out cannot be known from what the emitter sends.
 """
 
 from typing import Any
@@ -17,10 +18,22 @@ EMBEDDING_MODEL = "text-embedding-3-small"
 SERVED = "-2026-07-18"
 QUESTION = "How is the weather in Lisbon?"
 TOOL = "get_weather"
-RATE = "(?i)rate.?limit|AI_APICallError|AI_RetryError"
-BAD_REQUEST = "(?i)bad.?request|invalid.?request|context.?window"
-OVERLOADED = "(?i)overloaded|internal.?server"
-BROKEN = "(?i)connection|protocol|AI_APICallError|AI_Error"
+RATE = {
+    "type_matches": r"(?i)[\w.]*(rate_?limit_?error|AI_APICallError|AI_RetryError)",
+    "message_matches": r"(?!Traceback).*(?i:rate limit).*",
+}
+BAD_REQUEST = {
+    "type_matches": r"(?i)[\w.]*(bad_?request|invalid_?request|context_?window_?exceeded)_?error",
+    "message_matches": "(?!Traceback).*context length.*",
+}
+OVERLOADED = {
+    "type_matches": r"(?i)[\w.]*(overloaded|internal_?server)_?error",
+    "message_matches": "(?!Traceback).*Overloaded.*",
+}
+BROKEN = {
+    "type_matches": r"(?i)[\w.]*(connection_?error|protocol_?error|AI_APICallError)",
+    "message_matches": "(?!Traceback).*(Connection error|peer closed|Failed to process).*",
+}
 
 
 def _run(**more: Any) -> Fact:
@@ -28,7 +41,7 @@ def _run(**more: Any) -> Fact:
         "model": OPENAI_MODEL,
         "provider": "openai",
         "status": "success",
-        "error_matches": None,
+        "error": None,
         "input_contains": QUESTION,
         "output_contains": ANSWER,
         "input_tokens": INPUT_TOKENS,
@@ -40,13 +53,13 @@ def _run(**more: Any) -> Fact:
     return known | more
 
 
-def _failed(pattern: str, **more: Any) -> Fact:
+def _failed(error: dict[str, str], **more: Any) -> Fact:
     unknown = {"output_contains": "", "input_tokens": None, "output_tokens": None}
-    return _run(status="failed", error_matches=pattern, **unknown) | more
+    return _run(status="failed", error=error, **unknown) | more
 
 
 def _openai() -> dict[str, list[Fact]]:
-    """The scenarios of the openai SDK, as an instrumentation that sees everything records them."""
+    """The scenarios of the openai SDK as an instrumentation that sees everything records them."""
     tools = [_run(output_contains=TOOL), _run(output_contains=FINAL_ANSWER, input_contains="18 degrees, sunny")]
     embedding = _run(model=EMBEDDING_MODEL, input_contains="sunny in Lisbon", input_tokens=EMBEDDING_TOKENS)
     return {
@@ -138,7 +151,11 @@ def _openai_emitters() -> dict[str, dict[str, list[Fact]]]:
 
 def _anthropic_emitters() -> dict[str, dict[str, list[Fact]]]:
     base = _anthropic()
-    native = _no_content(base)
+    # The SDK's own span says the type of an error, and no more.
+    native = {
+        name: [fact | ({"error": fact["error"] | {"message_matches": ""}} if fact["error"] else {}) for fact in facts]
+        for name, facts in _no_content(base).items()
+    }
     openllmetry = base | {
         # It adds the first event's count to the last one's; the SDK's own span has it right.
         name: [fact | {"output_tokens": [OUTPUT_TOKENS, OUTPUT_TOKENS + 1]} for fact in base[name]]
@@ -152,7 +169,8 @@ def _anthropic_emitters() -> dict[str, dict[str, list[Fact]]]:
     for name in ("success", "tool", "error529", "error400", "stream_error529"):
         # In this mode the span of a call that was not streamed bears neither the model nor the response's id,
         # and no event bears a trace id.
-        nameless = [fact | {"model": "unknown"} for fact in native[name]]
+        nameless = _no_content({name: [_without(fact, "streaming") for fact in base[name]]})[name]
+        nameless = [fact | {"model": "unknown"} for fact in nameless]
         events[name] = _unlinked(native[name], *nameless)
     return {
         "anthropic_openinference": base,
@@ -205,7 +223,7 @@ def _pydantic_ai_emitters() -> dict[str, dict[str, list[Fact]]]:
     facts = _not_knowing(_with(facts, source_type="Agent", source="weather-agent"), "streaming")
     # Failing calls bear no input; a broken stream's span is not marked as failed.
     silent = {name: _with({name: facts[name]}, input_contains="")[name] for name in ("error429", "error400")}
-    ended_well = {"status": "success", "error_matches": None}
+    ended_well = {"status": "success", "error": None}
     return {
         "pydantic_ai": facts | silent | {"broken": [facts["broken"][0] | ended_well]},
         "pydantic_ai_twice": facts,
@@ -232,10 +250,11 @@ def _vercel_emitters() -> dict[str, dict[str, list[Fact]]]:
 def _langfuse() -> dict[str, list[Fact]]:
     facts = _only(_openai(), "success stream stream_no_usage broken tool")
     # A broken stream's observation is not marked as failed.
-    facts["broken"] = [facts["broken"][0] | {"status": "success", "error_matches": None}]
+    facts["broken"] = [facts["broken"][0] | {"status": "success", "error": None}]
     facts["observed"] = [_run(session_id="session-7", user_id="user-7")]
     # The requested model is replaced by the one that served. No provider is named.
     facts = _with(facts, model=OPENAI_MODEL + SERVED)
+    # An error is a message without a type: its type is what OpenAI's status code means.
     facts["error429"] = [_failed(RATE)]
     by_hand = {"output_contains": "Sunny.", "input_tokens": 12, "output_tokens": 3}
     facts["generation"] = [_run(model="llama-3-8b", **by_hand)]

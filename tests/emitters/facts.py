@@ -13,7 +13,7 @@ def differences(run: Run, fact: Fact) -> list[str]:
     """Where a whole run (of `GET /api/v1/runs/{id}`) does not agree with a fact, in words."""
     found = []
     for name, wanted in fact.items():
-        if name == "error_matches":
+        if name == "error":
             found += _error_differences(run, wanted)
         elif name.endswith("_contains"):
             found += _text_differences(run, name.removesuffix("_contains"), wanted)
@@ -24,13 +24,16 @@ def differences(run: Run, fact: Fact) -> list[str]:
     return found
 
 
-def _error_differences(run: Run, pattern: str | None) -> list[str]:
+def _error_differences(run: Run, wanted: dict[str, str] | None) -> list[str]:
     error = run["error"]
-    if pattern is None:
-        return [] if error is None else [f"error is {error!r}, not None"]
-    if error is None or not re.search(pattern, error["type"] or ""):
-        return [f"error is {error!r}; its type should match {pattern!r}"]
-    return [] if error["message"] or "http.response.status_code" in run["attributes"] else ["the error has no message"]
+    if wanted is None or error is None:
+        return [] if error == wanted else [f"error is {error!r}, not {wanted!r}"]
+    found = []
+    if not re.fullmatch(wanted["type_matches"], error["type"]):
+        found.append(f"the error's type is {error['type']!r}, not like {wanted['type_matches']!r}")
+    if not re.fullmatch(wanted["message_matches"], error["message"], re.DOTALL):
+        found.append(f"the error's message is {error['message']!r}, not like {wanted['message_matches']!r}")
+    return found
 
 
 def _text_differences(run: Run, name: str, wanted: str) -> list[str]:

@@ -183,7 +183,7 @@ def responses_events(scenario: Scenario, ident: str) -> Iterator[bytes]:
     started = _response(scenario, ident, "in_progress", [], None)
     yield event("response.created", response=started)
     yield event("response.in_progress", response=started)
-    empty = {"content": []} if item["type"] == "message" else {"arguments": ""}
+    empty: dict[str, Any] = {"content": []} if item["type"] == "message" else {"arguments": ""}
     yield event("response.output_item.added", output_index=0, item=item | {"status": "in_progress"} | empty)
     place = {"item_id": item["id"], "output_index": 0}
     if item["type"] == "function_call":
@@ -205,7 +205,10 @@ def anthropic_message(scenario: Scenario, ident: str) -> dict[str, Any]:
     stop = "end_turn"
     if scenario.tool:
         said = {"type": "text", "text": "I will look that up."}
-        content = [said, {"type": "tool_use", "id": "toolu_" + ident[4:], "name": scenario.tool, "input": json.loads(ARGUMENTS)}]
+        content = [
+            said,
+            {"type": "tool_use", "id": "toolu_" + ident[4:], "name": scenario.tool, "input": json.loads(ARGUMENTS)},
+        ]
         stop = "tool_use"
     return {
         "id": ident,

@@ -29,7 +29,7 @@ from tests.emitters.fake_answers import (
 
 SCENARIO = re.compile(r"scenario:([a-z0-9_]+)")
 ERRORS = {
-    "error400": (400, "invalid_request_error", "context_length_exceeded", "This model's maximum context length is 8192 tokens."),
+    "error400": (400, "invalid_request_error", "context_length_exceeded", "The model's context length is 8192 tokens."),
     "error401": (401, "authentication_error", "invalid_api_key", "Incorrect API key provided."),
     "error429": (429, "rate_limit_error", "rate_limit_exceeded", "Rate limit reached for requests."),
     "error500": (500, "server_error", "server_error", "The server had an error processing your request."),

@@ -1,4 +1,4 @@
-"""OTLP bodies between protobuf and OTLP/JSON (ids as hex, as its specification says; protobuf's own JSON has base64)."""
+"""OTLP bodies between protobuf and OTLP/JSON, whose ids are hex; protobuf's own JSON has them in base64."""
 
 import base64
 import json
@@ -10,7 +10,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-REQUESTS = {
+REQUESTS: dict[
+    str, type[ExportTraceServiceRequest] | type[ExportLogsServiceRequest] | type[ExportMetricsServiceRequest]
+] = {
     "traces": ExportTraceServiceRequest,
     "logs": ExportLogsServiceRequest,
     "metrics": ExportMetricsServiceRequest,
@@ -39,7 +41,8 @@ def to_json(path: str, content_type: str, body: bytes) -> dict[str, Any]:
     if content_type == "application/json":
         parsed: dict[str, Any] = json.loads(body)
         return parsed
-    message = REQUESTS[signal_of(path)].FromString(body)
+    message = REQUESTS[signal_of(path)]()
+    message.ParseFromString(body)
     as_dict = MessageToDict(message, use_integers_for_enums=True)
     changed: dict[str, Any] = _map_ids(as_dict, lambda text: base64.b64decode(text).hex())
     return changed

@@ -44,7 +44,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings  # noqa: E402
 
 def get_weather(city: str) -> str:
     """Tells the weather in a city."""
-    return TOOL_RESULT
+    return str(TOOL_RESULT)
 
 
 def model(**more: Any) -> Any:

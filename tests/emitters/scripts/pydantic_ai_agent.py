@@ -30,7 +30,7 @@ def agent() -> Any:
     @made.tool_plain
     def get_weather(city: str) -> str:
         """Tells the weather in a city."""
-        return TOOL_RESULT
+        return str(TOOL_RESULT)
 
     return made
 

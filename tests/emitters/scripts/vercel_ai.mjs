@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { createOpenAI } from "@ai-sdk/openai";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import * as ai from "ai";
@@ -13,7 +14,10 @@ import { z } from "zod";
 
 const major = process.env.AI_MAJOR;
 const Exporter = process.env.EXPORTER === "json" ? JsonExporter : ProtobufExporter;
-const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new Exporter())] });
+const provider = new NodeTracerProvider({
+  resource: resourceFromAttributes({ "service.name": process.env.OTEL_SERVICE_NAME }),
+  spanProcessors: [new BatchSpanProcessor(new Exporter())],
+});
 provider.register();
 
 const session = { sessionId: "session-7", userId: "user-7" };

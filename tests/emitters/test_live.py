@@ -1,0 +1,59 @@
+"""The real SDKs, in environments of their own, send straight to a running server: each of their calls is one run.
+
+`tests/emitters/run` makes the environments and runs these. An environment that cannot be made fails its tests.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emitters.catalog import EMITTERS, Emitter
+from tests.emitters.driver import Driver
+from tests.emitters.environments import set_up
+from tests.emitters.expected import EXPECTED
+from tests.emitters.facts import check
+from tests.emitters.fake_provider import Provider
+from tests.emitters.reading import whole_runs
+from tests.support.server import Server
+
+pytestmark = pytest.mark.emitters
+SETUP_SECONDS = 600
+
+
+@pytest.fixture(scope="session")
+def environments() -> None:
+    """The first test that needs them waits for the installers."""
+    set_up()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    running = Provider().start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.timeout(SETUP_SECONDS)
+@pytest.mark.usefixtures("environments")
+@pytest.mark.parametrize("emitter", EMITTERS.values(), ids=EMITTERS)
+def test_every_call_of_a_real_sdk_is_one_run_with_all_that_is_known_of_it(
+    server: Server, provider: Provider, emitter: Emitter
+) -> None:
+    account = server.new_account(f"live {emitter.name}")
+    key = server.key(account=account)
+    problems = {}
+    seen: set[str] = set()
+    with (
+        server.client(account=account) as client,
+        Driver(emitter, provider_url=provider.url, otlp_url=server.url, key=key) as driver,
+    ):
+        assert set(driver.scenarios) == set(EXPECTED[emitter.name])
+        for scenario in driver.scenarios:
+            driver.play(scenario)
+            runs = [run for run in whole_runs(client) if run["request_id"] not in seen]
+            seen |= {run["request_id"] for run in runs}
+            try:
+                check(runs, EXPECTED[emitter.name][scenario])
+            except AssertionError as difference:
+                problems[scenario] = str(difference)
+    assert not problems, "\n\n".join(f"{scenario}: {problem}" for scenario, problem in problems.items())
