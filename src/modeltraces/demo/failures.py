@@ -15,6 +15,7 @@ class Failure:
     """The exception that the client raised."""
     code: str
     message: str
+    """`{model}` stands for the model's name; in the body, too."""
     median_ms: float
     """Milliseconds until it failed."""
     body: dict[str, Any] | None
@@ -35,7 +36,7 @@ def _anthropic(kind: str, type_: str, code: int, message: str, median_ms: float,
 
 
 _OPENAI: Final = (
-    _openai("rate_limit", "RateLimitError", 429, "Rate limit reached for gpt-4o on tokens per min (TPM): Limit 450000, Used 449214, Requested 2310. Please try again in 203ms.", 85, "tokens", "rate_limit_exceeded"),
+    _openai("rate_limit", "RateLimitError", 429, "Rate limit reached for {model} on tokens per min (TPM): Limit 450000, Used 449214, Requested 2310. Please try again in 203ms.", 85, "tokens", "rate_limit_exceeded"),
     _openai("server", "InternalServerError", 500, "The server had an error while processing your request. Sorry about that!", 2400, "server_error", None),
     _openai("context", "BadRequestError", 400, "This model's maximum context length is 128000 tokens. However, your messages resulted in 131842 tokens. Please reduce the length of the messages.", 240, "invalid_request_error", "context_length_exceeded"),
     _openai("content_filter", "BadRequestError", 400, "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please modify your prompt and retry.", 310, "invalid_request_error", "content_filter"),

@@ -17,6 +17,8 @@ from modeltraces.run import Run, request_id_of_span
 _DAY_US: Final = 86_400_000_000
 _SILENT_STREAMS: Final = 0.14
 """Share of streams whose token counts nobody asked for: unknown, not zero."""
+_TIGHT_LIMITS: Final = 0.015
+"""Share of requests whose limit of output tokens cuts some answers short."""
 _ANTHROPIC_REASONS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _ENVIRONMENTS: Final = {"Prompt Studio": "staging", "Evaluation": "ci"}
 
@@ -49,6 +51,8 @@ class RunMaker:
         connection = self._connection(model)
         incidents = [i for i in self.incidents if i.model == model.name and i.touches(at_us, version, connection)]
         exchange = workload.compose(rng)
+        if rng.random() < _TIGHT_LIMITS and not exchange.json_output:
+            workload = replace(workload, max_tokens=48)
         is_streamed = rng.random() < workload.streamed
         conversation = self._conversation(workload)
         span_id = f"{rng.getrandbits(64):016x}"
@@ -148,11 +152,12 @@ class RunMaker:
     def _fail(self, run: Run, failure: Failure, exchange: Exchange) -> None:
         rng = self.rng
         run.status = "failed"
-        run.error_type, run.error_code, run.error_message = failure.type, failure.code, failure.message
+        run.error_type, run.error_code = failure.type, failure.code
+        run.error_message = failure.message.replace("{model}", run.model)
         spread = 0.002 if failure.kind == "timeout" else 0.4
         run.response_time_ms = failure.median_ms * rng.lognormvariate(0, spread)
         if failure.body is not None:
-            run.response = payloads.dump(failure.body)
+            run.response = payloads.dump(failure.body).replace("{model}", run.model)
         elif run.streaming and exchange.output and rng.random() < 0.5:
             # The stream broke off: what had come is kept.
             run.output = exchange.output[: rng.randrange(1, len(exchange.output) + 1)]
@@ -162,10 +167,15 @@ class RunMaker:
 
     def _answer(self, run: Run, model: DemoModel, workload: Workload, exchange: Exchange) -> None:
         rng = self.rng
+        input_tokens, output_tokens = _tokens(run.input, rng), _tokens(exchange.output, rng)
+        is_cut = output_tokens > workload.max_tokens
+        if is_cut:
+            exchange.output = exchange.output[: len(exchange.output) * workload.max_tokens // output_tokens]
+            output_tokens = workload.max_tokens
         run.output = payloads.plain_output(exchange, workload.operation)
         run.output_size = len(run.output.encode())
-        input_tokens = _tokens(run.input, rng)
-        output_tokens = _tokens(run.output, rng)
+        if exchange.tool_calls:
+            output_tokens = _tokens(run.output, rng)
         first_token_ms = model.first_token_ms * rng.lognormvariate(0, 0.35) + input_tokens * 0.03
         if workload.operation == "embeddings":
             run.input_tokens, run.response_time_ms = input_tokens, first_token_ms
@@ -176,9 +186,7 @@ class RunMaker:
             output_tokens += run.reasoning_tokens
         if model.kind == "external" and input_tokens > 1024:
             run.cached_input_tokens = input_tokens // 128 * 128 if rng.random() < 0.55 else 0
-        finish_reason = "tool_calls" if exchange.tool_calls else "stop"
-        if output_tokens >= workload.max_tokens:
-            finish_reason, output_tokens = "length", workload.max_tokens
+        finish_reason = "length" if is_cut else "tool_calls" if exchange.tool_calls else "stop"
         if model.wire == "anthropic":
             finish_reason = _ANTHROPIC_REASONS[finish_reason]
         run.finish_reasons = [finish_reason]

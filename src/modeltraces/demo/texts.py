@@ -1,10 +1,11 @@
 """Exchanges with models, composed from the pools of `phrases` and `languages`: what was asked and what came back."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
+
+import orjson
 
 from modeltraces.demo import phrases
 from modeltraces.demo.languages import LANGUAGES, NAMES, Language
@@ -48,6 +49,10 @@ def _slots(rng: Random) -> dict[str, str]:
         "city": rng.choice(phrases.CITIES),
         "days": str(rng.randrange(2, 21)),
     }
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _joined(*parts: str) -> str:
@@ -102,10 +107,10 @@ def order_tools(rng: Random) -> Exchange:
             ("escalate", {"queue": "tier-2", "reason": "customer asked for a human"}),
         )
     )
-    call = ToolCall(name, json.dumps(arguments))
+    call = ToolCall(name, _json(arguments))
     if rng.random() < 0.5:
         return Exchange(system, [("user", question)], "", [call])
-    result = json.dumps(
+    result = _json(
         {
             "order_id": slots["order"],
             "state": rng.choice(("shipped", "delivered", "lost", "returned")),
@@ -131,7 +136,7 @@ def triage(rng: Random) -> Exchange:
         "confidence": round(rng.uniform(0.55, 0.999), 3),
     }
     system = "Classify the ticket. Answer with JSON: category, urgency, language, refund_requested, confidence."
-    return Exchange(system, [("user", text)], json.dumps(result), json_output=True)
+    return Exchange(system, [("user", text)], _json(result), json_output=True)
 
 
 def invoice(rng: Random) -> Exchange:
@@ -161,7 +166,7 @@ def invoice(rng: Random) -> Exchange:
         "currency": "EUR",
     }
     system = "Extract the invoice's fields as JSON. Use null for what is not printed."
-    return Exchange(system, [("user", text)], json.dumps(fields, ensure_ascii=False), json_output=True)
+    return Exchange(system, [("user", text)], _json(fields), json_output=True)
 
 
 def code(rng: Random) -> Exchange:
