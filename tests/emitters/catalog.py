@@ -6,6 +6,7 @@ from tests.emitters.environments import PYTHON, PYTHON_V2, VERCEL_6, VERCEL_7
 
 SERVICE = "weather-app"
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+COMPRESSION = "OTEL_EXPORTER_OTLP_COMPRESSION"
 OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 LATEST = "gen_ai_latest_experimental"
 
@@ -39,7 +40,7 @@ EMITTERS = {
         Emitter("openai_otel_v2", "openai_otel_v2.py", {CONTENT: "true"}, PYTHON_V2),
         Emitter("openai_otel_v2_latest", "openai_otel_v2.py", {OPT_IN: LATEST, CONTENT: "event_only"}, PYTHON_V2),
         Emitter("openai_otel_genai_spans", "openai_otel_genai.py", {CONTENT: "span_only"}),
-        Emitter("openai_otel_genai_events", "openai_otel_genai.py", {CONTENT: "event_only"}),
+        Emitter("openai_otel_genai_events", "openai_otel_genai.py", {CONTENT: "event_only", COMPRESSION: "gzip"}),
         Emitter("openai_otel_genai_no_content", "openai_otel_genai.py"),
         Emitter("anthropic_openinference", "anthropic_openinference.py"),
         Emitter("anthropic_openllmetry", "anthropic_openllmetry.py"),

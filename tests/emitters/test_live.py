@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -39,13 +40,27 @@ def provider() -> Iterator[Provider]:
 def test_every_call_of_a_real_sdk_is_one_run_with_all_that_is_known_of_it(
     server: Server, provider: Provider, emitter: Emitter
 ) -> None:
-    account = server.new_account(f"live {emitter.name}")
+    play_all(server, provider, emitter, server.url)
+
+
+@pytest.mark.timeout(SETUP_SECONDS)
+@pytest.mark.usefixtures("environments")
+@pytest.mark.parametrize("name", ["openai_otel_genai_events", "langchain_openinference_twice"])
+def test_it_is_the_same_over_grpc(server: Server, provider: Provider, name: str) -> None:
+    grpc = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_INSECURE": "true"}
+    emitter = replace(EMITTERS[name], settings=EMITTERS[name].settings | grpc)
+    play_all(server, provider, emitter, f"http://127.0.0.1:{server.grpc_port}")
+
+
+def play_all(server: Server, provider: Provider, emitter: Emitter, otlp_url: str) -> None:
+    """Play every scenario of an emitter into an account of its own, and check the runs of each."""
+    account = server.new_account(f"live {emitter.name} to {otlp_url}")
     key = server.key(account=account)
     problems = {}
     seen: set[str] = set()
     with (
         server.client(account=account) as client,
-        Driver(emitter, provider_url=provider.url, otlp_url=server.url, key=key) as driver,
+        Driver(emitter, provider_url=provider.url, otlp_url=otlp_url, key=key) as driver,
     ):
         assert set(driver.scenarios) == set(EXPECTED[emitter.name])
         for scenario in driver.scenarios:
