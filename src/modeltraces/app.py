@@ -23,7 +23,11 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         settings = parts.settings
-        receiver = await otlp_grpc.start(parts, settings.host, settings.otlp_grpc_port) if grpc and settings.otlp_grpc_port else None
+        receiver = (
+            await otlp_grpc.start(parts, settings.host, settings.otlp_grpc_port)
+            if grpc and settings.otlp_grpc_port
+            else None
+        )
         try:
             yield
         finally:

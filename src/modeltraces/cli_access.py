@@ -18,6 +18,7 @@ from modeltraces.catalog import users as members
 from modeltraces.catalog.accounts import DEFAULT_NAME, Account
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError, NotFound
+from modeltraces.catalog.text import clean_email
 
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 users = typer.Typer(help="Add users and sign them in.", no_args_is_help=True)
@@ -161,9 +162,10 @@ def create_user(
     """Add a user to an account. Without --password-stdin, prints the path of a one-time sign-in link."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with open_catalog(data_dir) as catalog:
-        parsed = members.parse_role(role)
+        # Checked before an account is made for it.
+        parsed, cleaned = members.parse_role(role), clean_email(email)
         account_id = _ensured(catalog, account).id
-        user = members.create(catalog, account_id, email, parsed, actor=_ACTOR, password=password)
+        user = members.create(catalog, account_id, cleaned, parsed, actor=_ACTOR, password=password)
         if password is None and not user.has_password:
             _print_link(links.create(catalog, account_id, user.id, valid_hours=72))
         else:

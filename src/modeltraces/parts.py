@@ -178,9 +178,13 @@ def _prepare_data_dir(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreUnavailable(f"the data directory {path} cannot be made: {error.strerror}. Choose another with --data-dir.") from error
+        raise StoreUnavailable(
+            f"the data directory {path} cannot be made: {error.strerror}. Choose another with --data-dir."
+        ) from error
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise StoreUnavailable(f"the data directory {path} cannot be read and written. Choose another with --data-dir, or mend its rights.")
+        raise StoreUnavailable(
+            f"the data directory {path} cannot be read and written. Choose another with --data-dir, or mend its rights."
+        )
 
 
 def _secret(settings: Settings) -> bytes:

@@ -23,46 +23,67 @@ class Settings(BaseSettings):
     otlp_grpc_port: int = Field(4317, ge=0, le=65535, description="Port of OTLP/gRPC; 0 turns it off.")
     data_dir: Path = Field(Path("data"), description="Directory of everything that is kept.")
     store_url: str = Field("", description="Where runs live: `chdb:///path` (default: inside the data directory).")
-    catalog_url: str = Field("", description="Where accounts and models live: `sqlite:///path` (default: inside the data directory).")
+    catalog_url: str = Field(
+        "", description="Where accounts and models live: `sqlite:///path` (default: inside the data directory)."
+    )
     admin_email: str = Field("", description="Email of the first owner, created at start when there is none.")
     admin_password: SecretStr | None = Field(None, description="Password of the first owner.")
     secret_key: SecretStr | None = Field(
-        None, description="Key that signs cursors and encrypts credentials; made and kept in the data directory when absent."
+        None,
+        description="Key that signs cursors and encrypts credentials; made and kept in the data directory when absent.",
     )
     session_hours: int = Field(24 * 14, ge=1, description="Hours a sign-in lasts without use.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="`debug`, `info`, `warning` or `error`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug`, `info`, `warning` or `error`."
+    )
     log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines.")
 
     max_body_megabytes: int = Field(
-        64, ge=1, description="MB of one request body after decompression. OTLP exporters send a few MB; more is an attack or an error."
+        64,
+        ge=1,
+        description="MB of one request body after decompression. OTLP exporters send a few MB; more is an attack or an error.",
     )
     max_part_kilobytes: int = Field(
-        1024, ge=1, description="KB of one text or base64 part of a payload; what is longer is cut, and its size said in its place."
+        1024,
+        ge=1,
+        description="KB of one text or base64 part of a payload; what is longer is cut, and its size said in its place.",
     )
     max_payload_kilobytes: int = Field(
         16 * 1024, ge=16, description="KB of a whole request or response payload; over it, the longest parts are cut."
     )
-    max_attributes: int = Field(256, ge=0, description="Attributes kept of one span beside the fields we read; the rest is counted and left.")
+    max_attributes: int = Field(
+        256, ge=0, description="Attributes kept of one span beside the fields we read; the rest is counted and left."
+    )
     queue_megabytes: int = Field(
         256, ge=1, description="MB of decoded runs waiting to be stored; over it a sender gets 503 and Retry-After."
     )
     commit_wait_ms: int = Field(
-        20, ge=0, le=1000, description="Milliseconds a commit waits for company. Requests that arrive together are stored together."
+        20,
+        ge=0,
+        le=1000,
+        description="Milliseconds a commit waits for company. Requests that arrive together are stored together.",
     )
-    max_commit_runs: int = Field(20_000, ge=1, description="Runs of one commit, at most: bounds its memory and its time.")
+    max_commit_runs: int = Field(
+        20_000, ge=1, description="Runs of one commit, at most: bounds its memory and its time."
+    )
     link_window_minutes: int = Field(
-        30, ge=1, description="Minutes within which two recordings of one call, or a span and its log records, find each other."
+        30,
+        ge=1,
+        description="Minutes within which two recordings of one call, or a span and its log records, find each other.",
     )
     record_content: bool = Field(True, description="`false`: metadata only; no input, output or payload is kept.")
     redact_patterns: list[str] = Field(
-        default_factory=list, description="Regular expressions; what they match in inputs, outputs and payloads is masked before it is stored."
+        default_factory=list,
+        description="Regular expressions; what they match in inputs, outputs and payloads is masked before it is stored.",
     )
 
     store_memory_megabytes: int = Field(
         1200, ge=256, description="MB the embedded engine may use for queries, inserts and merges together."
     )
     store_threads: int = Field(0, ge=0, description="Threads of one query in the embedded engine; 0: one a core.")
-    query_timeout_seconds: float = Field(20, gt=0, description="Seconds after which a query is ended with an error that says so.")
+    query_timeout_seconds: float = Field(
+        20, gt=0, description="Seconds after which a query is ended with an error that says so."
+    )
     query_memory_megabytes: int = Field(600, ge=64, description="MB one query may use.")
     query_concurrency: int = Field(8, ge=1, description="Queries that run at once; more wait their turn.")
     export_concurrency: int = Field(4, ge=1, description="Exports that run at once; one more gets 429.")

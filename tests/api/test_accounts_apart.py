@@ -15,7 +15,10 @@ OPEN = {"/healthz", "/readyz", "/api/v1/openapi.json", "/api/v1/docs"}
 @pytest.fixture(scope="module")
 def run_of_alice(server: Server) -> str:
     with server.client() as alice:
-        answer = alice.post("/api/v1/runs", json={"model": "alices-model", "input": SECRET, "source": "alices-source", "attributes": {"alices": "x"}})
+        answer = alice.post(
+            "/api/v1/runs",
+            json={"model": "alices-model", "input": SECRET, "source": "alices-source", "attributes": {"alices": "x"}},
+        )
         assert answer.status_code == 200, answer.text
         request_id: str = answer.json()["request_ids"][0]
         return request_id
@@ -38,7 +41,12 @@ def test_every_route_but_the_open_ones_wants_credentials(server: Server, run_of_
             continue
         filled = re.sub(r"\{request_id(:path)?\}", run_of_alice, re.sub(r"\{name(:path)?\}", "alices-model", path))
         for verb in verbs:
-            for headers in ({}, {"Authorization": "Bearer mt_" + "x" * 43}, {"x-api-key": "nonsense"}, {"Cookie": "modeltraces_session=nonsense"}):
+            for headers in (
+                {},
+                {"Authorization": "Bearer mt_" + "x" * 43},
+                {"x-api-key": "nonsense"},
+                {"Cookie": "modeltraces_session=nonsense"},
+            ):
                 answer = httpx.request(verb, server.url + filled, headers=headers)
                 assert answer.status_code == 401, (verb, path, answer.text)
                 assert answer.json().get("detail") in (None, ""), "nothing else is said"
@@ -58,7 +66,10 @@ def test_another_accounts_model_is_not_found(charlie: httpx.Client, run_of_alice
 
 @pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/runs/export?format=csv", "/api/v1/runs/export?format=jsonl",
                                   "/api/v1/metrics", "/api/v1/metrics/series"])  # fmt: skip
-@pytest.mark.parametrize("extra", [{}, {"model": "alices-model"}, {"filter": f'"{SECRET}"'}, {"account_id": "default"}, {"account": "default"}])
+@pytest.mark.parametrize(
+    "extra",
+    [{}, {"model": "alices-model"}, {"filter": f'"{SECRET}"'}, {"account_id": "default"}, {"account": "default"}],
+)
 def test_no_selection_reaches_another_account(
     charlie: httpx.Client, run_of_alice: str, path: str, extra: dict[str, str]
 ) -> None:
@@ -74,7 +85,10 @@ def test_no_selection_reaches_another_account(
 def test_a_given_id_of_another_account_is_a_run_of_its_own(server: Server, charlie: httpx.Client) -> None:
     with server.client() as alice:
         for client, text in ((alice, "alice's"), (charlie, "charlie's")):
-            assert client.post("/api/v1/runs", json={"model": "m", "request_id": "shared-1", "input": text}).status_code == 200
+            assert (
+                client.post("/api/v1/runs", json={"model": "m", "request_id": "shared-1", "input": text}).status_code
+                == 200
+            )
         for client, text in ((alice, "alice's"), (charlie, "charlie's")):
             assert client.get("/api/v1/runs/shared-1").json()["input"] == text
 
@@ -95,7 +109,9 @@ def test_an_expired_or_revoked_key_is_no_key(server: Server) -> None:
 
     account = server.account_id()
     now = server.catalog.clock()
-    short, _ = keys.create_key(server.catalog, account, "short", actor="test", scopes=["read"], expires_on_us=now + 1_500_000)
+    short, _ = keys.create_key(
+        server.catalog, account, "short", actor="test", scopes=["read"], expires_on_us=now + 1_500_000
+    )
     gone, entry = keys.create_key(server.catalog, account, "gone", actor="test", scopes=["read"])
 
     def status(key: str) -> int:

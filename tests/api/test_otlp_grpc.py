@@ -47,7 +47,9 @@ def test_a_malformed_span_is_a_partial_success(server: Server, channel: grpc.Cha
     account = server.new_account("grpc partial")
     bad = genai_span()
     bad.span_id = b""
-    answer = TraceServiceStub(channel).Export(traces(bad, genai_span()), metadata=bearer(server, account=account), timeout=20)
+    answer = TraceServiceStub(channel).Export(
+        traces(bad, genai_span()), metadata=bearer(server, account=account), timeout=20
+    )
     assert answer.partial_success.rejected_spans == 1
     with server.client(account=account) as client:
         assert len(found(client)) == 1
@@ -78,7 +80,9 @@ def test_a_key_of_another_scope_is_refused(server: Server, channel: grpc.Channel
 
 
 def test_what_is_not_an_export_is_an_invalid_argument(server: Server, channel: grpc.Channel) -> None:
-    call = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+    )
     with pytest.raises(grpc.RpcError) as failure:
         call(b"\xff\xff\xff", metadata=bearer(server, account="default"), timeout=20)
     assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT

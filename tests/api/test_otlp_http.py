@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,8 +32,11 @@ def client(server: Server, account: str) -> Any:
 
 def send(client: httpx.Client, request: ExportTraceServiceRequest, encoding: str = "") -> httpx.Response:
     body = request.SerializeToString()
-    body = {"gzip": gzip.compress, "deflate": zlib.compress, "": bytes}[encoding](body)
-    return client.post("/v1/traces", content=body, headers={**PROTOBUF, **({"Content-Encoding": encoding} if encoding else {})})
+    encoders: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress, "": bytes}
+    body = encoders[encoding](body)
+    return client.post(
+        "/v1/traces", content=body, headers={**PROTOBUF, **({"Content-Encoding": encoding} if encoding else {})}
+    )
 
 
 def runs(client: httpx.Client, **params: str) -> list[dict[str, Any]]:
@@ -96,7 +100,9 @@ def test_one_bad_span_is_refused_and_the_rest_is_stored(client: httpx.Client) ->
     [(0, "start"), (1_000_000_000, "2000"), (7_258_118_400_000_000_000, "future")],
     ids=["no start", "1970", "2200"],
 )
-def test_a_span_of_an_impossible_time_is_refused_with_the_reason(client: httpx.Client, start_ns: int, says: str) -> None:
+def test_a_span_of_an_impossible_time_is_refused_with_the_reason(
+    client: httpx.Client, start_ns: int, says: str
+) -> None:
     span = genai_span(start_ns=start_ns)
     answer = send(client, traces(span, genai_span()))
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
@@ -115,7 +121,7 @@ def test_an_end_before_the_start_is_flagged_and_left_out_of_percentiles(client: 
 
 
 def test_ten_thousand_attributes_are_kept_up_to_the_cap(client: httpx.Client) -> None:
-    many = {f"custom.{number}": "x" for number in range(10_000)}
+    many: dict[str, Any] = {f"custom.{number}": "x" for number in range(10_000)}
     assert send(client, traces(genai_span(**many))).status_code == 200
     (run,) = runs(client)
     attributes = client.get(f"/api/v1/runs/{run['request_id']}").json()["attributes"]
@@ -143,7 +149,9 @@ def test_nul_and_lone_surrogates_do_no_harm(client: httpx.Client) -> None:
     assert client.get(f"/api/v1/runs/{run['request_id']}").status_code == 200
 
 
-@pytest.mark.parametrize("model", ["org/model:8b", "with space", "quo'te\"s", "😀", "<script>alert(1)</script>", "a%2Fb", "x" * 500])
+@pytest.mark.parametrize(
+    "model", ["org/model:8b", "with space", "quo'te\"s", "😀", "<script>alert(1)</script>", "a%2Fb", "x" * 500]
+)
 def test_any_model_name_works_everywhere(client: httpx.Client, model: str) -> None:
     assert send(client, traces(genai_span(model))).status_code == 200
     assert [entry["name"] for entry in client.get("/api/v1/models").json()["models"]] == [model]
@@ -171,7 +179,10 @@ def test_what_is_not_json_is_refused(client: httpx.Client) -> None:
 
 
 def test_json_nested_too_deeply_is_refused(client: httpx.Client) -> None:
-    refused(client.post("/v1/traces", content=b'{"resourceSpans":' + b"[" * 100_000 + b"]" * 100_000 + b"}", headers=JSON), 400)
+    refused(
+        client.post("/v1/traces", content=b'{"resourceSpans":' + b"[" * 100_000 + b"]" * 100_000 + b"}", headers=JSON),
+        400,
+    )
 
 
 def test_json_ids_of_the_wrong_length_refuse_their_span_only(client: httpx.Client) -> None:
@@ -202,8 +213,12 @@ def test_a_ten_gigabyte_zip_bomb_is_refused_and_the_server_lives(client: httpx.C
 
 def test_other_types_and_encodings_are_refused_by_name(client: httpx.Client) -> None:
     body = traces(genai_span()).SerializeToString()
-    assert "application/x-protobuf" in refused(client.post("/v1/traces", content=body, headers={"Content-Type": "text/plain"}), 415)
-    assert "gzip" in refused(client.post("/v1/traces", content=body, headers={**PROTOBUF, "Content-Encoding": "br"}), 415)
+    assert "application/x-protobuf" in refused(
+        client.post("/v1/traces", content=body, headers={"Content-Type": "text/plain"}), 415
+    )
+    assert "gzip" in refused(
+        client.post("/v1/traces", content=body, headers={**PROTOBUF, "Content-Encoding": "br"}), 415
+    )
 
 
 def test_an_empty_export_is_welcome(client: httpx.Client) -> None:
@@ -214,7 +229,9 @@ def test_an_empty_export_is_welcome(client: httpx.Client) -> None:
 def test_langfuse_sdks_come_in_with_basic_auth(server: Server, client: httpx.Client, account: str) -> None:
     body = traces(genai_span()).SerializeToString()
     for password, status in ((server.key(account=account), 200), ("sk-lf-other", 401)):
-        answer = httpx.post(f"{server.url}/api/public/otel/v1/traces", content=body, headers=PROTOBUF, auth=("pk-lf", password))
+        answer = httpx.post(
+            f"{server.url}/api/public/otel/v1/traces", content=body, headers=PROTOBUF, auth=("pk-lf", password)
+        )
         assert answer.status_code == status
     assert len(runs(client)) == 1
 

@@ -80,7 +80,10 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
 
 def sessions(server: Server) -> list[str]:
     found: list[str] = []
-    with server.client() as client, client.stream("GET", "/api/v1/runs/export", params={"format": "jsonl", "period": "all"}) as answer:
+    with (
+        server.client() as client,
+        client.stream("GET", "/api/v1/runs/export", params={"format": "jsonl", "period": "all"}) as answer,
+    ):
         assert answer.status_code == 200
         import orjson
 

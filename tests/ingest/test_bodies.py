@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-ENCODERS = {
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,
     "identity": lambda data: data,
     "gzip": gzip.compress,
@@ -42,7 +42,11 @@ ENCODERS = {
 }
 
 
-@given(data=st.binary(max_size=5000), cuts=st.lists(st.integers(0, 6000), max_size=6), encoding=st.sampled_from(sorted(ENCODERS)))
+@given(
+    data=st.binary(max_size=5000),
+    cuts=st.lists(st.integers(0, 6000), max_size=6),
+    encoding=st.sampled_from(sorted(ENCODERS)),
+)
 def test_a_body_comes_out_as_it_went_in_however_it_is_cut_up(data: bytes, cuts: list[int], encoding: str) -> None:
     assert read(split(ENCODERS[encoding](data), cuts), encoding) == data
 

@@ -29,7 +29,9 @@ def span(name: str, parent: str = "", *, trace: str = "t", start_ms: int = 0, ms
 
 
 FRAMEWORK = span("aa", ms=130, input="hello", output="hi there", session_id="s1", source_type="Agent", source="planner")
-SDK = span("bb", "aa", start_ms=5, input="hello", output="hi there", input_tokens=3, output_tokens=2, response_id="chatcmpl-1")
+SDK = span(
+    "bb", "aa", start_ms=5, input="hello", output="hi there", input_tokens=3, output_tokens=2, response_id="chatcmpl-1"
+)
 BARE = span("cc", "bb", start_ms=6, ms=90, input_tokens=3, base_model="gpt-4o-2024-08-06", response_id="chatcmpl-1")
 ELSEWHERE = span("dd", trace="u", start_ms=2, ms=120, output="hi there", user_id="u1", response_id="chatcmpl-1")
 
@@ -69,7 +71,9 @@ class Commits:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-def test_recordings_of_one_call_are_one_run_in_every_order(store: ClickHouseStore, account_id: str, order: tuple[int, ...]) -> None:
+def test_recordings_of_one_call_are_one_run_in_every_order(
+    store: ClickHouseStore, account_id: str, order: tuple[int, ...]
+) -> None:
     recordings = (FRAMEWORK, SDK, BARE, ELSEWHERE)
     commits = Commits(store, account_id)
     for index in order:
@@ -85,7 +89,9 @@ def test_recordings_of_one_call_are_one_run_in_every_order(store: ClickHouseStor
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_splitting_repeating_and_restarting_change_nothing(store: ClickHouseStore, account_id: str, data: st.DataObject) -> None:
+def test_splitting_repeating_and_restarting_change_nothing(
+    store: ClickHouseStore, account_id: str, data: st.DataObject
+) -> None:
     recordings = [FRAMEWORK, SDK, BARE, ELSEWHERE]
     sent = data.draw(st.permutations(recordings * 2))
     together = Commits(store, f"{account_id} together {data.draw(st.uuids())}")
@@ -120,7 +126,9 @@ def test_calls_in_one_trace_stay_apart(store: ClickHouseStore, account_id: str) 
 def test_each_try_inside_one_framework_span_is_a_run(store: ClickHouseStore, account_id: str) -> None:
     commits = Commits(store, account_id)
     outer = span("f0", ms=900, input="hello", output="hi", response_id="chatcmpl-9")
-    failed = span("f1", "f0", start_ms=10, input="hello", status="failed", error_type="RateLimitError", error_message="slow down")
+    failed = span(
+        "f1", "f0", start_ms=10, input="hello", status="failed", error_type="RateLimitError", error_message="slow down"
+    )
     passed = span("f2", "f0", start_ms=500, ms=300, input="hello", output="hi", response_id="chatcmpl-9")
     commits.commit(failed, passed, outer)
     assert [(run.request_id, run.status) for run in commits.rows()] == [
@@ -129,10 +137,14 @@ def test_each_try_inside_one_framework_span_is_a_run(store: ClickHouseStore, acc
     ]
 
 
-def test_a_response_id_that_a_server_gives_to_every_response_links_nothing(store: ClickHouseStore, account_id: str) -> None:
+def test_a_response_id_that_a_server_gives_to_every_response_links_nothing(
+    store: ClickHouseStore, account_id: str
+) -> None:
     commits = Commits(store, account_id)
     for number in range(5):
-        commits.commit(span(f"a{number}", trace=f"t{number}", instrumentation="sdk", response_id="chatcmpl-123", output="x"))
+        commits.commit(
+            span(f"a{number}", trace=f"t{number}", instrumentation="sdk", response_id="chatcmpl-123", output="x")
+        )
     assert len(commits.rows()) == 5
 
 

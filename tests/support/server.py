@@ -67,7 +67,11 @@ class Server:
         owner = {"MODELTRACES_ADMIN_EMAIL": ALICE, "MODELTRACES_ADMIN_PASSWORD": PASSWORD}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                command(self.verb, *options), env={**clean, **owner, **self.environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command(self.verb, *options),
+                env={**clean, **owner, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self._wait_until_ready()
         return self
@@ -149,10 +153,18 @@ class Server:
             self._catalog.close()
 
 
-def run_command(*arguments: str, environment: dict[str, str] | None = None, text: str = "") -> "subprocess.CompletedProcess[str]":
+def run_command(
+    *arguments: str, environment: dict[str, str] | None = None, text: str = ""
+) -> "subprocess.CompletedProcess[str]":
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MODELTRACES_")}
     return subprocess.run(
-        command(*arguments), env={**clean, **(environment or {})}, input=text, capture_output=True, text=True, timeout=60, check=False
+        command(*arguments),
+        env={**clean, **(environment or {})},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

@@ -75,5 +75,3 @@ def summary_of(rejected: Sequence[Rejection]) -> str:
     reasons = list(dict.fromkeys(rejection.reason for rejection in rejected))
     more = f" (and {len(reasons) - 3} other reasons)" if len(reasons) > 3 else ""
     return "; ".join(reasons[:3]) + more
-
-

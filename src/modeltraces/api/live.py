@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import orjson
 from starlette.requests import Request
 
-from modeltraces.api.run_json import summary_json
+from modeltraces.api.run_json import ModelFacts, summary_json
 from modeltraces.parts import Parts
 from modeltraces.query.filters import FilterContext
 from modeltraces.query.runs import runs_since
@@ -19,7 +19,9 @@ _MOST_AT_ONCE = 200
 """Runs of one look; a reader cannot follow more, and the page says so by its counts."""
 
 
-async def events(request: Request, parts: Parts, selection: Selection, context: FilterContext) -> AsyncIterator[bytes]:
+async def events(
+    request: Request, parts: Parts, selection: Selection, context: FilterContext, facts: ModelFacts
+) -> AsyncIterator[bytes]:
     """`event: run` with a run of the contract as its data; a run that changes (its log records arrive) comes again.
 
     `id` is the instant of receipt (µs); a reader that reconnects sends it as Last-Event-ID and misses nothing.
@@ -30,10 +32,10 @@ async def events(request: Request, parts: Parts, selection: Selection, context: 
     try:
         yield b"retry: 2000\n\n"
         while not parts.commits.stopping:
-            found = await parts.workers.query(runs_since, parts.store, selection, last, _MOST_AT_ONCE, context)
-            for received_on_us, run in found:
-                last = max(last, received_on_us)
-                yield b"event: run\nid: %d\ndata: %s\n\n" % (received_on_us, orjson.dumps(summary_json(run, {})))
+            found = await parts.workers.query(runs_since, parts.store, selection, context, last, _MOST_AT_ONCE)
+            for run in found:
+                last = max(last, run.received_on_us)
+                yield b"event: run\nid: %d\ndata: %s\n\n" % (run.received_on_us, orjson.dumps(summary_json(run, facts)))
             await asyncio.sleep(interval)
             waited = 0.0
             while not bell.is_set() and not parts.commits.stopping:

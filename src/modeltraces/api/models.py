@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Reader
 from modeltraces.api.state import parts_of
-from modeltraces.api.times import rfc3339
 from modeltraces.catalog.models import ModelEntry
+from modeltraces.query.times import rfc3339
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 

@@ -33,7 +33,9 @@ async def post_runs(request: Request, identity: Ingester) -> Response:
     parts = parts_of(request)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("application/json", *_NDJSON):
-        raise Problem(415, f"Content-Type {media_type[:80]!r} is not read here; send application/json or application/x-ndjson.")
+        raise Problem(
+            415, f"Content-Type {media_type[:80]!r} is not read here; send application/json or application/x-ndjson."
+        )
     async with intake.body_of(request, parts) as body:
         defaults = defaults_of(identity)
         read = partial(_read, body.data, media_type in _NDJSON, identity.account_id, defaults, parts.limits)

@@ -88,7 +88,10 @@ async def post_logs(request: Request, identity: Ingester) -> Response:
 
 
 async def _take_in(
-    request: Request, identity: Identity, signal: str, read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded]
+    request: Request,
+    identity: Identity,
+    signal: str,
+    read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded],
 ) -> tuple[Decoded, bool]:
     parts = parts_of(request)
     as_json = _is_json(request)
@@ -113,7 +116,8 @@ def _is_json(request: Request) -> bool:
     if media_type in _PROTOBUF:
         return False
     raise Problem(
-        415, f"Content-Type {media_type[:80]!r} is not read here; OTLP/HTTP sends application/x-protobuf or application/json."
+        415,
+        f"Content-Type {media_type[:80]!r} is not read here; OTLP/HTTP sends application/x-protobuf or application/json.",
     )
 
 

@@ -75,7 +75,9 @@ class OtlpReceiver:
         except (DecodeError, ValueError) as error:
             return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not an OTLP export of {signal}: {error}")
         except QueueFull:
-            return await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "more runs wait to be stored than fit; send again later")
+            return await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "more runs wait to be stored than fit; send again later"
+            )
         except (StoreUnavailable, CatalogUnavailable) as error:
             return await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
 
@@ -92,7 +94,9 @@ class OtlpReceiver:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "")
             raise AssertionError
         if "ingest" not in identity.scopes:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this key may not send runs: it lacks the scope 'ingest'")
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, "this key may not send runs: it lacks the scope 'ingest'"
+            )
         return identity
 
 

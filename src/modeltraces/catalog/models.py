@@ -114,9 +114,9 @@ class ModelRegistry:
     def _count(session: Session, account_id: str) -> int:
         return session.scalar(select(func.count()).where(ModelRow.account_id == account_id)) or 0
 
-    def list_models(self, account_id: str) -> list[ModelEntry]:
-        """The account's models: open-source, fine-tuned, external; by name within each. Archived ones are left out."""
-        return [entry for entry in self._snapshot(account_id).entries if not entry.archived]
+    def list_models(self, account_id: str, *, archived: bool = False) -> list[ModelEntry]:
+        """The account's models: open-source, fine-tuned, external; by name within each. Archived ones only if asked."""
+        return [entry for entry in self._snapshot(account_id).entries if archived or not entry.archived]
 
     def get_model(self, account_id: str, name: str) -> ModelEntry | None:
         """The model of that name, or the one that runs of that name belong to; None in another account."""

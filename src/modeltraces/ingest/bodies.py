@@ -22,9 +22,14 @@ class UnsupportedEncoding(Exception):
 
 
 class _Inflater(Protocol):
-    unconsumed_tail: bytes
-    unused_data: bytes
-    eof: bool
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def eof(self) -> bool: ...
 
     def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 

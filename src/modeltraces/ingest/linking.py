@@ -124,9 +124,7 @@ class Linker:
         for part in contents:
             found[part.account_id, part.trace_id, part.span_id].append(part)
         keys = [
-            (run.account_id, run.trace_id, run.span_id)
-            for run in runs
-            if run.span_id and self.index.has_content(run)
+            (run.account_id, run.trace_id, run.span_id) for run in runs if run.span_id and self.index.has_content(run)
         ]
         for part in fetch_contents(self.store, keys):
             found[part.account_id, part.trace_id, part.span_id].append(part)

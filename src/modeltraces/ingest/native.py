@@ -129,7 +129,10 @@ def _object(payload: Any, key: str) -> dict[str, Any]:
 
 def _attributes(given: Mapping[str, str], limits: Limits) -> dict[str, str]:
     redact = limits.redact or (lambda text: text)
-    kept = {name: cut_text(redact(text), limits.max_part_bytes) for name, text in list(given.items())[: limits.max_attributes]}
+    kept = {
+        name: cut_text(redact(text), limits.max_part_bytes)
+        for name, text in list(given.items())[: limits.max_attributes]
+    }
     if len(given) > limits.max_attributes:
         kept["modeltraces.dropped_attributes"] = str(len(given) - limits.max_attributes)
     return kept

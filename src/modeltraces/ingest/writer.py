@@ -158,7 +158,9 @@ class Writer:
                 return
             log.error("commit failed", error=str(error), exc_info=not isinstance(error, StoreError))
             known = isinstance(error, StoreUnavailable | CatalogUnavailable)
-            taken[0][1].set_exception(error if known else StoreUnavailable("the store refused the write; its log says why"))
+            taken[0][1].set_exception(
+                error if known else StoreUnavailable("the store refused the write; its log says why")
+            )
             return
         for _, future in taken:
             future.set_result(None)

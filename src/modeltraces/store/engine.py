@@ -12,8 +12,9 @@ import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -116,7 +117,7 @@ class ClickHouseStore:
     @contextmanager
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:
         with self._client() as client:
-            source = client.raw_stream(sql, parameters=dict(params or {}), fmt=format)
+            source = cast(RawIOBase, client.raw_stream(sql, parameters=dict(params or {}), fmt=format))
             try:
                 yield iter(lambda: source.read(1 << 18), b"")
             finally:
@@ -200,7 +201,9 @@ def open_store(url: str, limits: EngineLimits | None = None) -> ClickHouseStore:
         dsn = url.replace("clickhouses://", "https://").replace("clickhouse://", "http://")
         connect_with, embedded = {"dsn": dsn, "autogenerate_session_id": False}, False
     else:
-        raise StoreUnavailable(f"the store's address must begin with chdb:// or clickhouse://; it is {url.split(':')[0]}:…")
+        raise StoreUnavailable(
+            f"the store's address must begin with chdb:// or clickhouse://; it is {url.split(':')[0]}:…"
+        )
     store = ClickHouseStore(url, embedded, limits, connect_with, _lock_file=lock)
     for _ in range(limits.clients):
         store._permits.put(None)

@@ -110,7 +110,7 @@ def starts_of_requests(store: Store, account_id: str, request_ids: Sequence[str]
         {"account_id": account_id, "ids": list(request_ids)},
         surface="ingest.given_ids",
     )
-    return {request_id: start for request_id, start in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def recent_links(store: Store, since_us: int, limit: int) -> Iterator[Run]:

@@ -1,0 +1,97 @@
+"""`GET /api/v1/runs/export`: the whole selection as a file, streamed.
+
+The first piece is made before the answer begins, so that what is wrong at the start is an error like any other. What
+goes wrong later ends the connection without the chunked body's end: no client takes the file for a whole one.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import anyio
+import anyio.to_thread
+import structlog
+from fastapi.responses import Response, StreamingResponse
+
+from modeltraces.api.errors import RETRY_SECONDS, Problem
+from modeltraces.parts import Parts
+from modeltraces.query.export import FORMATS, export
+from modeltraces.query.filters import FilterContext
+from modeltraces.query.selection import Selection, SelectionError
+
+log = structlog.get_logger(__name__)
+
+_MEDIA_TYPES: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+async def export_response(
+    parts: Parts, selection: Selection, context: FilterContext, *, format: str, zone: ZoneInfo | None, raw: str
+) -> Response:
+    """Raises SelectionError for a bad option, Problem 429 when as many exports run as may, and what the store raises."""
+    if format not in FORMATS:
+        raise SelectionError("format", f"format must be one of {', '.join(FORMATS)}.")
+    if raw not in ("0", "1"):
+        raise SelectionError("raw", "raw must be 0 or 1.")
+    holder = object()
+    try:
+        parts.workers.exports.acquire_on_behalf_of_nowait(holder)
+    except anyio.WouldBlock as error:
+        raise Problem(
+            429,
+            "As many exports run as may at once. Try again when one has ended.",
+            {"Retry-After": str(RETRY_SECONDS * 5)},
+        ) from error
+    opened = ExitStack()
+
+    def close() -> None:
+        opened.close()
+
+    async def finish() -> None:
+        try:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(close)
+        finally:
+            parts.workers.exports.release_on_behalf_of(holder)
+
+    make = partial(
+        export,
+        parts.store,
+        selection,
+        context,
+        format=format,
+        zone=zone,
+        raw=raw == "1",
+        scratch=parts.settings.data_dir / "tmp",
+    )
+    try:
+        pieces: Iterator[bytes] = await anyio.to_thread.run_sync(lambda: opened.enter_context(make()))
+        first = await anyio.to_thread.run_sync(next, pieces, b"")
+    except BaseException:
+        await finish()
+        raise
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            piece = first
+            while piece:
+                yield piece
+                piece = await anyio.to_thread.run_sync(next, pieces, b"")
+        except Exception as error:
+            log.error("an export broke off", error=str(error))
+            raise
+        finally:
+            await finish()
+
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    return StreamingResponse(
+        body(),
+        media_type=_MEDIA_TYPES[format],
+        headers={"Content-Disposition": f'attachment; filename="model-traces-{stamp}.{format}"'},
+    )

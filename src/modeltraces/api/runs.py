@@ -1,0 +1,200 @@
+"""What is asked of runs: metrics, series, the table, one run, the export, the live view."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from modeltraces.api import live
+from modeltraces.api.errors import Problem
+from modeltraces.api.export import export_response
+from modeltraces.api.identity import Identity, Reader
+from modeltraces.api.openapi import ORDER, PAGE, SELECTION, parameter, takes
+from modeltraces.api.run_json import ModelFacts, run_json, summary_json
+from modeltraces.api.state import parts_of
+from modeltraces.parts import Parts
+from modeltraces.query.filters import FilterContext
+from modeltraces.query.metrics import Percentiles, metrics
+from modeltraces.query.runs import get_run, list_runs
+from modeltraces.query.selection import Selection, SelectionError, parse_limit, parse_selection
+from modeltraces.query.series import series
+from modeltraces.query.times import rfc3339
+from modeltraces.run import now_us
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A selection, and what the catalog adds to it."""
+
+    parts: Parts
+    selection: Selection
+    context: FilterContext
+    facts: ModelFacts
+
+
+async def asked(request: Request, identity: Identity, also: Collection[str] = ()) -> Asked:
+    """The selection of the query string. Raises SelectionError."""
+    parts = parts_of(request)
+    selection = parse_selection(request.query_params, account_id=identity.account_id, now_us=now_us(), also=also)
+    entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
+    facts = ModelFacts.of(entries)
+    names: dict[Any, list[str]] = {}
+    for name, kind in facts.kinds.items():
+        names.setdefault(kind, []).append(name)
+    return Asked(parts, selection, FilterContext(names), facts)
+
+
+def json_response(value: Any) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
+
+
+def percentiles_json(percentiles: Percentiles) -> dict[str, float | None]:
+    return {"p50": percentiles.p50, "p90": percentiles.p90, "p99": percentiles.p99}
+
+
+@router.get("/metrics", summary="Metrics of a selection", openapi_extra=takes(SELECTION))
+async def get_metrics(request: Request, identity: Reader) -> Response:
+    """Counts, failure rate (0 to 1), response time percentiles (ms), tokens (null: unknown) and hosting credits.
+
+    Percentiles are exact up to 10 000 runs and within 1 % above. `hosting_credits` and `utilization` are null for
+    external models and where no hosting is configured.
+    """
+    ask = await asked(request, identity)
+    found = await ask.parts.workers.query(metrics, ask.parts.store, ask.selection, ask.context)
+    return json_response(
+        {
+            "total_requests": found.total_requests,
+            "failed_requests": found.failed_requests,
+            "failure_rate": found.failure_rate,
+            "response_time_ms": percentiles_json(found.response_time_ms),
+            "hosting_credits": None,
+            "utilization": None,
+            "input_tokens": found.input_tokens,
+            "output_tokens": found.output_tokens,
+            "total_requests_since_deployment": found.total_requests_since_deployment,
+        }
+    )
+
+
+_SERIES = [
+    parameter(
+        "step_seconds",
+        "Seconds of a step; chosen for at most 200 points when absent.",
+        {"type": "integer", "minimum": 1},
+    ),
+    parameter("tz", "IANA time zone in which steps of days begin; UTC when absent.", {"type": "string"}),
+]
+
+
+@router.get("/metrics/series", summary="Metrics over time", openapi_extra=takes(SELECTION, _SERIES))
+async def get_series(request: Request, identity: Reader) -> Response:
+    """`{step_seconds, points: [{at, total_requests, failed_requests, response_time_ms: {p50, p90, p99}}]}`, empty steps too."""
+    ask = await asked(request, identity, also=("step_seconds", "tz"))
+    found = await ask.parts.workers.query(
+        partial(series, step_seconds=_step(request), tz=zone_of(request)), ask.parts.store, ask.selection, ask.context
+    )
+    return json_response(
+        {
+            "step_seconds": found.step_seconds,
+            "points": [
+                {
+                    "at": rfc3339(point.at_us),
+                    "total_requests": point.total_requests,
+                    "failed_requests": point.failed_requests,
+                    "response_time_ms": percentiles_json(point.response_time_ms),
+                }
+                for point in found.points
+            ],
+        }
+    )
+
+
+def _step(request: Request) -> int | None:
+    text = request.query_params.get("step_seconds")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) > 0):
+        raise SelectionError("step_seconds", "step_seconds must be a whole number of seconds, at least 1.")
+    return int(text)
+
+
+def zone_of(request: Request) -> ZoneInfo | None:
+    """The zone of the parameter `tz`. Raises SelectionError."""
+    name = request.query_params.get("tz")
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError) as error:
+        raise SelectionError("tz", "tz must be an IANA time zone such as Europe/Berlin.") from error
+
+
+@router.get("/runs", summary="A page of runs", openapi_extra=takes(SELECTION, ORDER, PAGE))
+async def get_runs(request: Request, identity: Reader) -> Response:
+    """`{runs, next_cursor}` in the order asked for. Input and output are cut at 500 characters (`…_truncated` say so)."""
+    ask = await asked(request, identity)
+    page = await ask.parts.workers.query(
+        partial(
+            list_runs,
+            limit=parse_limit(request.query_params),
+            cursor=request.query_params.get("cursor"),
+            secret=ask.parts.secret,
+        ),
+        ask.parts.store, ask.selection, ask.context,
+    )  # fmt: skip
+    return json_response({"runs": [summary_json(run, ask.facts) for run in page.runs], "next_cursor": page.next_cursor})
+
+
+_FORMAT = [
+    parameter(
+        "format", "The file's format.", {"type": "string", "enum": ["csv", "jsonl", "parquet"], "default": "csv"}
+    ),
+    parameter("tz", "IANA time zone of the times in a CSV; UTC when absent.", {"type": "string"}),
+    parameter(
+        "raw",
+        "`1`: leave cells that a spreadsheet would run as formulas as they are.",
+        {"type": "string", "enum": ["0", "1"]},
+    ),
+]
+
+
+@router.get("/runs/export", summary="Export runs", openapi_extra=takes(SELECTION, ORDER, _FORMAT))
+async def get_export(request: Request, identity: Reader) -> Response:
+    """All runs of the selection, whole input and output, streamed. A file that breaks off was broken off: ask again."""
+    if not identity.may_export:
+        raise Problem(403, "Viewers may not export. Ask an owner or admin of the account for another role.")
+    ask = await asked(request, identity, also=("format", "tz", "raw"))
+    return await export_response(
+        ask.parts, ask.selection, ask.context,
+        format=request.query_params.get("format", "csv"), zone=zone_of(request),
+        raw=request.query_params.get("raw", "0"),
+    )  # fmt: skip
+
+
+@router.get("/runs/stream", summary="New runs as they land", openapi_extra=takes(SELECTION))
+async def get_stream(request: Request, identity: Reader) -> Response:
+    """Server-sent events: `event: run`, a run as in `/runs` as its data, the instant of receipt as its id."""
+    ask = await asked(request, identity)
+    return StreamingResponse(
+        live.events(request, ask.parts, ask.selection, ask.context, ask.facts),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/runs/{request_id:path}", summary="One whole run")
+async def get_one(request: Request, request_id: str, identity: Reader) -> Response:
+    """The run with its payloads. The id of a recording that was folded into another leads to that one."""
+    parts = parts_of(request)
+    run = await parts.workers.query(get_run, parts.store, identity.account_id, request_id)
+    if run is None:
+        raise Problem(404, "This account has no run of that Request ID.")
+    entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
+    return json_response(run_json(run, ModelFacts.of(entries)))
