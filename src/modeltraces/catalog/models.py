@@ -96,23 +96,25 @@ class ModelRegistry:
                 log.warning("runs of an account that is gone", account_id=account_id)
                 return {}
             known = read_known(session, account_id, todo)
-            room = self.max_models - self._count(session, account_id)
-            new = sorted(name for name in todo if name not in known)
-            if len(new) > room:
-                self._full[account_id] = now + _BELIEVED_SECONDS
-                log.warning(
-                    "the account has as many models as ingest adds by itself; further names are not listed",
-                    account_id=account_id,
-                    max_models=self.max_models,
-                    left_out=len(new) - max(room, 0),
-                )
-                for name in new[max(room, 0) :]:
-                    del todo[name]
+            for name in self._left_out(session, account_id, sorted(todo.keys() - known.keys()), now):
+                del todo[name]
             return apply(session, account_id, todo, known, self.catalog.clock())
 
-    @staticmethod
-    def _count(session: Session, account_id: str) -> int:
-        return session.scalar(select(func.count()).where(ModelRow.account_id == account_id)) or 0
+    def _left_out(self, session: Session, account_id: str, new: list[str], now: float) -> list[str]:
+        """Those of the new names that there is no room for."""
+        if not new:
+            return []
+        count = session.scalar(select(func.count()).where(ModelRow.account_id == account_id)) or 0
+        left_out = new[max(self.max_models - count, 0) :]
+        if left_out:
+            self._full[account_id] = now + _BELIEVED_SECONDS
+            log.warning(
+                "the account has as many models as ingest adds by itself; further names are not listed",
+                account_id=account_id,
+                max_models=self.max_models,
+                left_out=len(left_out),
+            )
+        return left_out
 
     def list_models(self, account_id: str, *, archived: bool = False) -> list[ModelEntry]:
         """The account's models: open-source, fine-tuned, external; by name within each. Archived ones only if asked."""

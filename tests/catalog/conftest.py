@@ -1,0 +1,61 @@
+"""A real database for every test: SQLite, and PostgreSQL too where one is given."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import create_engine, text
+
+from modeltraces.catalog import passwords
+from modeltraces.catalog.db import Catalog
+from tests.catalog.cast import Cast, Clock, make_cast
+
+POSTGRES_URL = os.environ.get("MODELTRACES_TEST_POSTGRES_URL", "")
+
+
+@pytest.fixture(autouse=True)
+def cheap_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests that take no time; what the real ones cost is the library's own defaults."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(passwords, "_decoy", [])
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES_URL else ["sqlite"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database. The PostgreSQL of `MODELTRACES_TEST_POSTGRES_URL` is emptied for it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalog.db"
+    engine = create_engine(POSTGRES_URL)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return POSTGRES_URL
+
+
+@pytest.fixture
+def catalog(catalog_url: str, clock: Clock) -> Iterator[Catalog]:
+    opened = Catalog(catalog_url, clock=clock)
+    opened.upgrade()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other_process(catalog: Catalog, catalog_url: str, clock: Clock) -> Iterator[Catalog]:
+    """The same database, opened by somebody who shares nothing else with `catalog`."""
+    opened = Catalog(catalog_url, clock=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def cast(catalog: Catalog) -> Cast:
+    return make_cast(catalog)
