@@ -8,16 +8,26 @@ must be shown as such. A field that is left out cannot be known from what the em
 from typing import Any
 
 from tests.emitters.catalog import SERVICE
-from tests.emitters.fake_answers import ANSWER, EMBEDDING_TOKENS, FINAL_ANSWER, INPUT_TOKENS, OUTPUT_TOKENS
+from tests.emitters.fake_answers import (
+    ANSWER,
+    CACHED_TOKENS,
+    EMBEDDING_TOKENS,
+    FINAL_ANSWER,
+    INPUT_TOKENS,
+    OUTPUT_TOKENS,
+    REASONING_TOKENS,
+)
 
 Fact = dict[str, Any]
+Facts = dict[str, list[Fact]]
 
 OPENAI_MODEL = "gpt-4o-mini"
 ANTHROPIC_MODEL = "claude-sonnet-4-5"
 EMBEDDING_MODEL = "text-embedding-3-small"
 SERVED = "-2026-07-18"
 QUESTION = "How is the weather in Lisbon?"
-TOOL = "get_weather"
+TOOL = 'get_weather({"city":'
+UNCOUNTED = {"input_tokens": None, "output_tokens": None, "cached_input_tokens": None, "reasoning_tokens": None}
 RATE = {
     "type_matches": r"(?i)[\w.]*(rate_?limit_?error|AI_APICallError|AI_RetryError)",
     "message_matches": r"(?!Traceback).*(?i:rate limit).*",
@@ -36,6 +46,9 @@ BROKEN = {
 }
 
 
+EMBEDDINGS_LACK = ("output_contains", "output_tokens", "cached_input_tokens", "reasoning_tokens")
+
+
 def _run(**more: Any) -> Fact:
     known: Fact = {
         "model": OPENAI_MODEL,
@@ -46,6 +59,8 @@ def _run(**more: Any) -> Fact:
         "output_contains": ANSWER,
         "input_tokens": INPUT_TOKENS,
         "output_tokens": OUTPUT_TOKENS,
+        "cached_input_tokens": CACHED_TOKENS,
+        "reasoning_tokens": REASONING_TOKENS,
         "source_type": "Application",
         "source": SERVICE,
         "streaming": False,
@@ -54,25 +69,24 @@ def _run(**more: Any) -> Fact:
 
 
 def _failed(error: dict[str, str], **more: Any) -> Fact:
-    unknown = {"output_contains": "", "input_tokens": None, "output_tokens": None}
-    return _run(status="failed", error=error, **unknown) | more
+    return _run(status="failed", error=error, output_contains="", **UNCOUNTED) | more
 
 
-def _openai() -> dict[str, list[Fact]]:
+def _openai() -> Facts:
     """The scenarios of the openai SDK as an instrumentation that sees everything records them."""
     tools = [_run(output_contains=TOOL), _run(output_contains=FINAL_ANSWER, input_contains="18 degrees, sunny")]
     embedding = _run(model=EMBEDDING_MODEL, input_contains="sunny in Lisbon", input_tokens=EMBEDDING_TOKENS)
     return {
         "success": [_run()],
         "stream": [_run(streaming=True)],
-        "stream_no_usage": [_run(streaming=True, input_tokens=None, output_tokens=None)],
+        "stream_no_usage": [_run(streaming=True, **UNCOUNTED)],
         "error429": [_failed(RATE)],
         "error400": [_failed(BAD_REQUEST)],
         "stream_error429": [_failed(RATE, streaming=True)],
         "broken": [_failed(BROKEN, streaming=True, output_contains="It is 18")],
         "tool": tools,
         "stream_tool": [_run(output_contains=TOOL, streaming=True)],
-        "embeddings": [_without(embedding, "output_contains", "output_tokens")],
+        "embeddings": [_without(embedding, *EMBEDDINGS_LACK)],
         "responses": [_run()],
         "responses_stream": [_run(streaming=True)],
         "responses_error429": [_failed(RATE)],
@@ -80,9 +94,10 @@ def _openai() -> dict[str, list[Fact]]:
     }
 
 
-def _anthropic() -> dict[str, list[Fact]]:
-    claude = {"model": ANTHROPIC_MODEL, "provider": "anthropic"}
+def _anthropic() -> Facts:
+    claude = {"model": ANTHROPIC_MODEL, "provider": "anthropic", "reasoning_tokens": None}
     half = {"output_contains": "It is", "input_tokens": INPUT_TOKENS, "output_tokens": [1, None]}
+    half["cached_input_tokens"] = CACHED_TOKENS
     facts = {
         "success": [_run()],
         "stream": [_run(streaming=True)],
@@ -97,7 +112,7 @@ def _anthropic() -> dict[str, list[Fact]]:
     return _with(facts, **claude)
 
 
-def _with(scenarios: dict[str, list[Fact]], **more: Any) -> dict[str, list[Fact]]:
+def _with(scenarios: Facts, **more: Any) -> Facts:
     return {name: [fact | more for fact in facts] for name, facts in scenarios.items()}
 
 
@@ -105,15 +120,15 @@ def _without(fact: Fact, *names: str) -> Fact:
     return {name: value for name, value in fact.items() if name not in names}
 
 
-def _not_knowing(scenarios: dict[str, list[Fact]], *names: str) -> dict[str, list[Fact]]:
+def _not_knowing(scenarios: Facts, *names: str) -> Facts:
     return {name: [_without(fact, *names) for fact in facts] for name, facts in scenarios.items()}
 
 
-def _only(scenarios: dict[str, list[Fact]], names: str) -> dict[str, list[Fact]]:
+def _only(scenarios: Facts, names: str) -> Facts:
     return {name: scenarios[name] for name in names.split()}
 
 
-def _no_content(scenarios: dict[str, list[Fact]]) -> dict[str, list[Fact]]:
+def _no_content(scenarios: Facts) -> Facts:
     return _with(scenarios, input_contains="", output_contains="")
 
 
@@ -123,16 +138,19 @@ def _unlinked(facts: list[Fact], *others: Fact) -> list[Fact]:
     return [*facts, *others]
 
 
-def _openai_emitters() -> dict[str, dict[str, list[Fact]]]:
+def _openai_emitters() -> dict[str, Facts]:
     base = _openai()
     chat_only = {name: facts for name, facts in base.items() if not name.startswith("responses")}
     # OpenLLMetry ends a broken stream's span with status OK.
-    cut_off = _run(streaming=True, output_contains="It is 18", input_tokens=None, output_tokens=None)
-    openllmetry = base | {"broken": [cut_off]}
+    cut_off = _run(streaming=True, output_contains="It is 18", **UNCOUNTED)
+    # It does not read how many tokens of a stream were for reasoning.
+    streams = {name: _with({"": base[name]}, reasoning_tokens=None)[""] for name in ("stream", "stream_tool")}
+    openllmetry = base | streams | {"broken": [cut_off]}
     # Its choice event bears no trace and span id when the answer was streamed: the output is then unknown.
     nowhere = {name: _with({name: openllmetry[name]}, output_contains="")[name] for name in (
         "stream", "stream_no_usage", "stream_tool", "broken")}  # fmt: skip
-    older = _not_knowing(chat_only, "streaming")
+    # Nor are cached and reasoning tokens known to it.
+    older = _with(_not_knowing(chat_only, "streaming"), cached_input_tokens=None, reasoning_tokens=None)
     # Its embeddings have no events, and so no content; the newer package's neither.
     silent = [_without(base["embeddings"][0], "input_contains")]
     # Failing calls are not said to be streamed.
@@ -149,7 +167,7 @@ def _openai_emitters() -> dict[str, dict[str, list[Fact]]]:
     }
 
 
-def _anthropic_emitters() -> dict[str, dict[str, list[Fact]]]:
+def _anthropic_emitters() -> dict[str, Facts]:
     base = _anthropic()
     # The SDK's own span says the type of an error, and no more.
     native = {
@@ -182,19 +200,22 @@ def _anthropic_emitters() -> dict[str, dict[str, list[Fact]]]:
     }
 
 
-def _litellm() -> dict[str, list[Fact]]:
+def _litellm() -> Facts:
     facts = _only(_openai(), "success stream stream_no_usage error429 error400 broken tool embeddings")
+    # Cached and reasoning tokens stand only in a text of Python's (`metadata.usage_object`).
+    uncounted: Fact = {"cached_input_tokens": None, "reasoning_tokens": None}
+    facts = _with(facts, **uncounted)
     # Where the stream told no usage, it counts tokens itself. What a broken stream had said is lost.
-    facts["stream_no_usage"] = [_run(streaming=True, input_tokens=36, output_tokens=10)]
+    facts["stream_no_usage"] = [_run(streaming=True, input_tokens=36, output_tokens=10, **uncounted)]
     facts["broken"] = [_failed(BROKEN, streaming=True)]
-    facts["embeddings"] = [_without(facts["embeddings"][0], "provider")]
-    claude = {"model": ANTHROPIC_MODEL, "provider": "anthropic"}
+    facts["embeddings"] = [_without(facts["embeddings"][0], "provider", *EMBEDDINGS_LACK)]
+    claude = {"model": ANTHROPIC_MODEL, "provider": "anthropic"} | uncounted
     facts["anthropic"] = [_run(**claude)]
     facts["anthropic_error529"] = [_failed(OVERLOADED, **claude)]
     return facts
 
 
-def _langchain_emitters() -> dict[str, dict[str, list[Fact]]]:
+def _langchain_emitters() -> dict[str, Facts]:
     facts = _only(_openai(), "success stream stream_no_usage error429 broken tool")
     facts["agent_error429"] = [_failed(RATE)]
     embedded = {"embeddings": _openai()["embeddings"]}
@@ -202,10 +223,10 @@ def _langchain_emitters() -> dict[str, dict[str, list[Fact]]]:
     openinference = _not_knowing(facts, "streaming")
     both = openinference | embedded
     mixed = dict(both)
+    openllmetry = _openai_emitters()["openai_openllmetry"]
     for name in ("stream", "stream_no_usage", "broken", "error429", "agent_error429"):
         both[name] = _unlinked(openinference[name], *openinference[name])
-        mixed[name] = both[name]
-    mixed["broken"] = _unlinked(openinference["broken"], *_openai_emitters()["openai_openllmetry"]["broken"])
+        mixed[name] = _unlinked(openinference[name], *openllmetry[name.removeprefix("agent_")])
     otel = facts | {"broken": [_failed(BROKEN, streaming=True)]}
     # Of a broken stream this one keeps no output, and of embeddings no input.
     silent = [_without(embedded["embeddings"][0], "input_contains")]
@@ -218,7 +239,7 @@ def _langchain_emitters() -> dict[str, dict[str, list[Fact]]]:
     }
 
 
-def _pydantic_ai_emitters() -> dict[str, dict[str, list[Fact]]]:
+def _pydantic_ai_emitters() -> dict[str, Facts]:
     facts = _only(_openai(), "success stream error429 error400 broken tool")
     facts = _not_knowing(_with(facts, source_type="Agent", source="weather-agent"), "streaming")
     # Failing calls bear no input; a broken stream's span is not marked as failed.
@@ -230,7 +251,7 @@ def _pydantic_ai_emitters() -> dict[str, dict[str, list[Fact]]]:
     }
 
 
-def _vercel_emitters() -> dict[str, dict[str, list[Fact]]]:
+def _vercel_emitters() -> dict[str, Facts]:
     base = _openai()
     facts = _only(base, "success stream error429 stream_error429 broken tool embeddings responses")
     facts["error429_retried"] = [_failed(RATE)]
@@ -247,7 +268,7 @@ def _vercel_emitters() -> dict[str, dict[str, list[Fact]]]:
     return {"vercel_ai_6": six, "vercel_ai_7": seven, "vercel_ai_7_legacy": facts}
 
 
-def _langfuse() -> dict[str, list[Fact]]:
+def _langfuse() -> Facts:
     facts = _only(_openai(), "success stream stream_no_usage broken tool")
     # A broken stream's observation is not marked as failed.
     facts["broken"] = [facts["broken"][0] | {"status": "success", "error": None}]
@@ -256,12 +277,12 @@ def _langfuse() -> dict[str, list[Fact]]:
     facts = _with(facts, model=OPENAI_MODEL + SERVED)
     # An error is a message without a type: its type is what OpenAI's status code means.
     facts["error429"] = [_failed(RATE)]
-    by_hand = {"output_contains": "Sunny.", "input_tokens": 12, "output_tokens": 3}
+    by_hand = UNCOUNTED | {"output_contains": "Sunny.", "input_tokens": 12, "output_tokens": 3}
     facts["generation"] = [_run(model="llama-3-8b", **by_hand)]
     return _not_knowing(facts, "streaming", "provider")
 
 
-EXPECTED: dict[str, dict[str, list[Fact]]] = {
+EXPECTED: dict[str, Facts] = {
     **_openai_emitters(),
     **_anthropic_emitters(),
     "litellm_otel": _litellm(),

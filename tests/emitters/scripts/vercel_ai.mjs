@@ -28,7 +28,7 @@ if (major === "6") {
 } else {
   const otel = await import("@ai-sdk/otel");
   const Integration = process.env.TELEMETRY === "legacy" ? otel.LegacyOpenTelemetry : otel.OpenTelemetry;
-  ai.registerTelemetry(new Integration());
+  ai.registerTelemetry(new Integration({ runtimeContext: true, usage: true }));
   packages.push("@ai-sdk/otel");
   telemetry = {
     runtimeContext: session,
