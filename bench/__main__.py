@@ -1,0 +1,55 @@
+"""`python -m bench`: measure ingest and pages; a table on stdout, and JSON with `--json`."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import ingest, pages
+from bench.floor import in_own_process
+from bench.results import Section, machine, show, write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="1 M runs for the pages, 100 k for each way in")
+    parser.add_argument("--only", choices=["ingest", "pages"], help="measure this alone")
+    parser.add_argument("--runs", type=int, help="runs for the pages (default 200,000)")
+    parser.add_argument("--data-dir", type=Path, help="measure the pages on this directory, filled by bench.generate")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    options = parser.parse_args()
+    page_runs = options.runs or (1_000_000 if options.full else 200_000)
+    ingest_runs = 100_000 if options.full else 20_000
+    sections: list[Section] = []
+    with tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory:
+        if options.only != "pages":
+            sections += ingest.measure(Path(directory) / "ingest", runs=ingest_runs)
+            sections.append(_ingest_floor(sections[0], ingest_runs))
+        if options.only != "ingest":
+            data_dir = options.data_dir or Path(directory) / "pages"
+            if options.data_dir is None:
+                command = [sys.executable, "-m", "bench.generate", f"--data-dir={data_dir}", f"--runs={page_runs}"]
+                subprocess.run(command, check=True)
+            sections += pages.measure(
+                data_dir, runs=page_runs, floor=lambda: in_own_process("pages", f"--data-dir={data_dir}")
+            )
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    show(sections)
+    if options.json:
+        write_json(options.json, sections)
+
+
+def _ingest_floor(measured: Section, runs: int) -> Section:
+    """The best that was measured over OTLP, against its parts without the server."""
+    best = max(float(row[3]) for row in measured.rows if row[0] == "otlp protobuf")
+    floor = in_own_process("ingest", f"--runs={runs}")
+    table = Section("OTLP protobuf against its parts alone, one thread", ("what", "runs/s", "the server's best, share"))
+    table.add("protobuf decode", floor["decode"], best / floor["decode"])
+    table.add("bare columnar insert", floor["insert"], best / floor["insert"])
+    table.add("one after the other", floor["both"], best / floor["both"])
+    return table
+
+
+if __name__ == "__main__":
+    main()

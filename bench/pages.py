@@ -1,0 +1,139 @@
+"""How fast the API and the page answer over many runs, and how fast they are exported."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from bench.results import Section, quantile
+from bench.server import disk_mb, memory_mb, running
+from modeltraces.api.identity import SESSION_COOKIE
+from modeltraces.catalog import users
+from modeltraces.catalog.sessions import Sessions
+from tests.support.server import ALICE, Server
+
+_TRIES: Final = 30
+_DEEP_PAGES: Final = 200
+_EXPORT_SECONDS: Final = 60.0
+
+CALLS: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "metrics, one model": ("/api/v1/metrics", {"model": "gpt-4o", "period": "30d"}),
+    "metrics, all models": ("/api/v1/metrics", {"period": "30d"}),
+    "metrics, one model, 24 h": ("/api/v1/metrics", {"model": "gpt-4o", "period": "24h"}),
+    "series, one model": ("/api/v1/metrics/series", {"model": "gpt-4o", "period": "30d"}),
+    "series, all models": ("/api/v1/metrics/series", {"period": "30d"}),
+    "newest 50, one model": ("/api/v1/runs", {"model": "gpt-4o", "period": "30d", "limit": "50"}),
+    "newest 50, all models": ("/api/v1/runs", {"period": "30d", "limit": "50"}),
+    "oldest 50, all models": ("/api/v1/runs", {"period": "30d", "limit": "50", "order": "asc"}),
+    "slowest 50, one model": ("/api/v1/runs", {"model": "gpt-4o", "period": "30d", "limit": "50", "sort": "response_time"}),
+    "failed 50, one model": ("/api/v1/runs", {"model": "gpt-4o", "period": "30d", "limit": "50", "filter": "status:failed"}),
+    "text filter, common word": ("/api/v1/runs", {"period": "30d", "limit": "50", "filter": "refund"}),
+    "text filter, rare phrase": ("/api/v1/runs", {"period": "30d", "limit": "50", "filter": '"Tromsø" "VAT number"'}),
+    "text filter, no match": ("/api/v1/runs", {"period": "30d", "limit": "50", "filter": "unobtainium"}),
+    "metrics with text filter": ("/api/v1/metrics", {"period": "30d", "filter": "refund"}),
+}  # fmt: skip
+
+
+def measure(data_dir: Path, *, runs: int, floor: Callable[[], Mapping[str, float]] | None = None) -> list[Section]:
+    """`data_dir` holds the runs. `floor` is asked when the server has stopped: the same questions in plain SQL."""
+    calls = Section(
+        f"Answers over {runs:,} runs, one at a time",
+        ("call", "p50 ms", "p95 ms", "KB", "of plain SQL"),
+    )
+    began = time.perf_counter()
+    with running(data_dir) as server:
+        start_seconds = time.perf_counter() - began
+        idle_mb = memory_mb(server)
+        with server.client("read") as client:
+            for name, (path, params) in CALLS.items():
+                calls.add(name, *_timed(client, path, params), "")
+                sys.stderr.write(".")
+                sys.stderr.flush()
+            calls.add(*_deep_page(client), "")
+            calls.add(*_one_run(client), "")
+            exports = _exports(client)
+        for name, path in (("page, one model", "/?model=gpt-4o&period=7d"), ("page, all models", "/?period=7d")):
+            calls.add(name, *_page(server, path), "")
+        whole = Section("The server", ("what", "value"))
+        whole.add("start to first answer, s", start_seconds)
+        whole.add("memory after start, MB", idle_mb)
+        whole.add("memory after these calls, MB", memory_mb(server))
+        whole.add("disk, MB", disk_mb(data_dir / "runs"))
+    sys.stderr.write("\n")
+    if floor is not None:
+        plain = floor()
+        for row in calls.rows:
+            if row[0] in plain:
+                row[-1] = row[1] / plain[row[0]]
+    return [calls, exports, whole]
+
+
+def _timed(
+    client: httpx.Client, path: str, params: Mapping[str, str], tries: int = _TRIES
+) -> tuple[float, float, float]:
+    times, size = [], 0
+    for number in range(tries + 1):
+        began = time.perf_counter()
+        response = client.get(path, params=params)
+        elapsed = (time.perf_counter() - began) * 1000
+        assert response.status_code == 200, f"{response.url}: {response.status_code} {response.text[:300]}"
+        size = len(response.content)
+        if number:  # The first one warms up.
+            times.append(elapsed)
+    return quantile(times, 0.5), quantile(times, 0.95), size / 1024
+
+
+def _deep_page(client: httpx.Client) -> tuple[str, float, float, float]:
+    """Pages far behind the first, reached as a reader does: one cursor after the other."""
+    params = {"period": "30d", "limit": "50"}
+    times, size = [], 0
+    for _ in range(_DEEP_PAGES):
+        began = time.perf_counter()
+        response = client.get("/api/v1/runs", params=params)
+        times.append((time.perf_counter() - began) * 1000)
+        answer, size = response.json(), len(response.content)
+        if answer["next_cursor"] is None:
+            break
+        params["cursor"] = answer["next_cursor"]
+    last = times[-_TRIES:]
+    return f"page {len(times)} of 50 runs", quantile(last, 0.5), quantile(last, 0.95), size / 1024
+
+
+def _one_run(client: httpx.Client) -> tuple[str, float, float, float]:
+    listed = client.get("/api/v1/runs", params={"period": "30d", "limit": "1000"}).json()["runs"]
+    times, size = [], 0
+    for run in listed[:: max(1, len(listed) // _TRIES)]:
+        began = time.perf_counter()
+        response = client.get(f"/api/v1/runs/{run['request_id']}")
+        times.append((time.perf_counter() - began) * 1000)
+        assert response.status_code == 200
+        size = max(size, len(response.content))
+    return "one run", quantile(times, 0.5), quantile(times, 0.95), size / 1024
+
+
+def _exports(client: httpx.Client) -> Section:
+    table = Section("Export", ("format", "MB", "s", "MB/s"), note=f"Ended after {_EXPORT_SECONDS:.0f} s if longer.")
+    for form in ("csv", "jsonl", "parquet"):
+        received, began = 0, time.perf_counter()
+        with client.stream("GET", "/api/v1/runs/export", params={"format": form, "period": "30d"}) as response:
+            assert response.status_code == 200, form
+            for chunk in response.iter_raw():
+                received += len(chunk)
+                if time.perf_counter() - began > _EXPORT_SECONDS:
+                    break
+        seconds = time.perf_counter() - began
+        table.add(form, received / 1e6, seconds, received / 1e6 / seconds)
+    return table
+
+
+def _page(server: Server, path: str) -> tuple[float, float, float]:
+    """The HTML, as Alice's browser asks for it."""
+    user = users.find(server.catalog, ALICE)
+    assert user is not None
+    session = Sessions(server.catalog).create(user.id, server.account_id())
+    cookies: dict[str, Any] = {SESSION_COOKIE: session.token}
+    with httpx.Client(base_url=server.url, cookies=cookies, follow_redirects=True, timeout=30) as client:
+        return _timed(client, path, {})
