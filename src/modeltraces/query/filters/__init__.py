@@ -1,0 +1,43 @@
+"""The filter language: text ↔ tree → SQL, a sentence, JSON for the page's builder."""
+
+from modeltraces.query.filters.nodes import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_TERMS,
+    And,
+    Filter,
+    FilterError,
+    Not,
+    Or,
+    Pattern,
+    Span,
+    Term,
+    all_of,
+    any_of,
+    negated,
+)
+from modeltraces.query.filters.parse import parse
+from modeltraces.query.filters.sql import Bound, FilterContext, compile
+from modeltraces.query.filters.text import to_text
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "MAX_DEPTH",
+    "MAX_TERMS",
+    "And",
+    "Bound",
+    "Filter",
+    "FilterContext",
+    "FilterError",
+    "Not",
+    "Or",
+    "Pattern",
+    "Span",
+    "Term",
+    "all_of",
+    "any_of",
+    "compile",
+    "negated",
+    "parse",
+    "to_text",
+]

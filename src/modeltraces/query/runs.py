@@ -1,0 +1,208 @@
+"""Runs, a page at a time; one run; its neighbours in the selection.
+
+A page takes two steps: the keys of its rows from the columns that order and filter them, then the rows by their keys.
+So sorting and filtering never read the texts of runs that are not shown, and nothing ever reads payloads but `get_run`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from modeltraces.query.cursor import Direction, Position, decode, encode
+from modeltraces.query.filters import Bound, FilterContext
+from modeltraces.query.order import Ordering
+from modeltraces.query.selection import Selection, where
+from modeltraces.run import PREVIEW_CHARACTERS, Run, Status, executed_on_ms_of
+from modeltraces.store.engine import Store
+from modeltraces.store.rows import READ_COLUMNS, run_of_row
+
+_MAX_FOLDS: Final = 8
+"""Folded runs are followed this far: linking folds into the final run, a longer chain is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run as lists show it: everything but payloads, with the first 500 characters of input and output."""
+
+    request_id: str
+    executed_on_us: int
+    received_on_us: int
+    status: Status
+    model: str
+    base_model: str
+    provider: str
+    deployment_version: str
+    connection_name: str
+    operation: str
+    response_time_ms: float | None
+    response_time_clamped: bool
+    time_to_first_token_ms: float | None
+    streaming: bool
+    source_type: str
+    source: str
+    input: str
+    output: str
+    input_truncated: bool
+    output_truncated: bool
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_input_tokens: int | None
+    reasoning_tokens: int | None
+    error_type: str
+    error_message: str
+    error_code: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    session_id: str
+    user_id: str
+    finish_reasons: list[str] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    runs: list[RunSummary]
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+_EXPRESSIONS: Final = {
+    "executed_on_us": "toUnixTimestamp64Micro(executed_on)",
+    "received_on_us": "toUnixTimestamp64Micro(received_on)",
+    "input": "input_preview",
+    "output": "output_preview",
+    # Characters of the preview, and bytes of the whole: a text of exactly 500 characters is not truncated.
+    **{
+        f"{side}_truncated": f"(lengthUTF8({side}_preview) >= {PREVIEW_CHARACTERS} AND {side}_size > length({side}_preview))"
+        for side in ("input", "output")
+    },
+}
+SUMMARY_COLUMNS: Final = ", ".join(
+    f"{_EXPRESSIONS.get(name, name)} AS c_{name}" for name in RunSummary.__dataclass_fields__
+)
+
+
+def list_runs(
+    store: Store, selection: Selection, context: FilterContext, *, limit: int, cursor: str | None, secret: bytes
+) -> Page:
+    """One page of the selection in its order. Raises CursorError for a cursor that is not of this selection."""
+    direction: Direction = "after"
+    position = None
+    if cursor is not None:
+        position, direction = decode(selection, cursor, secret)
+    found = _positions(store, selection, context, position, direction, limit + 1)
+    more = len(found) > limit
+    found = found[:limit]
+    if direction == "before":
+        found.reverse()
+    has_next = more if direction == "after" else True
+    has_previous = position is not None if direction == "after" else more
+    return Page(
+        summaries(store, selection.account_id, [(at.executed_on_us, at.request_id) for at in found]),
+        encode(selection, found[-1], "after", secret) if found and has_next else None,
+        encode(selection, found[0], "before", secret) if found and has_previous else None,
+    )
+
+
+def _positions(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    position: Position | None,
+    direction: Direction,
+    limit: int,
+) -> list[Position]:
+    ordering = Ordering(selection.sort, selection.order)
+    condition, params = where(selection, context)
+    bound = Bound("k")
+    if position is not None:
+        condition += f" AND {ordering.beyond(position, direction, bound)}"
+    rows = store.query(
+        f"SELECT {ordering.value}, toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition} "
+        f"ORDER BY {ordering.by(direction)} LIMIT {bound(limit, 'UInt64')}",
+        {**params, **bound.params},
+        surface="runs.keys",
+    )
+    return [Position(*row) for row in rows]
+
+
+def summaries(store: Store, account_id: str, keys: Sequence[tuple[int, str]]) -> list[RunSummary]:
+    """The runs of (executed_on_us, request_id), in the order given; those that are gone are left out."""
+    if not keys:
+        return []
+    # PREWHERE may hold only the sort key: it is applied before FINAL has chosen a row.
+    rows = store.query(
+        f"SELECT {SUMMARY_COLUMNS} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
+        "AND executed_on IN (SELECT fromUnixTimestamp64Micro(arrayJoin({starts:Array(Int64)}), 'UTC')) "
+        "AND request_id IN {ids:Array(String)}",
+        {"account_id": account_id, "starts": [at for at, _ in keys], "ids": [request_id for _, request_id in keys]},
+        surface="runs.rows",
+    )
+    found = {(row[1], row[0]): RunSummary(*row) for row in rows}
+    return [found[key] for key in keys if key in found]
+
+
+def get_run(store: Store, account_id: str, request_id: str) -> Run | None:
+    """One whole run with its payloads; for a recording that was folded into another, the run it was folded into."""
+    for _ in range(_MAX_FOLDS):
+        run = _stored(store, account_id, request_id)
+        if run is None or not run.superseded_by or run.superseded_by == request_id:
+            return run
+        request_id = run.superseded_by
+    return None
+
+
+def _stored(store: Store, account_id: str, request_id: str) -> Run | None:
+    at_ms = executed_on_ms_of(request_id)
+    if at_ms is not None:
+        # The id tells its time, and time is the sort key: a granule or two are read.
+        first = at_ms * 1000
+        run = _one(store, account_id, request_id, first, first + 1000)
+        if run is not None:
+            return run
+    starts = store.query(
+        "SELECT DISTINCT toUnixTimestamp64Micro(executed_on) FROM runs "
+        "WHERE account_id = {account_id:String} AND request_id = {request_id:String}",
+        {"account_id": account_id, "request_id": request_id},
+        surface="run.find",
+    )
+    found = [_one(store, account_id, request_id, start, start + 1) for (start,) in starts]
+    return max((run for run in found if run is not None), key=lambda run: run.version, default=None)
+
+
+def _one(store: Store, account_id: str, request_id: str, from_us: int, to_us: int) -> Run | None:
+    rows: Sequence[Sequence[Any]] = store.query(
+        f"SELECT {READ_COLUMNS} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
+        "AND executed_on >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC') "
+        "AND executed_on < fromUnixTimestamp64Micro({to_us:Int64}, 'UTC') AND request_id = {request_id:String} "
+        "ORDER BY version DESC LIMIT 1",
+        {"account_id": account_id, "request_id": request_id, "from_us": from_us, "to_us": to_us},
+        surface="run.one",
+    )
+    return run_of_row(rows[0]) if rows else None
+
+
+def neighbours(
+    store: Store, selection: Selection, context: FilterContext, request_id: str
+) -> tuple[str | None, str | None]:
+    """(previous, next) Request IDs of a run inside the selection, in the order it is shown in.
+
+    Both None when there is no such run; a run that is not in the selection has those around its place.
+    """
+    run = get_run(store, selection.account_id, request_id)
+    if run is None:
+        return None, None
+    ordering = Ordering(selection.sort, selection.order)
+    rows = store.query(
+        f"SELECT {ordering.value} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
+        "AND executed_on = fromUnixTimestamp64Micro({at:Int64}, 'UTC') AND request_id = {request_id:String}",
+        {"account_id": run.account_id, "at": run.executed_on_us, "request_id": run.request_id},
+        surface="run.place",
+    )
+    place = Position(rows[0][0] if rows else None, run.executed_on_us, run.request_id)
+    around = [
+        _positions(store, selection, context, place, direction, 1) for direction in ("before", "after")
+    ]  # fmt: skip
+    before, after = (found[0].request_id if found else None for found in around)
+    return before, after

@@ -1,0 +1,152 @@
+"""Metrics over time: one point a step, empty steps included."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from modeltraces.query.filters import FilterContext
+from modeltraces.query.metrics import PERCENTILES, Percentiles, percentiles_of
+from modeltraces.query.selection import Selection, SelectionError, where
+from modeltraces.query.times import US_PER_SECOND, datetime_of, us_of
+from modeltraces.store.engine import Store
+
+MAX_POINTS: Final = 200
+"""Points of a chosen step (contract)."""
+MAX_POINTS_ASKED: Final = 2000
+"""Points of a step that was asked for."""
+_DAY: Final = 86_400
+STEPS_SECONDS: Final = (
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200,
+    _DAY, 2 * _DAY, 7 * _DAY, 14 * _DAY, 28 * _DAY, 91 * _DAY, 364 * _DAY, 1820 * _DAY,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    at_us: int
+    """Where the step begins; the first may begin before the selection does."""
+    total_requests: int
+    failed_requests: int
+    response_time_ms: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    step_seconds: int
+    points: list[Point]
+
+
+_NONE: Final = Percentiles(None, None, None)
+
+
+def series(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    *,
+    step_seconds: int | None = None,
+    tz: ZoneInfo | None = None,
+) -> Series:
+    """The selection over time. Steps of days begin at midnight in `tz` (UTC when None), shorter ones at whole steps in UTC.
+
+    Raises SelectionError for a step that gives more than 2000 points.
+    """
+    extent = _extent(store, selection, context)
+    if extent is None:
+        return Series(step_seconds or STEPS_SECONDS[0], [])
+    start_us, end_us = extent
+    step = _chosen_step(start_us, end_us) if step_seconds is None else _checked_step(step_seconds, start_us, end_us)
+    edges = _edges(start_us, end_us, step, tz)
+    condition, params = where(selection, context)
+    # By the edges themselves: days are 23 to 25 hours long where clocks change.
+    rows = store.query(
+        "SELECT arrayLastIndex(edge -> edge <= toUnixTimestamp64Micro(executed_on), {edges:Array(Int64)}) AS point, "
+        f"count(), countIf(status = 'failed'), {PERCENTILES} FROM runs FINAL WHERE {condition} GROUP BY point"
+        if _is_irregular(step, tz)
+        else "SELECT intDiv(toUnixTimestamp64Micro(executed_on) - {first:Int64}, {step_us:Int64}) + 1 AS point, "
+        f"count(), countIf(status = 'failed'), {PERCENTILES} FROM runs FINAL WHERE {condition} GROUP BY point",
+        {**params, "edges": edges, "first": edges[0], "step_us": step * US_PER_SECOND},
+        surface="metrics.series",
+    )
+    found = {row[0]: row for row in rows}
+    points = []
+    for index, at_us in enumerate(edges, start=1):
+        row = found.get(index)
+        points.append(
+            Point(at_us, 0, 0, _NONE) if row is None else Point(at_us, row[1], row[2], percentiles_of(row[3]))
+        )
+    return Series(step, points)
+
+
+def _extent(store: Store, selection: Selection, context: FilterContext) -> tuple[int, int] | None:
+    """From the selection's start, or its first run, to its end, or the later of now and its last run.
+
+    The filter is left out: the axis stays where it is while a filter is typed, and finding it reads next to nothing.
+    """
+    start, end = selection.from_us, selection.to_us
+    unfiltered = replace(selection, filter=None, filter_text="")
+    if start is None:
+        start = _outermost(store, unfiltered, context, "ASC")
+        if start is None:
+            return None
+    if end is None:
+        last = _outermost(store, unfiltered, context, "DESC")
+        end = selection.now_us if last is None else max(last + 1, selection.now_us)
+    return start, max(end, start + 1)
+
+
+def _outermost(store: Store, selection: Selection, context: FilterContext, way: str) -> int | None:
+    condition, params = where(selection, context)
+    rows = store.query(
+        f"SELECT toUnixTimestamp64Micro(executed_on) FROM runs FINAL WHERE {condition} "
+        f"ORDER BY account_id {way}, executed_on {way}, request_id {way} LIMIT 1",
+        params,
+        surface="metrics.extent",
+    )
+    return int(rows[0][0]) if rows else None
+
+
+def _chosen_step(start_us: int, end_us: int) -> int:
+    for step in STEPS_SECONDS:
+        if _point_count(start_us, end_us, step) <= MAX_POINTS:
+            return step
+    return STEPS_SECONDS[-1]
+
+
+def _checked_step(step: int, start_us: int, end_us: int) -> int:
+    if step < 1:
+        raise SelectionError("step_seconds", "step_seconds must be at least 1.")
+    if step > _DAY and step % _DAY:
+        raise SelectionError("step_seconds", "step_seconds over a day must be whole days (a multiple of 86400).")
+    if _point_count(start_us, end_us, step) > MAX_POINTS_ASKED:
+        raise SelectionError(
+            "step_seconds",
+            f"step_seconds of {step} gives more than {MAX_POINTS_ASKED} points; choose a longer step or a shorter period.",
+        )
+    return step
+
+
+def _point_count(start_us: int, end_us: int, step: int) -> int:
+    # Both ends may lie inside a step, and a day may be an hour short.
+    return (end_us - start_us) // (step * US_PER_SECOND) + 2
+
+
+def _is_irregular(step: int, tz: ZoneInfo | None) -> bool:
+    return step % _DAY == 0 and tz is not None
+
+
+def _edges(start_us: int, end_us: int, step: int, tz: ZoneInfo | None) -> list[int]:
+    """The starts of all steps that touch [start, end)."""
+    if step % _DAY or tz is None:
+        step_us = step * US_PER_SECOND
+        first = start_us // step_us * step_us
+        if step % _DAY == 0:
+            first = start_us // (_DAY * US_PER_SECOND) * (_DAY * US_PER_SECOND)
+        return list(range(first, end_us, step_us))
+    edges = []
+    day = datetime_of(start_us).astimezone(tz).date()
+    while (at_us := us_of(datetime(day.year, day.month, day.day, tzinfo=tz).astimezone(UTC))) < end_us:
+        edges.append(at_us)
+        day += timedelta(days=step // _DAY)
+    return edges
