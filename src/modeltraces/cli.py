@@ -64,6 +64,9 @@ def configure_logs(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # What they have to say comes as an exception, too, and is logged or answered once, by us.
+    for name in ("urllib3", "clickhouse_connect"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @app.callback(invoke_without_command=True)

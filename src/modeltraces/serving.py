@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import orjson
 import uvicorn
 
 from modeltraces.app import create_app
@@ -14,7 +15,7 @@ from modeltraces.catalog import links
 from modeltraces.catalog.errors import CatalogError
 from modeltraces.ingest.redaction import BadPattern
 from modeltraces.parts import Parts, build
-from modeltraces.settings import Settings
+from modeltraces.settings import ADDRESS_FILE, Settings
 from modeltraces.store.engine import StoreError
 
 
@@ -62,6 +63,8 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}"
     app = create_app(parts)
+    address_file = settings.data_dir / ADDRESS_FILE
+    address_file.write_bytes(orjson.dumps({"address": address}))
     if ready is not None:
         ready(parts, address)
     say(f"Model Traces is at {address}")
@@ -80,6 +83,7 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     )
     with contextlib.suppress(KeyboardInterrupt):
         _Server(config, parts).run(sockets=[listener])
+    address_file.unlink(missing_ok=True)
 
 
 class _Server(uvicorn.Server):

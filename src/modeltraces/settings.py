@@ -12,6 +12,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ADDRESS_FILE = "server.json"
+"""In the data directory while a server runs: where commands reach it."""
+
 _SECRETS = ("admin_password", "secret_key")
 
 

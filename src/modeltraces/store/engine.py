@@ -9,6 +9,7 @@ into SQL text. All methods block: call them from a thread.
 import fcntl
 import os
 import queue
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The store cannot be reached, opened or written to; the text says what to do."""
+
+
+class DirectoryInUse(StoreUnavailable):
+    """Another process has the embedded engine's directory open."""
 
 
 class QueryLimitExceeded(StoreError):
@@ -211,7 +216,7 @@ def open_store(url: str, limits: EngineLimits | None = None) -> ClickHouseStore:
         store.query("SELECT 1")
     except Exception as error:
         store.close()
-        raise StoreUnavailable(f"the store at {_shown(url)} cannot be opened: {_first_line(error)}") from error
+        raise StoreUnavailable(f"the store at {_shown(url)} cannot be opened: {_reason(error)}") from error
     return store
 
 
@@ -228,7 +233,7 @@ def _lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise StoreUnavailable(
+        raise DirectoryInUse(
             f"the data directory {path} is in use by another modeltraces process. Stop it, or choose another with --data-dir."
         ) from error
     return descriptor
@@ -247,6 +252,12 @@ def _explained(error: ClickHouseError) -> StoreError:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+
+
+def _reason(error: BaseException) -> str:
+    """The cause at the bottom of a driver's nested message, when it is the network's."""
+    found = re.search(r"\[Errno -?\d+\] ([^\"'()]+)", str(error))
+    return found[1].strip().lower() if found else _first_line(error)
 
 
 def _shown(url: str) -> str:
