@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modeltraces.run import Run
-from tests.ingest.otlp.building import chat, event, run_of
+from tests.ingest.otlp.building import chat, decode, event, run_of, span
 
 SYSTEM = "Answer in one sentence."
 QUESTION = "How is the weather in Lisbon? 天気は?"
@@ -313,6 +313,14 @@ def test_engines_give_durations_in_seconds_and_do_not_say_that_they_streamed() -
     assert not run.streaming
     assert (run.input_tokens, run.output_tokens) == (5, 6)
     assert run.attributes["gen_ai.latency.e2e"] == "2.0"
+
+
+def test_a_server_may_say_its_deployment_once_for_all_its_spans() -> None:
+    resource = {"service.name": "vllm", "modeltraces.deployment_version": "v2", "modeltraces.connection_name": "eu"}
+    [run] = decode(span(GEN_AI), resource=resource).runs
+    assert (run.deployment_version, run.connection_name) == ("v2", "eu")
+    [run] = decode(span(GEN_AI | {"modeltraces.deployment_version": "v3"}), resource=resource).runs
+    assert run.deployment_version == "v3"
 
 
 def test_explicit_attributes_of_ours_win() -> None:

@@ -66,6 +66,9 @@ class _Origin:
     scope_name: str
     attributes: dict[str, str]
     """Of the resource and of the scope, as text."""
+    deployment_version: str = ""
+    """What the resource says for all its spans; `connection_name` likewise."""
+    connection_name: str = ""
 
 
 def runs_of_traces(
@@ -88,7 +91,17 @@ def runs_of_traces(
                 attributes = attributes | _texts(attributes_of(scope.attributes))
             if scope.version:
                 attributes = attributes | {"otel.scope.version": scope.version}
-            origin = _Origin(account_id, defaults, limits, received_on_us, resource, scope.name, attributes)
+            origin = _Origin(
+                account_id,
+                defaults,
+                limits,
+                received_on_us,
+                resource,
+                scope.name,
+                attributes,
+                resource_texts.get("modeltraces.deployment_version", ""),
+                resource_texts.get("modeltraces.connection_name", ""),
+            )
             for span in scope_spans.spans:
                 try:
                     run = _run_of(span, origin)
@@ -136,8 +149,8 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         model=clean(model) or UNKNOWN_MODEL,
         base_model=served,
         provider=_provider(text("provider")),
-        deployment_version=text("deployment_version"),
-        connection_name=text("connection_name"),
+        deployment_version=text("deployment_version") or origin.deployment_version,
+        connection_name=text("connection_name") or origin.connection_name,
         operation=operation,
         trace_id=trace_id,
         span_id=span_id,

@@ -31,21 +31,20 @@ _NO_PARAMETERS: Final = frozenset({"model", "stream"})
 
 def request_of(reading: Reading, model: str) -> Payload:
     """The request's payload; only the model and parameters when the emitter gives no content."""
-    found, listed = reading.found, reading.listed
+    found, listed = reading.found, reading.spelled_out
     request: Payload = {"model": model} if model else {}
     given = structure(found.get("input_value"))
-    messages = structure(found.get("input_messages"))
-    if messages is None and "input_messages" in listed:
-        messages = messages_of(listed["input_messages"], "user")
     if type(given) is dict and _is_wire_request(given):
         request |= given
-    elif messages is not None:
-        put_input(request, messages)
+    elif "input_messages" in found:
+        put_input(request, structure(found["input_messages"]))
+    elif "input_messages" in listed:
+        put_input(request, messages_of(reading.listed("input_messages"), "user"))
     elif "embeddings" in listed:
-        texts = [item.get("text") for item in unwrapped(listed["embeddings"]) if type(item) is dict]
+        texts = [item.get("text") for item in unwrapped(reading.listed("embeddings")) if type(item) is dict]
         request["input"] = texts
     elif "documents_in" in listed:
-        request["documents"] = unwrapped(listed["documents_in"])
+        request["documents"] = unwrapped(reading.listed("documents_in"))
     elif "prompt" in found:
         prompt = structure(found["prompt"])
         if type(prompt) is list:
@@ -95,8 +94,8 @@ def _add_tools(request: Payload, reading: Reading) -> None:
     if "tools" in request:
         return
     tools = structure(reading.found.get("tools"))
-    if tools is None and "tools" in reading.listed:
-        tools = tools_of(reading.listed["tools"])
+    if tools is None and "tools" in reading.spelled_out:
+        tools = tools_of(reading.listed("tools"))
     if type(tools) is list:
         # The Vercel SDK gives a list of JSON texts.
         request["tools"] = [structure(tool) for tool in tools]
@@ -113,16 +112,16 @@ def _is_wire_request(payload: Payload) -> bool:
 
 def response_of(reading: Reading) -> Payload:
     """The response's payload, without what the run's fields add to it (see `complete_response`)."""
-    found, listed = reading.found, reading.listed
+    found, listed = reading.found, reading.spelled_out
     response: Payload = {}
     given = structure(found.get("output_value"))
-    messages = structure(found.get("output_messages"))
-    if "output_messages" in listed and (messages is None or not output_text({"messages": messages})):
-        # litellm gives both, and tool calls only in the older form.
-        messages = messages_of(listed["output_messages"], "assistant")
     if type(given) is dict and _is_wire_response(given):
         response |= given
-    elif messages is not None:
+    elif "output_messages" in found or "output_messages" in listed:
+        messages = structure(found.get("output_messages"))
+        if "output_messages" in listed and (messages is None or not output_text({"messages": messages})):
+            # litellm gives both, and tool calls only in the older form.
+            messages = messages_of(reading.listed("output_messages"), "assistant")
         put_output(response, messages)
     elif parts := _vercel_parts(found):
         response["messages"] = [{"role": "assistant", "content": parts}]
@@ -133,11 +132,11 @@ def response_of(reading: Reading) -> Payload:
             vectors = [vectors]
         response["data"] = [{"embedding": vector} for vector in vectors]
     elif "embeddings" in listed:
-        items = [item for item in unwrapped(listed["embeddings"]) if type(item) is dict and "vector" in item]
+        items = [item for item in unwrapped(reading.listed("embeddings")) if type(item) is dict and "vector" in item]
         if items:
             response["data"] = [{"embedding": structure(item["vector"])} for item in items]
     elif "documents_out" in listed:
-        response["documents"] = unwrapped(listed["documents_out"])
+        response["documents"] = unwrapped(reading.listed("documents_out"))
     elif given is not None:
         put_output(response, given)
     return response

@@ -107,7 +107,7 @@ def operation_of(attributes: dict[str, Any], span_name: str) -> str:
 
 def _openinference(attributes: dict[str, Any], kind: str) -> str:
     if kind == "LLM":
-        if any(name.startswith("llm.prompts") for name in attributes):
+        if "llm.prompts" in attributes or "llm.prompts.0.prompt.text" in attributes:
             return "text_completion"
         named = attributes.get("gen_ai.operation.name")
         return OPERATIONS.get(named, "chat") if type(named) is str else "chat"

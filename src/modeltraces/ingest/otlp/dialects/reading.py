@@ -22,8 +22,8 @@ class Reading:
 
     found: dict[str, Any] = field(default_factory=dict)
     """Concept → the value under its best name."""
-    listed: dict[str, Any] = field(default_factory=dict)
-    """What was spelled out item by item (`input_messages`, `tools`, …) → the list."""
+    spelled_out: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
+    """What was spelled out item by item (`input_messages`, `tools`, …) → the items' paths and values."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Parameters of the request by their last name (`temperature`)."""
     rest: dict[str, Any] = field(default_factory=dict)
@@ -39,6 +39,14 @@ class Reading:
         if type(value) is str:
             return value
         return str(value) if type(value) in (int, float) else ""
+
+    def listed(self, concept: str) -> Any:
+        """The list that was spelled out item by item, put together; None if there is none.
+
+        Only when it is asked for: emitters that spell messages out mostly give the whole payload beside them.
+        """
+        pairs = self.spelled_out.get(concept)
+        return None if pairs is None else unflatten(pairs)
 
     def give_back(self, concept: str) -> None:
         """Put a value that turned out to be of no use to any field among the rest, under its own name."""
@@ -65,7 +73,6 @@ def read(attributes: dict[str, Any]) -> Reading:
     stays among the rest."""
     reading = Reading()
     found, rest, winners = reading.found, reading.rest, reading.winners
-    listed: dict[str, list[tuple[str, Any]]] | None = None
     for name, value in attributes.items():
         route = _ROUTES.get(name) or _route_of(name)
         kind = route[0]
@@ -85,13 +92,9 @@ def read(attributes: dict[str, Any]) -> Reading:
             elif found[concept] != value:
                 rest[name] = value
         elif kind == _INDEXED:
-            if listed is None:
-                listed = {}
-            listed.setdefault(route[1], []).append((route[2], value))
+            reading.spelled_out.setdefault(route[1], []).append((route[2], value))
         else:
             if kind == _PARAMETER:
                 reading.parameters[route[1]] = value
             rest[name] = value
-    if listed is not None:
-        reading.listed = {concept: unflatten(pairs) for concept, pairs in listed.items()}
     return reading
