@@ -9,7 +9,6 @@ from starlette.requests import Request
 from modeltraces.api.run_json import ModelFacts, summary_json
 from modeltraces.parts import Parts
 from modeltraces.query.filters import FilterContext
-from modeltraces.query.runs import runs_since
 from modeltraces.query.selection import Selection
 from modeltraces.run import now_us
 
@@ -26,6 +25,8 @@ async def events(
 
     `id` is the instant of receipt (µs); a reader that reconnects sends it as Last-Event-ID and misses nothing.
     """
+    from modeltraces.query.runs import runs_since
+
     last = _resume_at(request)
     bell = parts.commits.subscribe(selection.account_id)
     interval = parts.settings.live_interval_ms / 1000
