@@ -1,0 +1,108 @@
+"""What the address of the Model Traces page says: the whole state of the page, so that a link shows the same.
+
+The parameters are the API's selection parameters (see `docs/api.md`), and `columns`. Defaults are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from starlette.datastructures import QueryParams
+
+MODEL_TRACES: Final = "/settings/monitoring/model-traces"
+REJECTED: Final = "/settings/monitoring/rejected"
+API_KEYS: Final = "/settings/api-keys"
+MEMBERS: Final = "/settings/members"
+MODELS: Final = "/settings/models"
+SIGN_IN: Final = "/sign-in"
+SIGN_OUT: Final = "/sign-out"
+EXPORT: Final = "/api/v1/runs/export"
+STREAM: Final = "/api/v1/runs/stream"
+
+PERIODS: Final = {
+    "24h": "24 hours",
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+    "all": "since deployment",
+}
+DEFAULT_PERIOD: Final = "7d"
+DEFAULT_SORT: Final = "executed_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One state of the page. `period` is '' when `from_` and `to` say it."""
+
+    models: tuple[str, ...] = ()
+    period: str = DEFAULT_PERIOD
+    from_: str = ""
+    to: str = ""
+    filter: str = ""
+    sort: str = DEFAULT_SORT
+    order: str = "desc"
+    cursor: str = ""
+    columns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, query: QueryParams) -> "Address":
+        from_, to = query.get("from", ""), query.get("to", "")
+        return cls(
+            models=tuple(name for name in query.getlist("model") if name),
+            period="" if from_ or to else query.get("period", "") or DEFAULT_PERIOD,
+            from_=from_,
+            to=to,
+            filter=query.get("filter", "").strip(),
+            sort=query.get("sort", "") or DEFAULT_SORT,
+            order=query.get("order", "") or "desc",
+            cursor=query.get("cursor", ""),
+            columns=tuple(name for name in query.get("columns", "").split(",") if name),
+        )
+
+    def changed(self, **changes: Any) -> "Address":
+        """The address of another state. What the cursor stands on is gone, unless it is among the changes."""
+        return replace(self, **{"cursor": "", **changes})
+
+    def selection(self) -> list[tuple[str, str]]:
+        """The parameters that choose runs (not their order, nor the place in it), without defaults."""
+        pairs = [("model", name) for name in self.models]
+        if self.period and self.period != DEFAULT_PERIOD:
+            pairs.append(("period", self.period))
+        pairs += [(name, value) for name, value in (("from", self.from_), ("to", self.to)) if value]
+        if self.filter:
+            pairs.append(("filter", self.filter))
+        return pairs
+
+    def ordering(self) -> list[tuple[str, str]]:
+        pairs = []
+        if self.sort != DEFAULT_SORT:
+            pairs.append(("sort", self.sort))
+        if self.order != "desc":
+            pairs.append(("order", self.order))
+        return pairs
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every parameter that is not at its default."""
+        pairs = self.selection() + self.ordering()
+        if self.columns:
+            pairs.append(("columns", ",".join(self.columns)))
+        if self.cursor:
+            pairs.append(("cursor", self.cursor))
+        return pairs
+
+    @property
+    def url(self) -> str:
+        return with_query(MODEL_TRACES, self.pairs())
+
+    def run_url(self, request_id: str) -> str:
+        """The page with this run open."""
+        return with_query(run_path(request_id), self.pairs())
+
+
+def run_path(request_id: str) -> str:
+    return f"{MODEL_TRACES}/runs/{quote(request_id, safe='')}"
+
+
+def with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs, quote_via=quote, safe=':,')}" if pairs else path

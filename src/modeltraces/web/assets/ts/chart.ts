@@ -1,0 +1,193 @@
+/** The chart: requests by outcome as bars, P90 and P99 as lines. Dragging over it narrows the period. */
+
+import uPlot from "uplot";
+import { element, one } from "./dom";
+import { count, duration } from "./numbers";
+import { showPeriod } from "./period";
+import { formatter, pageZone } from "./zone";
+
+interface Data {
+  step: number;
+  at: number[];
+  ok: number[];
+  failed: number[];
+  p90: (number | null)[];
+  p99: (number | null)[];
+}
+
+let plot: uPlot | null = null;
+let data: Data | null = null;
+let drawn = "";
+
+/** What a custom property comes to: `light-dark()` is resolved only in a property that is a colour. */
+function colour(name: string): string {
+  const probe = element("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
+
+function draw(): void {
+  const place = one("[data-chart]");
+  const text = one("#chart-data")?.textContent;
+  if (!place || !text) {
+    plot?.destroy();
+    plot = null;
+    drawn = "";
+    return;
+  }
+  if (plot && drawn === text && place.contains(plot.root)) return;
+  drawn = text;
+  data = JSON.parse(text) as Data;
+  plot?.destroy();
+  place.replaceChildren();
+  plot = new uPlot(options(place, data), series(data), place);
+  tooltip(plot, place);
+}
+
+function series(from: Data): uPlot.AlignedData {
+  const total = from.ok.map((value, i) => value + (from.failed[i] ?? 0));
+  return [from.at, total, from.failed, from.p90, from.p99];
+}
+
+function options(place: HTMLElement, from: Data): uPlot.Options {
+  const axis = { stroke: colour("--text-3"), font: `11px ${getComputedStyle(document.body).fontFamily}` };
+  const grid = { stroke: colour("--chart-grid"), width: 1 };
+  const none = { show: false };
+  const bars = uPlot.paths.bars;
+  const linear = uPlot.paths.linear;
+  if (!bars || !linear) throw new Error("uPlot was built without paths");
+  const barPaths = bars({ size: [0.72, 24], align: 1, radius: 0.12 });
+  const right = from.at.length > 0 ? (from.at.at(-1) ?? 0) + from.step : 1;
+  return {
+    width: place.clientWidth,
+    height: place.clientHeight,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), pageZone()),
+    legend: none,
+    padding: [8, 0, 0, 0],
+    cursor: { drag: { x: true, y: false, setScale: false }, points: none, y: false },
+    scales: {
+      x: { time: true, range: () => [from.at[0] ?? 0, right] },
+      y: { range: (_, __, max) => [0, Math.max(1, max * 1.08)] },
+      ms: { range: (_, __, max) => [0, Math.max(1, (max || 0) * 1.08)] },
+    },
+    axes: [
+      { ...axis, grid: none, ticks: none, size: 24, gap: 6, space: 72, values: timeLabels(from) },
+      { ...axis, grid, ticks: none, size: 46, gap: 6, space: 40, values: (_, values) => values.map((v) => (v % 1 ? "" : short(v))) },
+      { ...axis, scale: "ms", side: 1, grid: none, ticks: none, size: 54, gap: 6, space: 40, values: (_, values) => values.map((v) => duration(v)) },
+    ],
+    series: [
+      {},
+      { scale: "y", fill: colour("--chart-bar"), width: 0, paths: barPaths, points: none },
+      { scale: "y", fill: colour("--chart-bad"), width: 0, paths: barPaths, points: none },
+      { scale: "ms", stroke: colour("--chart-90"), width: 1.5, paths: linear(), points: lonely(), spanGaps: false },
+      { scale: "ms", stroke: colour("--chart-99"), width: 1.5, dash: [2, 3], paths: linear(), points: lonely(), spanGaps: false },
+    ],
+    hooks: { setSelect: [narrow] },
+  };
+}
+
+/** A point between two gaps has no line to stand on. */
+function lonely(): uPlot.Series.Points {
+  return {
+    size: 4,
+    filter: (self, index, show) => {
+      if (show) return null;
+      const values = self.data[index];
+      if (!values) return null;
+      const alone: number[] = [];
+      values.forEach((value, i) => {
+        if (value != null && values[i - 1] == null && values[i + 1] == null) alone.push(i);
+      });
+      return alone;
+    },
+  };
+}
+
+/** Days as dates, hours as clock times; a day's first clock time says the date. */
+function timeLabels(from: Data): uPlot.Axis.DynamicValues {
+  const date = formatter({ day: "numeric", month: "short" });
+  const clock = formatter({ hour: "2-digit", minute: "2-digit" });
+  return (_, splits) => {
+    let last = "";
+    return splits.map((at) => {
+      const [onDay, atClock] = [date(at), clock(at)];
+      const isNew = onDay !== last;
+      last = onDay;
+      if (atClock === "00:00" || from.step >= 86400) return onDay;
+      return isNew && splits.length < 3 ? `${onDay}, ${atClock}` : atClock;
+    });
+  };
+}
+
+function short(value: number): string {
+  if (value >= 1e6) return `${+(value / 1e6).toFixed(1)}M`;
+  if (value >= 1e4) return `${+(value / 1e3).toFixed(1)}k`;
+  return count(value);
+}
+
+function narrow(self: uPlot): void {
+  if (!data || self.select.width < 4) return;
+  const from = self.posToVal(self.select.left, "x");
+  const to = self.posToVal(self.select.left + self.select.width, "x");
+  self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  const iso = (seconds: number): string => new Date(Math.round(seconds) * 1000).toISOString().replace(".000Z", "Z");
+  if (Math.round(to) > Math.round(from)) void showPeriod(iso(from), iso(to));
+}
+
+function tooltip(self: uPlot, place: HTMLElement): void {
+  const tip = element("div", { className: "chart-tip", hidden: true });
+  tip.setAttribute("aria-hidden", "true");
+  place.append(tip);
+  const when = formatter({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const whenShort = formatter({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const over = self.over;
+  over.addEventListener("mouseleave", () => (tip.hidden = true));
+  over.addEventListener("mousemove", (event) => {
+    if (!data) return;
+    const at = self.posToVal(event.offsetX, "x");
+    const index = Math.floor((at - (data.at[0] ?? 0)) / data.step);
+    const i = Math.max(0, Math.min(data.at.length - 1, nearest(data.at, at, index)));
+    const row = (name: string, value: string): HTMLElement =>
+      element("span", {}, name, element("em", { textContent: value }));
+    const start = data.at[i] ?? 0;
+    tip.replaceChildren(
+      element("b", { textContent: data.step < 60 ? when(start) : whenShort(start) }),
+      row("Requests", count((data.ok[i] ?? 0) + (data.failed[i] ?? 0))),
+      row("Failed", count(data.failed[i] ?? 0)),
+      row("P90", duration(data.p90[i] ?? null)),
+      row("P99", duration(data.p99[i] ?? null)),
+    );
+    tip.hidden = false;
+    const left = event.offsetX + over.offsetLeft;
+    const width = tip.offsetWidth;
+    tip.style.transform = `translate(${left + 16 + width > place.clientWidth ? left - 16 - width : left + 16}px, 4px)`;
+  });
+}
+
+/** The bucket that an instant lies in; buckets of days are not all of one length. */
+function nearest(starts: number[], at: number, guess: number): number {
+  let i = Math.max(0, Math.min(starts.length - 1, guess));
+  while (i > 0 && (starts[i] ?? 0) > at) i--;
+  while (i < starts.length - 1 && (starts[i + 1] ?? Infinity) <= at) i++;
+  return i;
+}
+
+export function startChart(): void {
+  draw();
+  document.addEventListener("swapped", draw);
+  document.addEventListener("theme-changed", () => {
+    drawn = "";
+    draw();
+  });
+  let waiting = 0;
+  new ResizeObserver(() => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(() => {
+      const place = one("[data-chart]");
+      if (plot && place && place.clientWidth !== plot.width) plot.setSize({ width: place.clientWidth, height: place.clientHeight });
+    });
+  }).observe(document.body);
+}

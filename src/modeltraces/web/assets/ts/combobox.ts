@@ -1,0 +1,66 @@
+/** The model selector: a list that is searched by typing and walked by arrow keys. */
+
+import { all, on, one } from "./dom";
+
+function options(box: HTMLElement): HTMLElement[] {
+  return all("[role=option]", box).filter((option) => !option.hidden);
+}
+
+function activate(box: HTMLElement, option: HTMLElement | undefined): void {
+  for (const other of all("[role=option]", box)) other.setAttribute("aria-selected", String(other === option));
+  const input = one("[data-combobox-input]", box);
+  if (option) {
+    input?.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  } else {
+    input?.removeAttribute("aria-activedescendant");
+  }
+}
+
+function search(box: HTMLElement, text: string): void {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const option of all("[role=option]", box)) {
+    const against = (option.dataset["search"] ?? option.textContent ?? "").toLowerCase();
+    option.hidden = !words.every((word) => against.includes(word));
+  }
+  for (const group of all("[role=group]", box)) {
+    group.hidden = options(group).length === 0;
+  }
+  const found = options(box);
+  const none = one("[data-combobox-none]", box);
+  if (none) none.hidden = found.length > 0;
+  activate(box, words.length > 0 ? found[0] : found.find((option) => option.hasAttribute("aria-current")));
+}
+
+export function startCombobox(): void {
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const box = event.target;
+      if (!(box instanceof HTMLDetailsElement) || !box.matches("[data-combobox]") || !box.open) return;
+      const input = one<HTMLInputElement>("[data-combobox-input]", box);
+      if (!input) return;
+      input.value = "";
+      search(box, "");
+      input.focus({ preventScroll: true });
+    },
+    true,
+  );
+  on("input", "[data-combobox-input]", (input) => {
+    const box = input.closest<HTMLElement>("[data-combobox]");
+    if (box) search(box, (input as HTMLInputElement).value);
+  });
+  on("keydown", "[data-combobox-input]", (input, event) => {
+    const box = input.closest<HTMLElement>("[data-combobox]");
+    if (!box) return;
+    const found = options(box);
+    const at = found.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown") activate(box, found[Math.min(found.length - 1, at + 1)]);
+    else if (event.key === "ArrowUp") activate(box, found[Math.max(0, at - 1)]);
+    else if (event.key === "Home") activate(box, found[0]);
+    else if (event.key === "End") activate(box, found.at(-1));
+    else if (event.key === "Enter") (found[at] ?? found[0])?.click();
+    else return;
+    event.preventDefault();
+  });
+}

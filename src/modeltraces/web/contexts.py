@@ -1,0 +1,424 @@
+"""What the templates are given: every page's context, typed. Texts are ready to be shown, addresses ready to be used."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modeltraces.web.sparkline import Sparkline
+
+Tone = Literal["good", "bad", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    label: str
+    href: str
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NavGroup:
+    label: str
+    items: tuple[NavItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What surrounds every page of a signed-in reader."""
+
+    title: str
+    crumbs: tuple[tuple[str, str], ...]
+    """(label, address or ''), the page itself last."""
+    nav: tuple[NavGroup, ...]
+    account_name: str
+    email: str
+    role: str
+    csrf_token: str
+    zone: str
+    """IANA name that times are shown in."""
+    theme: str
+    """`light`, `dark` or '' (as the system)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant: as shown, and in UTC for `title` and `datetime`."""
+
+    text: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    label: str
+    href: str
+    current: bool = False
+    hint: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGroup:
+    label: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbar:
+    model_label: str
+    all_models: Option
+    groups: tuple[ModelGroup, ...]
+    periods: tuple[Option, ...]
+    custom: bool
+    custom_label: str
+    from_local: str
+    to_local: str
+    """For `datetime-local` inputs, in the page's zone."""
+    zone_label: str
+    exports: tuple[Option, ...]
+    may_export: bool
+    stream_url: str
+    hidden: tuple[tuple[str, str], ...]
+    """Parameters that the period form carries along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    unit: str = ""
+    minor: bool = False
+    none: bool = False
+    """There is no figure: `value` is a word that says so."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The change against the period before. `words` is the whole of it, for who cannot see arrow and colour."""
+
+    text: str
+    direction: Literal["up", "down", "same"]
+    tone: Tone
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCard:
+    key: str
+    title: str
+    help: str
+    figures: tuple[Figure, ...]
+    change: Change | None = None
+    note: str = ""
+    spark: Sparkline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One bucket, in words: the chart's text alternative."""
+
+    at: Moment
+    total: str
+    failed: str
+    p90: str
+    p99: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    data: str
+    """JSON: step, buckets' starts (s since the epoch), successes, failures, p90 and p99 (ms or null), zone."""
+    summary: str
+    rows: tuple[SeriesRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    cards: tuple[MetricCard, ...]
+    chart: Chart | None
+
+
+@dataclass(frozen=True, slots=True)
+class FilterError:
+    message: str
+    before: str
+    marked: str
+    after: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A field as the builder offers it. `operators`: of `: != > >= < <= has`, those that it takes."""
+
+    name: str
+    label: str
+    kind: str
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterBar:
+    text: str
+    sentence: str
+    clear_href: str
+    hidden: tuple[tuple[str, str], ...]
+    fields: str
+    """JSON of the fields, for the builder."""
+    rows: str
+    """JSON of the filter as the builder's rows, or `null` when rows cannot say it."""
+    error: FilterError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    key: str
+    label: str
+    numeric: bool = False
+    sort_href: str = ""
+    sorted: Literal["", "ascending", "descending"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text as a cell shows it. `title`: what a hover says, '' for nothing more."""
+
+    text: str
+    title: str = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    request_id: str
+    href: str
+    failed: bool
+    current: bool
+    executed_on: Moment
+    cells: dict[str, Text]
+    """By column, except status, Request ID and Executed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    title: str
+    text: str
+    actions: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The answer could not be had. `retry_href` asks again."""
+
+    title: str
+    text: str
+    retry_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunsTable:
+    columns: tuple[Column, ...]
+    rows: tuple[RunRow, ...]
+    count_text: str
+    previous_href: str = ""
+    next_href: str = ""
+    range_text: str = ""
+    chooser: tuple[Option, ...] = ()
+    chooser_reset: str = ""
+    empty: Empty | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBox:
+    type: str
+    message: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Input or Output. `text` is the first part when `cut`; the addresses give the whole."""
+
+    key: Literal["input", "output"]
+    title: str
+    text: str
+    cut: bool
+    size: str
+    note: str
+    text_url: str
+    json_url: str
+    has_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRow:
+    label: str
+    value: Text
+    mono: bool = False
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    request_id: str
+    failed: bool
+    facts: tuple[str, ...]
+    error: ErrorBox | None
+    payloads: tuple[Payload, ...]
+    metadata: tuple[MetadataRow, ...]
+    more: tuple[MetadataRow, ...]
+    attributes: tuple[MetadataRow, ...]
+    close_href: str
+    previous_href: str = ""
+    next_href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    key: str
+    label: str
+    code: str
+    """With `{key}` where the API key goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRun:
+    address: str
+    snippets: tuple[Snippet, ...]
+    may_create_key: bool
+    waiting_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracesPage:
+    shell: Shell
+    toolbar: Toolbar
+    overview: Overview | None
+    filter: FilterBar
+    runs: RunsTable
+    detail: RunDetail | None = None
+    first_run: FirstRun | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    at: Moment
+    signal: str
+    reason: str
+    subject: str
+    key_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPage:
+    shell: Shell
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    id: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    defaults: str
+    created: Moment
+    created_by: str
+    last_used: Moment | None
+    expires: Moment | None
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyForm:
+    name: str = ""
+    scopes: tuple[str, ...] = ("ingest", "read")
+    source_type: str = ""
+    source: str = ""
+    expires: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPage:
+    shell: Shell
+    keys: tuple[KeyRow, ...]
+    may_change: bool
+    form: KeyForm = field(default_factory=KeyForm)
+    new_key: str = ""
+    new_key_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    id: str
+    email: str
+    role: str
+    joined: Moment
+    pending: bool
+    disabled: bool
+    you: bool
+    manageable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    shell: Shell
+    members: tuple[MemberRow, ...]
+    roles: tuple[str, ...]
+    """Those that the reader may give."""
+    may_change: bool
+    error: str = ""
+    email: str = ""
+    invited_email: str = ""
+    invite_link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    name: str
+    kind: str
+    base_model: str
+    versions: str
+    first_run: Moment | None
+    requests: str
+    failure_rate: str
+    failing: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    shell: Shell
+    models: tuple[ModelRow, ...]
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPage:
+    """Sign-in, and what a sign-in link opens."""
+
+    title: str
+    text: str
+    theme: str
+    kind: Literal["password", "confirm", "choose", "gone"]
+    action: str = ""
+    email: str = ""
+    asks_email: bool = False
+    next: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """A page that says why there is no other: not found, not allowed, out of order."""
+
+    shell: Shell | None
+    theme: str
+    status: int
+    title: str
+    text: str
+    actions: tuple[Option, ...] = ()

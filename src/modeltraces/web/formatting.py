@@ -1,0 +1,125 @@
+"""Numbers, durations and instants as the page writes them: the same everywhere, with tabular numerals in mind.
+
+Unknown (None) is an em dash, never 0. Thousands are set apart by a narrow no-break space.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+UNKNOWN: Final = "—"
+_THIN: Final = "\N{NARROW NO-BREAK SPACE}"
+_MINUS: Final = "\N{MINUS SIGN}"
+
+
+def count(value: int | None) -> str:
+    """`12 400`."""
+    if value is None:
+        return UNKNOWN
+    text = f"{abs(value):,}".replace(",", _THIN)
+    return f"{_MINUS}{text}" if value < 0 else text
+
+
+def duration_parts(milliseconds: float | None) -> tuple[str, str]:
+    """The figure and its unit: `("1.24", "s")`, `("380", "ms")`; unknown is `("—", "")`."""
+    if milliseconds is None:
+        return UNKNOWN, ""
+    if milliseconds < 9.95:
+        return f"{milliseconds:.1f}".removesuffix(".0"), "ms"
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f}", "ms"
+    seconds = milliseconds / 1000
+    if seconds < 9.995:
+        return f"{seconds:.2f}", "s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}", "s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d}", "min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{count(hours)}:{minutes:02d}", "h"
+
+
+def duration(milliseconds: float | None) -> str:
+    """`1.24 s`, `380 ms`, `1:04 min`."""
+    return " ".join(part for part in duration_parts(milliseconds) if part)
+
+
+def percent(fraction: float | None) -> str:
+    """`4.2%` of 0.042. What is not zero never reads as 0, what is not all never as 100."""
+    if fraction is None:
+        return UNKNOWN
+    value = fraction * 100
+    if value == 0 or value == 100:
+        return f"{value:.0f}%"
+    if value < 0.01:
+        return "<0.01%"
+    digits = 2 if value < 1 else 1
+    if value > 99.9:
+        return ">99.9%"
+    text = f"{value:.{digits}f}"
+    return f"{text.removesuffix('.0')}%"
+
+
+def size(byte_count: int) -> str:
+    """`1.2 MB`, in units of 1000."""
+    value = float(byte_count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+def at(instant_us: int, zone: tzinfo = UTC) -> datetime:
+    """The instant as an aware datetime in the zone."""
+    return (
+        datetime.fromtimestamp(instant_us // 1_000_000, UTC)
+        .replace(microsecond=instant_us % 1_000_000)
+        .astimezone(zone)
+    )
+
+
+def instant(instant_us: int | None, zone: tzinfo = UTC, *, now_us: int | None = None) -> str:
+    """`24 Nov, 14:38:28`; with the year, when `now_us` lies in another one or is not given."""
+    if instant_us is None:
+        return UNKNOWN
+    moment = at(instant_us, zone)
+    year = "" if now_us is not None and at(now_us, zone).year == moment.year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year}, {moment:%H:%M:%S}"
+
+
+def day(instant_us: int | None, zone: tzinfo = UTC) -> str:
+    """`24 Nov 2026`."""
+    if instant_us is None:
+        return UNKNOWN
+    moment = at(instant_us, zone)
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def iso(instant_us: int) -> str:
+    """RFC 3339 in UTC, to the millisecond: what `title` and `datetime` say."""
+    moment = at(instant_us)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone of that IANA name; UTC for none, and for one that this machine does not know."""
+    if not name or len(name) > 64:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def zone_label(zone: tzinfo, instant_us: int) -> str:
+    """`Europe/Berlin (UTC+1)`, as it holds at the instant."""
+    offset = at(instant_us, zone).utcoffset() or timedelta()
+    minutes = round(offset.total_seconds() / 60)
+    name = zone.key if isinstance(zone, ZoneInfo) else "UTC"
+    if name in ("UTC", "Etc/UTC"):
+        return "UTC"
+    sign = "+" if minutes >= 0 else _MINUS
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{name} (UTC{sign}{hours}{f':{rest:02d}' if rest else ''})"

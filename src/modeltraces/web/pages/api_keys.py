@@ -1,0 +1,129 @@
+"""API keys: listed, made (and shown once), revoked."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from modeltraces.api.identity import Identity
+from modeltraces.api.state import parts_of
+from modeltraces.catalog import keys
+from modeltraces.catalog.errors import Invalid
+from modeltraces.run import now_us
+from modeltraces.web.address import API_KEYS
+from modeltraces.web.contexts import KeyForm, KeyRow, KeysPage, Moment
+from modeltraces.web.formatting import day, instant, iso
+from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
+from modeltraces.web.shell import shell, zone
+from modeltraces.web.templating import html
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+Text = Annotated[str, Form()]
+
+
+@router.get(API_KEYS)
+async def list_keys(request: Request, identity: PageReader) -> Response:
+    return await _page(request, identity)
+
+
+@router.post(API_KEYS)
+async def create_key(
+    request: Request,
+    identity: PageAdmin,
+    name: Text = "",
+    scope: Annotated[list[str] | None, Form()] = None,
+    source_type: Text = "",
+    source: Text = "",
+    expires: Text = "",
+) -> Response:
+    """Shows the key in the answer to the form: it is in no address and no history."""
+    parts = parts_of(request)
+    form = KeyForm(name, tuple(scope or ()), source_type, source, expires)
+    try:
+        plain, key = await parts.workers.look_up(
+            keys.create_key,
+            parts.catalog,
+            identity.account_id,
+            name,
+            actor=identity.actor,
+            scopes=scope or (),
+            default_source_type=source_type,
+            default_source=source,
+            expires_on_us=_expiry(request, expires),
+        )
+    except Invalid as error:
+        failed = KeyForm(form.name, form.scopes, form.source_type, form.source, form.expires, str(error))
+        return await _page(request, identity, failed, status=422)
+    return await _page(request, identity, new_key=plain, new_key_name=key.name)
+
+
+@router.post(f"{API_KEYS}/first")
+async def create_first_key(request: Request, identity: PageAdmin) -> Response:
+    """The key that the empty page fills into its examples: `{"key": …}`."""
+    parts = parts_of(request)
+    plain, _ = await parts.workers.look_up(
+        keys.create_key, parts.catalog, identity.account_id, "First runs", actor=identity.actor, scopes=("ingest",)
+    )
+    return JSONResponse({"key": plain})
+
+
+@router.post(f"{API_KEYS}/{{key_id}}/revoke")
+async def revoke_key(request: Request, key_id: str, identity: PageAdmin) -> Response:
+    parts = parts_of(request)
+    await parts.workers.look_up(keys.revoke_key, parts.catalog, identity.account_id, key_id, actor=identity.actor)
+    return RedirectResponse(API_KEYS, 303)
+
+
+def _expiry(request: Request, date: str) -> int | None:
+    """The end of that day in the reader's zone, µs. Raises Invalid."""
+    if not date:
+        return None
+    try:
+        end = datetime.strptime(date, "%Y-%m-%d").replace(hour=23, minute=59, second=59, tzinfo=zone(request))
+        return int(end.astimezone(UTC).timestamp()) * 1_000_000
+    except (ValueError, OverflowError):
+        raise Invalid("The expiry must be a date like 2027-01-31.") from None
+
+
+async def _page(
+    request: Request,
+    identity: Identity,
+    form: KeyForm | None = None,
+    *,
+    new_key: str = "",
+    new_key_name: str = "",
+    status: int = 200,
+) -> Response:
+    parts = parts_of(request)
+    found = await parts.workers.look_up(keys.list_keys, parts.catalog, identity.account_id)
+    page = KeysPage(
+        shell=shell(request, identity, "API keys", API_KEYS),
+        keys=tuple(_row(request, key) for key in found),
+        may_change="admin" in identity.scopes,
+        form=form or KeyForm(),
+        new_key=new_key,
+        new_key_name=new_key_name,
+    )
+    return html(request, "api_keys.html", page, status=status)
+
+
+def _row(request: Request, key: keys.ApiKey) -> KeyRow:
+    here, now = zone(request), now_us()
+    defaults = " · ".join(part for part in (key.default_source_type, key.default_source) if part)
+    return KeyRow(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        scopes=key.scopes,
+        defaults=defaults,
+        created=Moment(day(key.created_on_us, here), iso(key.created_on_us)),
+        created_by=key.created_by,
+        last_used=None
+        if key.last_used_on_us is None
+        else Moment(instant(key.last_used_on_us, here, now_us=now), iso(key.last_used_on_us)),
+        expires=None if key.expires_on_us is None else Moment(day(key.expires_on_us, here), iso(key.expires_on_us)),
+        expired=key.expires_on_us is not None and key.expires_on_us <= now,
+    )

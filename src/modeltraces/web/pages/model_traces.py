@@ -1,0 +1,260 @@
+"""The Model Traces page, and the run that is open beside its table."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import structlog
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from modeltraces.api.errors import Problem, problem_of
+from modeltraces.api.identity import Identity
+from modeltraces.api.state import parts_of
+from modeltraces.query.cursor import CursorError
+from modeltraces.query.metrics import count_runs, metrics
+from modeltraces.query.runs import Page, get_run, list_runs, neighbours
+from modeltraces.query.series import series
+from modeltraces.run import Run
+from modeltraces.store.engine import StoreError
+from modeltraces.web.address import MODEL_TRACES, PERIODS, Address
+from modeltraces.web.contexts import Empty, FirstRun, Option, Overview, RunDetail, RunsTable, TracesPage, Trouble
+from modeltraces.web.detail import detail
+from modeltraces.web.filter_bar import filter_bar
+from modeltraces.web.first_run import first_run
+from modeltraces.web.guard import PageReader, PageRoute, is_fragment
+from modeltraces.web.overview import overview
+from modeltraces.web.payloads import model_suffix, pretty
+from modeltraces.web.shell import shell
+from modeltraces.web.table import table
+from modeltraces.web.templating import html
+from modeltraces.web.toolbar import toolbar
+from modeltraces.web.view import View, view_of
+
+log = structlog.get_logger(__name__)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+ROWS = 50
+_TITLE = "Model Traces"
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    overview: Overview | None = None
+    total: int | None = None
+    trouble: Trouble | None = None
+
+
+@router.get(MODEL_TRACES)
+async def model_traces(request: Request, identity: PageReader) -> Response:
+    return await _answer(request, identity, None)
+
+
+@router.get(MODEL_TRACES + "/runs/{request_id:path}")
+async def open_run(request: Request, request_id: str, identity: PageReader) -> Response:
+    """The page with a run open beside the table. 404 for a run that the account does not have."""
+    parts = parts_of(request)
+    run = await parts.workers.query(get_run, parts.store, identity.account_id, request_id)
+    if run is None:
+        raise Problem(404, "This account has no run of that Request ID.")
+    return await _answer(request, identity, run)
+
+
+@router.get(MODEL_TRACES + "/payload/{side}/{request_id:path}")
+async def payload(request: Request, side: str, request_id: str, identity: PageReader, view: str = "text") -> Response:
+    """The whole input or output: as text, or as the payload's JSON in lines."""
+    parts = parts_of(request)
+    run = await parts.workers.query(get_run, parts.store, identity.account_id, request_id)
+    if run is None or side not in ("input", "output") or view not in ("text", "json"):
+        raise Problem(404, "This account has no such payload.")
+    if view == "text":
+        return PlainTextResponse(_encodable(run.input if side == "input" else run.output))
+    entry = await parts.workers.look_up(parts.registry.get_model, identity.account_id, run.model)
+    suffix = model_suffix(entry.kind if entry else None, run.deployment_version, run.connection_name)
+    text = await parts.workers.query(pretty, run.request if side == "input" else run.response, suffix)
+    return PlainTextResponse(_encodable(text))
+
+
+def _encodable(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+async def _answer(request: Request, identity: Identity, run: Run | None) -> Response:
+    view = await view_of(request, identity)
+    part = request.headers.get("x-part", "") if is_fragment(request) else ""
+    if not view.has_runs and run is None:
+        return _respond(request, view, part, first=first_run(request, identity))
+    if part == "drawer" and run is not None:
+        return _respond(request, view, part, detail=await _detail(view, run))
+    if part == "runs":
+        runs, total = await asyncio.gather(_rows(view), _total(view))
+        return _respond(request, view, part, runs=_table(view, runs, total, run))
+    numbers, runs, opened = await asyncio.gather(_numbers(view), _rows(view), _detail(view, run))
+    rows = _table(view, runs, numbers.total, run)
+    return _respond(request, view, part, runs=rows, numbers=numbers, detail=opened)
+
+
+def _respond(
+    request: Request,
+    view: View,
+    part: str,
+    *,
+    runs: RunsTable | None = None,
+    numbers: _Numbers | None = None,
+    detail: RunDetail | None = None,
+    first: FirstRun | None = None,
+) -> Response:
+    selection = view.selection
+    wrong_filter = view.error if view.error and view.error.parameter == "filter" else None
+    page = TracesPage(
+        shell=shell(request, view.identity, _TITLE if detail is None else f"Run {detail.request_id}", MODEL_TRACES),
+        toolbar=toolbar(
+            view.address,
+            view.entries,
+            view.zone,
+            now_us=view.now_us,
+            from_us=selection.from_us if selection else None,
+            to_us=selection.to_us if selection else None,
+            may_export=view.identity.may_export,
+        ),
+        overview=numbers.overview if numbers else None,
+        filter=filter_bar(view.address, selection.filter if selection else None, wrong_filter),
+        runs=runs or RunsTable((), (), ""),
+        detail=detail,
+        first_run=first,
+        trouble=numbers.trouble if numbers else None,
+    )
+    template = {"page": "part_page.html", "runs": "part_runs.html", "drawer": "part_drawer.html"}.get(
+        part, "traces.html"
+    )
+    status = 200
+    if view.error is not None:
+        status = 400
+    elif page.trouble or page.runs.trouble:
+        status = 503
+    return html(request, template, page, status=status)
+
+
+async def _numbers(view: View) -> _Numbers:
+    """Metrics, the period before, and the chart; what keeps them away is said in their place, the table stands."""
+    if (selection := view.selection) is None:
+        return _Numbers()
+    query, store, context = view.parts.workers.query, view.parts.store, view.context
+    before = selection.before()
+    try:
+        now, then, points = await asyncio.gather(
+            query(metrics, store, selection, context),
+            query(metrics, store, before, context) if before else _nothing(),
+            query(partial(series, tz=_zone_info(view)), store, selection, context),
+        )
+    except StoreError as error:
+        return _Numbers(trouble=_trouble(error, view.address.url))
+    words = f"the {PERIODS[view.address.period]} before" if view.address.period in PERIODS else "the period before"
+    made = overview(now, then, points, period=words, hosted=view.hosting_applies, zone=view.zone, now_us=view.now_us)
+    return _Numbers(made, now.total_requests)
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _zone_info(view: View) -> ZoneInfo | None:
+    return view.zone if isinstance(view.zone, ZoneInfo) else None
+
+
+async def _total(view: View) -> int | None:
+    if view.selection is None:
+        return None
+    try:
+        return await view.parts.workers.query(count_runs, view.parts.store, view.selection, view.context)
+    except StoreError:
+        # The table says what is wrong; the count is only missing.
+        return None
+
+
+async def _rows(view: View) -> Page | Trouble:
+    if view.error is not None or view.selection is None:
+        return _misunderstood(view)
+    try:
+        return await view.parts.workers.query(
+            partial(list_runs, limit=ROWS, cursor=view.address.cursor or None, secret=view.parts.secret),
+            view.parts.store, view.selection, view.context,
+        )  # fmt: skip
+    except CursorError:
+        return Trouble(
+            "This place in the list is gone",
+            "The address was changed, or it belongs to another list. Begin with the first page.",
+            view.address.changed().url,
+        )
+    except StoreError as error:
+        return _trouble(error, view.address.url)
+
+
+def _table(view: View, rows: Page | Trouble, total: int | None, run: Run | None) -> RunsTable:
+    return table(
+        view.address,
+        rows if isinstance(rows, Page) else None,
+        total,
+        view.zone,
+        now_us=view.now_us,
+        open_id=run.request_id if run else "",
+        empty=_empty(view.address),
+        trouble=rows if isinstance(rows, Trouble) else None,
+    )
+
+
+async def _detail(view: View, run: Run | None) -> RunDetail | None:
+    if run is None:
+        return None
+    before: str | None = None
+    after: str | None = None
+    if view.selection is not None:
+        try:
+            before, after = await view.parts.workers.query(
+                neighbours, view.parts.store, view.selection, view.context, run.request_id
+            )
+        except StoreError as error:
+            # The run itself is here; its neighbours are a convenience.
+            log.warning("the neighbours of a run could not be found", error=str(error))
+    return detail(
+        run,
+        view.address,
+        view.zone,
+        kind=view.facts.kinds.get(run.model),
+        base_model=view.facts.base_models.get(run.model, ""),
+        previous_id=before,
+        next_id=after,
+        now_us=view.now_us,
+    )
+
+
+def _misunderstood(view: View) -> Trouble:
+    assert view.error is not None
+    if view.error.parameter == "filter":
+        return Trouble(
+            "The filter cannot be read", "Correct it above, or clear it.", view.address.changed(filter="").url
+        )
+    return Trouble("This address cannot be understood", view.error.message, MODEL_TRACES)
+
+
+def _trouble(error: StoreError, address: str) -> Trouble:
+    log.error("the page's query failed", error=str(error), exc_info=error)
+    return Trouble("The answer could not be had", problem_of(error).detail, address)
+
+
+def _empty(address: Address) -> Empty:
+    """Nothing matches: what was asked for, and the ways out."""
+    period = PERIODS.get(address.period, "")
+    within = "since deployment" if address.period == "all" else f"in the last {period}" if period else "in this period"
+    actions = []
+    if address.filter:
+        actions.append(Option("Clear the filter", address.changed(filter="").url))
+    if address.period != "all":
+        actions.append(Option("Show all since deployment", address.changed(period="all", from_="", to="").url))
+    if address.models:
+        actions.append(Option("All models", address.changed(models=()).url))
+    what = f"No run {within} matches “{address.filter}”" if address.filter else f"No run {within}"
+    whose = f" of {', '.join(address.models)}" if address.models else ""
+    return Empty("Nothing matches" if address.filter else "No runs", f"{what}{whose}.", tuple(actions))

@@ -1,0 +1,51 @@
+"""What is around every page: navigation, who reads, in which zone and theme."""
+
+from datetime import tzinfo
+from typing import Final
+
+from starlette.requests import Request
+
+from modeltraces.api.identity import Identity
+from modeltraces.web.address import API_KEYS, MEMBERS, MODEL_TRACES, MODELS, REJECTED
+from modeltraces.web.contexts import NavGroup, NavItem, Shell
+from modeltraces.web.formatting import zone_of
+
+ZONE_COOKIE: Final = "tz"
+THEME_COOKIE: Final = "theme"
+
+_NAVIGATION: Final = (
+    ("Monitoring", (("Model Traces", MODEL_TRACES, "traces"), ("Rejected", REJECTED, "reject"))),
+    ("Account", (("Models", MODELS, "cube"), ("API keys", API_KEYS, "key"), ("Members", MEMBERS, "people"))),
+)
+
+
+def zone(request: Request) -> tzinfo:
+    """The reader's time zone, as the page's script found it; UTC before that."""
+    return zone_of(request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/"))
+
+
+def theme(request: Request) -> str:
+    """`light`, `dark`, or '' for what the system says."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in ("light", "dark") else ""
+
+
+def shell(request: Request, identity: Identity, title: str, path: str) -> Shell:
+    """The shell of the page at `path`, which is an item of the navigation."""
+    user = identity.user
+    assert user is not None, "pages are for people; keys are refused before"
+    section = next((label for label, items in _NAVIGATION for _, href, _ in items if href == path), "")
+    return Shell(
+        title=title,
+        crumbs=(("Settings", ""), (section, ""), (title, "")),
+        nav=tuple(
+            NavGroup(label, tuple(NavItem(name, href, icon, href == path) for name, href, icon in items))
+            for label, items in _NAVIGATION
+        ),
+        account_name=user.account_name,
+        email=user.email,
+        role=user.role,
+        csrf_token=user.csrf_token,
+        zone=str(zone(request)),
+        theme=theme(request),
+    )

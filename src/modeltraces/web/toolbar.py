@@ -1,0 +1,103 @@
+"""The head of the page: model, period, live view, export."""
+
+from collections.abc import Sequence
+from datetime import timedelta, tzinfo
+from typing import Final
+
+from modeltraces.catalog.models import ModelEntry
+from modeltraces.run import ModelKind
+from modeltraces.web.address import EXPORT, PERIODS, STREAM, Address, with_query
+from modeltraces.web.contexts import ModelGroup, Option, Toolbar
+from modeltraces.web.formatting import at, instant, zone_label
+
+KIND_LABELS: Final[dict[ModelKind, str]] = {
+    "open_source": "Open source",
+    "fine_tuned": "Fine-tuned",
+    "external": "External",
+}
+_FORMATS: Final = (
+    ("csv", "CSV", "for spreadsheets"),
+    ("jsonl", "JSON Lines", "whole payloads"),
+    ("parquet", "Parquet", "for analysis"),
+)
+_SHORT: Final = {"24h": "24h", "7d": "7d", "30d": "30d", "90d": "90d", "all": "All"}
+
+
+def toolbar(
+    address: Address,
+    entries: Sequence[ModelEntry],
+    zone: tzinfo,
+    *,
+    now_us: int,
+    from_us: int | None,
+    to_us: int | None,
+    may_export: bool,
+) -> Toolbar:
+    """`from_us`, `to_us`: the shown period, for the custom period's form."""
+    chosen = set(address.models)
+    groups = []
+    for kind, label in KIND_LABELS.items():
+        options = tuple(
+            Option(
+                label=entry.name,
+                href=address.changed(models=entry.recorded_names or (entry.name,)).url,
+                current=bool(chosen) and chosen <= {entry.name, *entry.recorded_names},
+                hint=entry.base_model if entry.base_model != entry.name else entry.provider,
+            )
+            for entry in entries
+            if entry.kind == kind and not entry.archived
+        )
+        if options:
+            groups.append(ModelGroup(label, options))
+    named = [option.label for group in groups for option in group.options if option.current]
+    if not chosen:
+        model_label = "All models"
+    elif named:
+        model_label = named[0]
+    else:
+        model_label = address.models[0] if len(address.models) == 1 else f"{len(address.models)} models"
+    custom = not address.period
+    export_pairs = [*address.selection(), *address.ordering()]
+    zone_name = getattr(zone, "key", "UTC")
+    return Toolbar(
+        model_label=model_label,
+        all_models=Option("All models", address.changed(models=()).url, not chosen),
+        groups=tuple(groups),
+        periods=tuple(
+            Option(
+                _SHORT[name],
+                address.changed(period=name, from_="", to="").url,
+                address.period == name,
+                hint="Since deployment" if name == "all" else f"The last {words}",
+            )
+            for name, words in PERIODS.items()
+        ),
+        custom=custom,
+        custom_label=_custom_label(from_us, to_us, zone, now_us),
+        from_local=_local(from_us if from_us is not None else now_us - 7 * 86_400_000_000, zone),
+        to_local=_local(to_us if to_us is not None else now_us, zone),
+        zone_label=zone_label(zone, now_us),
+        exports=tuple(
+            Option(
+                label,
+                with_query(EXPORT, [("format", name), *export_pairs, *([("tz", zone_name)] if name == "csv" else [])]),
+                hint=hint,
+            )
+            for name, label, hint in _FORMATS
+        ),
+        may_export=may_export,
+        stream_url=with_query(STREAM, address.selection()),
+        hidden=tuple(pair for pair in address.changed().pairs() if pair[0] not in ("period", "from", "to")),
+    )
+
+
+def _local(instant_us: int, zone: tzinfo) -> str:
+    """For a `datetime-local` input; to the second."""
+    moment = at(instant_us, zone)
+    return (moment - timedelta(microseconds=moment.microsecond)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _custom_label(from_us: int | None, to_us: int | None, zone: tzinfo, now_us: int) -> str:
+    start = "the first run" if from_us is None else instant(from_us, zone, now_us=now_us)
+    end = "now" if to_us is None else instant(to_us, zone, now_us=now_us)
+    return f"{start} – {end}"

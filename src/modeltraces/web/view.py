@@ -1,0 +1,66 @@
+"""What one answer of the Model Traces page is made from: who asks for what, and what the catalog knows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from starlette.requests import Request
+
+from modeltraces.api.identity import Identity
+from modeltraces.api.run_json import ModelFacts
+from modeltraces.api.state import parts_of
+from modeltraces.catalog.models import ModelEntry
+from modeltraces.parts import Parts
+from modeltraces.query.filters import FilterContext
+from modeltraces.query.selection import Selection, SelectionError, parse_selection
+from modeltraces.run import ModelKind, now_us
+from modeltraces.web.address import Address
+from modeltraces.web.shell import zone
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    parts: Parts
+    identity: Identity
+    address: Address
+    selection: Selection | None
+    """None when the address cannot be understood: `error` says why."""
+    error: SelectionError | None
+    context: FilterContext
+    entries: Sequence[ModelEntry]
+    facts: ModelFacts
+    zone: tzinfo
+    now_us: int
+
+    def kinds(self) -> set[ModelKind]:
+        """The kinds of the chosen models, or of all."""
+        names = self.address.models or tuple(self.facts.kinds)
+        return {self.facts.kinds[name] for name in names if name in self.facts.kinds}
+
+    @property
+    def hosting_applies(self) -> bool:
+        """Hosting Credits are not defined for external models."""
+        return not self.address.models or self.kinds() != {"external"}
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether the account ever had a run: each puts its model into the catalog."""
+        return any(entry.first_run_on_us is not None for entry in self.entries)
+
+
+async def view_of(request: Request, identity: Identity) -> View:
+    parts = parts_of(request)
+    asked = now_us()
+    address = Address.of(request.query_params)
+    selection = error = None
+    try:
+        known = [pair for pair in address.pairs() if pair[0] not in ("columns",)]
+        selection = parse_selection(known, account_id=identity.account_id, now_us=asked)
+    except SelectionError as wrong:
+        error = wrong
+    entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
+    facts = ModelFacts.of(entries)
+    names: dict[ModelKind, list[str]] = {}
+    for name, kind in facts.kinds.items():
+        names.setdefault(kind, []).append(name)
+    return View(parts, identity, address, selection, error, FilterContext(names), entries, facts, zone(request), asked)
