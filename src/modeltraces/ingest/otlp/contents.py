@@ -13,8 +13,8 @@ from typing import Any, Final
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from modeltraces.ingest.otlp.attributes import attributes_of
-from modeltraces.ingest.otlp.dialects.content import Payload, put_input
 from modeltraces.ingest.otlp.dialects.reading import read
+from modeltraces.ingest.otlp.dialects.requests import Payload, put_input
 from modeltraces.ingest.otlp.payloads import dump, load, structure
 
 DETAILS: Final = "gen_ai.client.inference.operation.details"

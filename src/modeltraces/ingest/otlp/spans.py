@@ -8,15 +8,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from modeltraces.ingest.otlp.attributes import attributes_of, text_of
 from modeltraces.ingest.otlp.contents import add_to_payloads, parts_of_events
-from modeltraces.ingest.otlp.dialects.content import (
-    Payload,
-    finish_reasons_in,
-    request_of,
-    response_id_in,
-    response_of,
-)
 from modeltraces.ingest.otlp.dialects.kinds import operation_of
 from modeltraces.ingest.otlp.dialects.reading import Reading, read
+from modeltraces.ingest.otlp.dialects.requests import Payload, request_of
+from modeltraces.ingest.otlp.dialects.responses import answer_of, finish_reasons_in
 from modeltraces.ingest.otlp.dialects.usage import duration_ms, instant_us, set_tokens, truth
 from modeltraces.ingest.otlp.errors import failure_of
 from modeltraces.ingest.otlp.filling import set_request, set_response
@@ -136,7 +131,8 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
     text = reading.text
 
     request = request_of(reading, text("model"))
-    response = response_of(reading)
+    answer = answer_of(reading)
+    response = answer.payload
     if span.events:
         add_to_payloads(request, response, parts_of_events(span.events))
     asked = request.get("model")
@@ -155,14 +151,15 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=span.parent_span_id.hex() if len(span.parent_span_id) == 8 else "",
-        response_id=text("response_id") or response_id_in(response),
+        response_id=text("response_id") or answer.response_id,
         session_id=text("session_id"),
         user_id=text("user_id"),
         instrumentation=origin.scope_name,
         received_on_us=origin.received_on_us,
     )
     run.source_type, run.source = source_of(reading, origin.resource, origin.defaults)
-    _set_times(run, span, reading, request)
+    _set_times(run, span, reading)
+    run.streaming = _is_streaming(run, span, reading, truth(request.get("stream")) or answer.was_streamed)
     set_tokens(run, reading)
     run.finish_reasons = _finish_reasons(reading, response)
     failure = failure_of(span, reading, run.finish_reasons)
@@ -206,7 +203,7 @@ def _start_us(span: Span, origin: _Origin) -> int:
     return start_us
 
 
-def _set_times(run: Run, span: Span, reading: Reading, request: Payload) -> None:
+def _set_times(run: Run, span: Span, reading: Reading) -> None:
     elapsed = span.end_time_unix_nano - span.start_time_unix_nano
     run.response_time_ms = max(elapsed, 0) / 1e6
     run.response_time_clamped = elapsed < 0
@@ -226,15 +223,17 @@ def _set_times(run: Run, span: Span, reading: Reading, request: Payload) -> None
         reading.give_back("first_token_seconds")
         reading.give_back("first_token_ms")
     run.time_to_first_token_ms = first
-    if "streaming" in found:
-        run.streaming = truth(found["streaming"])
-    else:
-        run.streaming = (
-            truth(request.get("stream"))
-            or ".doStream" in reading.text("operation")
-            or ".doStream" in span.name
-            or (first is not None and not _is_engine(reading))
-        )
+
+
+def _is_streaming(run: Run, span: Span, reading: Reading, looks_streamed: bool) -> bool:
+    if "streaming" in reading.found:
+        return truth(reading.found["streaming"])
+    return (
+        looks_streamed
+        or ".doStream" in reading.text("operation")
+        or ".doStream" in span.name
+        or (run.time_to_first_token_ms is not None and not _is_engine(reading))
+    )
 
 
 def _is_engine(reading: Reading) -> bool:
