@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from modeltraces.ingest.otlp.dialects.table import INDEXED_PREFIXES, LOOKUP
+
+unhurried = settings(deadline=None)
+"""An example takes a millisecond, or a second when the machine has other work."""
 
 _json_texts = st.sampled_from(
     [

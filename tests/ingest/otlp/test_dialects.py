@@ -247,6 +247,15 @@ def test_the_whole_wire_payload_is_kept_with_keys_that_no_dialect_knows() -> Non
     assert (run.input, run.output, run.model, run.response_id) == ("hi", "yo", "gpt-4o", "chatcmpl-9")
 
 
+def test_langchains_result_tells_the_providers_id_and_that_it_was_streamed() -> None:
+    metadata = {"id": "chatcmpl-7", "model_name": "gpt-4o"}
+    message = {"kwargs": {"content": "yo", "id": "lc_run--1", "type": "AIMessageChunk", "response_metadata": metadata}}
+    result = {"generations": [[{"text": "yo", "message": message}]], "llm_output": None}
+    messages = {"llm.output_messages.0.message.role": "assistant", "llm.output_messages.0.message.content": "yo"}
+    run = run_of({"openinference.span.kind": "LLM", "output.value": json.dumps(result), **messages})
+    assert (run.response_id, run.streaming, run.output) == ("chatcmpl-7", True, "yo")
+
+
 def test_an_id_inside_the_input_history_is_no_response_id() -> None:
     history = {"messages": [{"role": "assistant", "content": "a", "id": "chatcmpl-old"}], "id": "chatcmpl-old"}
     assert run_of({"openinference.span.kind": "LLM", "input.value": json.dumps(history)}).response_id == ""

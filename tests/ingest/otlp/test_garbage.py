@@ -11,7 +11,7 @@ from modeltraces.ingest.otlp.payloads import clean, dump, fit, load
 from modeltraces.ingest.recordings import Limits
 from modeltraces.run import Run
 from tests.ingest.otlp.building import CHAT, decode, event, span
-from tests.ingest.otlp.strategies import span_attributes, values
+from tests.ingest.otlp.strategies import span_attributes, unhurried, values
 
 LIMITS = (
     Limits(),
@@ -21,6 +21,7 @@ LIMITS = (
 )
 
 
+@unhurried
 @given(span_attributes, st.sampled_from(LIMITS), st.sampled_from(["chat", "raw_gen_ai_request", "", "a\0"]))
 def test_attributes_of_any_shape_neither_raise_nor_touch_the_neighbours(
     attributes: dict[str, Any], limits: Limits, name: str
@@ -35,6 +36,7 @@ def test_attributes_of_any_shape_neither_raise_nor_touch_the_neighbours(
         check_is_storable(run)
 
 
+@unhurried
 @given(span_attributes)
 def test_a_call_with_any_other_attributes_is_a_run(attributes: dict[str, Any]) -> None:
     marker = {"langfuse.observation.type": "generation"}
@@ -76,12 +78,14 @@ def check_is_storable(run: Run) -> None:
     assert run.model
 
 
+@unhurried
 @given(values)
 def test_what_is_written_is_json_that_reads_back(value: Any) -> None:
     assert load(dump(value)) is not ...
     json.loads(dump(value))
 
 
+@unhurried
 @given(values, st.integers(20, 400), st.integers(100, 2000))
 def test_a_fitted_payload_is_within_its_cap_and_valid(value: Any, part: int, whole: int) -> None:
     fitted, _ = fit({"input": value}, Limits(max_part_bytes=part, max_payload_bytes=whole))
@@ -90,6 +94,7 @@ def test_a_fitted_payload_is_within_its_cap_and_valid(value: Any, part: int, who
     assert len(text.encode()) <= whole + 200
 
 
+@unhurried
 @given(st.text(alphabet=st.characters()))
 def test_cleaning_changes_nothing_but_nul_and_surrogates(text: str) -> None:
     cleaned = clean(text)
@@ -98,6 +103,7 @@ def test_cleaning_changes_nothing_but_nul_and_surrogates(text: str) -> None:
     assert all(new == old or old == "\0" or 0xD800 <= ord(old) < 0xE000 for new, old in zip(cleaned, text, strict=True))
 
 
+@unhurried
 @given(st.lists(st.tuples(st.text(alphabet="01a.", max_size=10), st.integers()), max_size=12))
 def test_any_names_can_be_unflattened(pairs: list[tuple[str, int]]) -> None:
     json.dumps(unflatten(pairs))

@@ -14,7 +14,7 @@ from modeltraces.ingest.otlp.logs import contents_of_logs
 from modeltraces.ingest.otlp.spans import runs_of_traces
 from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from tests.ingest.otlp.building import CHAT, NOW_US, event, log, logs, span, traces
-from tests.ingest.otlp.strategies import span_attributes
+from tests.ingest.otlp.strategies import span_attributes, unhurried
 
 TRACE, SPAN = "0102030405060708090a0b0c0d0e0f10", "0102030405060708"
 
@@ -52,6 +52,7 @@ def decode(body: Any) -> Decoded:
     return runs_of_traces(request, account_id="A", defaults=SourceDefaults(), limits=Limits(), received_on_us=NOW_US)
 
 
+@unhurried
 @given(span_attributes)
 def test_json_and_protobuf_of_one_request_give_the_same_runs(attributes: dict[str, Any]) -> None:
     request = traces(

@@ -21,6 +21,7 @@ from tests.ingest.otlp.building import (
     log,
     parts_of,
 )
+from tests.ingest.otlp.strategies import unhurried
 
 SYSTEM = log("gen_ai.system.message", {"content": "Be brief."}, time_unix_nano=START_NS)
 USER = log("gen_ai.user.message", {"content": "weather?"}, time_unix_nano=START_NS + 1)
@@ -77,6 +78,7 @@ def test_the_run_given_is_not_changed() -> None:
     assert repr(run) == before
 
 
+@unhurried
 @given(
     order=st.permutations(range(len(MESSAGES))),
     repeats=st.lists(st.integers(0, len(MESSAGES) - 1), max_size=5),
@@ -230,6 +232,7 @@ def test_no_parts_leave_the_run_as_it_is() -> None:
     assert apply_contents(run, []) == run
 
 
+@unhurried
 @given(
     st.lists(
         st.tuples(

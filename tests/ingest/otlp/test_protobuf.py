@@ -12,6 +12,7 @@ from modeltraces.ingest.otlp.protobuf import MAX_REPAIRED_BYTES, logs_from_proto
 from modeltraces.ingest.otlp.spans import runs_of_traces
 from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from tests.ingest.otlp.building import CHAT, NOW_US, log, logs, span, traces
+from tests.ingest.otlp.strategies import unhurried
 
 
 def body(*attributes: dict[str, Any]) -> bytes:
@@ -100,6 +101,7 @@ def test_log_records_are_mended_alike() -> None:
     assert "caf\ufffd" in decoded.contents[0].body
 
 
+@unhurried
 @given(st.binary(max_size=60), st.integers(0, 400))
 def test_bytes_of_any_kind_in_any_place_give_a_request_or_the_librarys_error(garbage: bytes, at: int) -> None:
     whole = body({"note": "caf"}, {"deep": [[1], {"a": "b"}]})
