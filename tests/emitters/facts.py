@@ -29,9 +29,9 @@ def _error_differences(run: Run, wanted: dict[str, str] | None) -> list[str]:
     if wanted is None or error is None:
         return [] if error == wanted else [f"error is {error!r}, not {wanted!r}"]
     found = []
-    if not re.fullmatch(wanted["type_matches"], error["type"]):
+    if not re.fullmatch(wanted["type_matches"], error["type"] or ""):
         found.append(f"the error's type is {error['type']!r}, not like {wanted['type_matches']!r}")
-    if not re.fullmatch(wanted["message_matches"], error["message"], re.DOTALL):
+    if not re.fullmatch(wanted["message_matches"], error["message"] or "", re.DOTALL):
         found.append(f"the error's message is {error['message']!r}, not like {wanted['message_matches']!r}")
     return found
 
