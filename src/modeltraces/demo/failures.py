@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (tables of words and numbers: one entry a line reads best)
 """How calls to the demo's models fail: the providers' own words, codes and shapes."""
 
 from dataclasses import dataclass

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (tables of words and numbers: one entry a line reads best)
 """The eight models of the demo account: what they are, how fast, and where they run."""
 
 from dataclasses import dataclass

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (tables of words and numbers: one entry a line reads best)
 """Word pools that the demo's exchanges are composed of, in English. Written for this demo."""
 
 PRODUCTS = (
@@ -50,16 +49,18 @@ POLICY_SENTENCES = (
     "Exceptions are granted in writing by the head of the department and last at most six months.",
     "Shared accounts are not allowed; every person signs in with their own.",
 )
+# (question, number of the sentence that answers it)
 POLICY_QUESTIONS = (
-    "How many days may I work from {city} this year?",
-    "Who has to approve an expense of {amount} euros?",
-    "What do I do when my laptop was stolen in {city}?",
-    "How long do we keep the data of a customer who left?",
-    "Can I split my parental leave into three parts?",
-    "Do we need several offers for a purchase of {amount} euros?",
-    "Is the train to {city} mandatory or may I fly?",
-    "What is the deadline for uploading receipts?",
-    "Who leads a severity one incident?",
+    ("How many days may I work from {city} this year?", 2),
+    ("Who has to approve an expense of {amount} euros?", 0),
+    ("What do I do when my laptop was stolen in {city}?", 3),
+    ("How long do we keep the data of a customer who left?", 4),
+    ("Can I split my parental leave into three parts?", 10),
+    ("Do we need several offers for a purchase of {amount} euros?", 11),
+    ("Is the train to {city} mandatory or may I fly?", 7),
+    ("What is the deadline for uploading receipts?", 1),
+    ("Who leads a severity one incident?", 9),
+    ("May I charge my car at the office in {city}?", 13),
 )
 POLICY_ANSWERS = (
     "According to “{title}”: {sentence}",
@@ -122,22 +123,38 @@ CODE_REMARKS = (
 )
 
 TABLES = ("orders", "customers", "shipments", "payments", "sessions", "refunds")
-SQL_ASKS = (
-    "Revenue per month for {city} in 2026, with the change from the month before.",
-    "Which ten customers have the most {table} in the last {days} days?",
-    "Share of {table} that failed, per week and country.",
-    "Median time between order and shipment, for each warehouse.",
-    "Why is this slow?\n\nSELECT * FROM {table} WHERE date(created_at) = '2026-11-{day:02d}'",
-    "Customers who ordered in {city} but never paid.",
-)
-SQL_ANSWERS = (
-    "SELECT date_trunc('month', created_at) AS month, sum(amount) AS revenue\nFROM {table}\nWHERE city = '{city}'\n"
-    "  AND created_at >= DATE '2026-01-01'\nGROUP BY month\nORDER BY month;",
-    "SELECT customer_id, count(*) AS n\nFROM {table}\nWHERE created_at > now() - INTERVAL '{days} days'\n"
-    "GROUP BY customer_id\nORDER BY n DESC\nLIMIT 10;",
-    "SELECT c.id, c.name\nFROM customers c\nLEFT JOIN payments p ON p.customer_id = c.id\nWHERE c.city = '{city}' AND p.id IS NULL;",
-    "The function call on `created_at` hides the index. Compare a range instead:\n\nSELECT * FROM {table}\n"
-    "WHERE created_at >= '2026-11-{day:02d}' AND created_at < '2026-11-{day:02d}'::date + 1;",
+# (question, answer)
+SQL_PAIRS = (
+    (
+        "Revenue per month for {city} in 2026.",
+        "SELECT date_trunc('month', created_at) AS month, sum(amount) AS revenue\nFROM orders\nWHERE city = '{city}'\n"
+        "  AND created_at >= DATE '2026-01-01'\nGROUP BY month\nORDER BY month;",
+    ),
+    (
+        "Which ten customers have the most {table} in the last {days} days?",
+        "SELECT customer_id, count(*) AS n\nFROM {table}\nWHERE created_at > now() - INTERVAL '{days} days'\n"
+        "GROUP BY customer_id\nORDER BY n DESC\nLIMIT 10;",
+    ),
+    (
+        "Share of {table} that failed, per week and country.",
+        "SELECT date_trunc('week', created_at) AS week, country,\n"
+        "       avg((state = 'failed')::int) AS failed\nFROM {table}\nGROUP BY week, country\nORDER BY week, failed DESC;",
+    ),
+    (
+        "Median time between order and shipment, for each warehouse.",
+        "SELECT s.warehouse, percentile_cont(0.5) WITHIN GROUP (ORDER BY s.created_at - o.created_at) AS median\n"
+        "FROM shipments s\nJOIN orders o ON o.id = s.order_id\nGROUP BY s.warehouse;",
+    ),
+    (
+        "Customers who ordered in {city} but never paid.",
+        "SELECT c.id, c.name\nFROM customers c\nLEFT JOIN payments p ON p.customer_id = c.id\n"
+        "WHERE c.city = '{city}' AND p.id IS NULL;",
+    ),
+    (
+        "Why is this slow?\n\nSELECT * FROM {table} WHERE date(created_at) = '2026-11-{day:02d}'",
+        "The function call on `created_at` hides the index. Compare a range instead:\n\nSELECT * FROM {table}\n"
+        "WHERE created_at >= '2026-11-{day:02d}' AND created_at < '2026-11-{day:02d}'::date + 1;",
+    ),
 )
 
 SMALL_TALK = (

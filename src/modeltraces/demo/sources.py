@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (tables of words and numbers: one entry a line reads best)
 """Who asks the demo's models, what, how often, and when in the week."""
 
 from dataclasses import dataclass

@@ -59,17 +59,17 @@ def _joined(*parts: str) -> str:
     return " ".join([part for part in parts if part])
 
 
-def _complaint(rng: Random, language: Language, slots: dict[str, str]) -> str:
+def _problem(rng: Random, language: Language, slots: dict[str, str]) -> tuple[str, str]:
+    """(topic, what a customer writes)."""
     choice = rng.choice
-    text = _joined(choice(language.openings), choice(language.problems), choice(language.wishes))
-    return text.format_map(slots)
+    topic, problem = choice(language.problems)
+    return topic, _joined(choice(language.openings), problem, choice(language.wishes)).format_map(slots)
 
 
-def _reply(rng: Random, language: Language, slots: dict[str, str]) -> str:
+def _reply(rng: Random, language: Language, slots: dict[str, str], topic: str) -> str:
     choice = rng.choice
-    steps = (
-        rng.sample(language.steps, rng.randrange(1, len(language.steps))) if len(language.steps) > 2 else language.steps
-    )
+    fitting = [step for step_topic, step in language.steps if step_topic == topic]
+    steps = rng.sample(fitting, rng.randrange(1, len(fitting) + 1)) if fitting else []
     return _joined(choice(language.replies), *steps, choice(language.closings)).format_map(slots)
 
 
@@ -79,9 +79,11 @@ def support(rng: Random) -> Exchange:
     slots = _slots(rng)
     messages: list[tuple[str, str]] = []
     for _ in range(rng.choice(_HISTORY_LENGTHS)):
-        messages += [("user", _complaint(rng, language, slots)), ("assistant", _reply(rng, language, slots))]
-    messages.append(("user", _complaint(rng, language, slots)))
-    return Exchange(_SUPPORT_PROMPT, messages, _reply(rng, language, slots))
+        topic, question = _problem(rng, language, slots)
+        messages += [("user", question), ("assistant", _reply(rng, language, slots, topic))]
+    topic, question = _problem(rng, language, slots)
+    messages.append(("user", question))
+    return Exchange(_SUPPORT_PROMPT, messages, _reply(rng, language, slots, topic))
 
 
 def small_talk(rng: Random) -> Exchange:
@@ -94,7 +96,7 @@ def order_tools(rng: Random) -> Exchange:
     """A step of an agent: it calls a tool, or answers after a tool's result."""
     language = rng.choices(LANGUAGES, _WEIGHTS)[0]
     slots = _slots(rng)
-    question = _complaint(rng, language, slots)
+    topic, question = _problem(rng, language, slots)
     system = "You help customers with their orders. Use the tools; never guess an order's state."
     name, arguments = rng.choice(
         (
@@ -118,7 +120,7 @@ def order_tools(rng: Random) -> Exchange:
         }
     )
     messages = [("user", question), ("assistant", f"{name}({call.arguments})"), ("user", f"Result of {name}: {result}")]
-    return Exchange(system, messages, _reply(rng, language, slots))
+    return Exchange(system, messages, _reply(rng, language, slots, topic))
 
 
 _CATEGORIES: Final = ("delivery", "billing", "defect", "account", "return", "other")
@@ -127,9 +129,10 @@ _CATEGORIES: Final = ("delivery", "billing", "defect", "account", "return", "oth
 def triage(rng: Random) -> Exchange:
     """A ticket in, a small JSON classification out."""
     language = rng.choices(LANGUAGES, _WEIGHTS)[0]
-    text = _complaint(rng, language, _slots(rng))
+    topic, text = _problem(rng, language, _slots(rng))
     result = {
-        "category": rng.choice(_CATEGORIES),
+        # A small model is wrong now and then.
+        "category": topic if rng.random() < 0.93 else rng.choice(_CATEGORIES),
         "urgency": rng.choice(("low", "normal", "high")),
         "language": language.code,
         "refund_requested": rng.random() < 0.3,
@@ -180,9 +183,9 @@ def code(rng: Random) -> Exchange:
 
 def sql(rng: Random) -> Exchange:
     slots: dict[str, object] = {**_slots(rng), "table": rng.choice(phrases.TABLES), "day": rng.randrange(1, 25)}
-    ask = rng.choice(phrases.SQL_ASKS).format_map(slots)
+    ask, answer = rng.choice(phrases.SQL_PAIRS)
     schema = "Tables: " + ", ".join(phrases.TABLES) + ". Dialect: PostgreSQL 17. Answer with SQL only."
-    return Exchange(schema, [("user", ask)], rng.choice(phrases.SQL_ANSWERS).format_map(slots))
+    return Exchange(schema, [("user", ask.format_map(slots))], answer.format_map(slots))
 
 
 def translation(rng: Random) -> Exchange:
@@ -196,19 +199,25 @@ def translation(rng: Random) -> Exchange:
     )
 
 
-def _passage(rng: Random, number: int) -> tuple[str, str, str]:
+def _passage(rng: Random, number: int, sentence: str = "") -> tuple[str, str]:
+    """(title, a passage of that policy, which holds the sentence)."""
     title = rng.choice(phrases.POLICY_TITLES)
     sentences = rng.sample(phrases.POLICY_SENTENCES, rng.randrange(3, 9))
-    return title, sentences[0], f"[{number}] {title}\n" + " ".join(sentences)
+    if sentence and sentence not in sentences:
+        sentences[rng.randrange(len(sentences))] = sentence
+    return title, f"[{number}] {title}\n" + " ".join(sentences)
 
 
 def rag(rng: Random) -> Exchange:
     """A question with the passages that a retriever found: the input is long, the answer short."""
     slots = {"city": rng.choice(phrases.CITIES), "amount": str(rng.randrange(100, 20_000))}
-    passages = [_passage(rng, number) for number in range(1, rng.choice(_PASSAGES) + 1)]
-    title, sentence, _ = passages[0]
-    question = rng.choice(phrases.POLICY_QUESTIONS).format_map(slots)
-    prompt = "\n\n".join([text for _, _, text in passages]) + f"\n\nQuestion: {question}"
+    question, answering = rng.choice(phrases.POLICY_QUESTIONS)
+    sentence = phrases.POLICY_SENTENCES[answering]
+    count = rng.choice(_PASSAGES)
+    which = rng.randrange(count)
+    passages = [_passage(rng, number + 1, sentence if number == which else "") for number in range(count)]
+    prompt = "\n\n".join([text for _, text in passages]) + f"\n\nQuestion: {question.format_map(slots)}"
+    title = passages[which][0]
     answer = rng.choice(phrases.POLICY_ANSWERS).format_map({**slots, "title": title, "sentence": sentence})
     return Exchange("Answer from the passages only, and name the one you used.", [("user", prompt)], answer)
 
@@ -247,10 +256,11 @@ def dossier(rng: Random) -> Exchange:
 
 def embedding(rng: Random) -> Exchange:
     """One to sixteen short texts to embed."""
-    texts = [("user", _passage(rng, number)[2]) for number in range(1, rng.choice((1, 1, 1, 2, 4, 16)) + 1)]
+    texts = [("user", _passage(rng, number)[1]) for number in range(1, rng.choice((1, 1, 1, 2, 4, 16)) + 1)]
     return Exchange("", texts, "")
 
 
 def search_query(rng: Random) -> Exchange:
     slots = {"city": rng.choice(phrases.CITIES), "amount": str(rng.randrange(100, 20_000))}
-    return Exchange("", [("user", rng.choice(phrases.POLICY_QUESTIONS).format_map(slots))], "")
+    question, _ = rng.choice(phrases.POLICY_QUESTIONS)
+    return Exchange("", [("user", question.format_map(slots))], "")
