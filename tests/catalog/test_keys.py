@@ -293,3 +293,10 @@ def test_a_key_works_though_its_last_use_cannot_be_written(
     assert authenticator.authenticate(plain)
     authenticator.close()
     assert last_used(catalog, cast.account_a.id) is None
+
+
+def test_a_request_that_outlives_the_server_is_still_told_whose_key_it_is(catalog: Catalog, cast: Cast) -> None:
+    plain = make(catalog, cast.account_a.id)
+    authenticator = KeyAuthenticator(catalog)
+    authenticator.close()
+    assert authenticator.authenticate(plain)

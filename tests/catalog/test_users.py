@@ -157,3 +157,9 @@ def test_owners_manage_all_admins_all_but_owners_others_nobody(
 def test_no_digest_enters_the_audit_log(catalog: Catalog, cast: Cast) -> None:
     users.change_password(catalog, cast.alice.id, "a new password", actor="test")
     assert "argon2" not in repr(audit.list_entries(catalog, cast.account_a.id))
+
+
+def test_an_id_that_somebody_made_up_is_an_error_of_theirs(catalog: Catalog, cast: Cast) -> None:
+    for made_up in ("nobody", "a\0b", "'; --"):
+        with pytest.raises((NotFound, Invalid)):
+            users.get_member(catalog, cast.account_a.id, made_up)

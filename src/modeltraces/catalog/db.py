@@ -16,11 +16,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.run import now_us
 
 HEAD = "0001"
@@ -135,6 +135,9 @@ class Catalog:
             yield
         except IntegrityError:
             raise
+        except DataError:
+            # PostgreSQL's word for NUL in a text, say from an address of ours that somebody made up.
+            raise Invalid("A value holds characters that cannot be kept.") from None
         except PoolTimeout:
             raise CatalogUnavailable(f"The catalog {self.shown_url} is overloaded. Try again in a moment.") from None
         except (OperationalError, DatabaseError) as error:

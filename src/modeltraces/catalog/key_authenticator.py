@@ -4,6 +4,7 @@ What the database said is believed for a few seconds, so that a key revoked by a
 time of last use is written by a thread of its own, at most once a minute for a key.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -120,7 +121,8 @@ class KeyAuthenticator:
         self._used[identity.key_id] = now
         if now - self._written.get(identity.key_id, 0) >= _TOUCH_US:
             self._written[identity.key_id] = now
-            self._background.submit(self._write, {identity.key_id: now})
+            with contextlib.suppress(RuntimeError):  # closed meanwhile: a request that outlives the server
+                self._background.submit(self._write, {identity.key_id: now})
         return identity
 
     def _write(self, used: dict[str, int]) -> None:

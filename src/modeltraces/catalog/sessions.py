@@ -50,8 +50,8 @@ class Sessions:
 
     @property
     def lifetime_seconds(self) -> int:
-        """The cookie's Max-Age."""
-        return self._lifetime_us // 1_000_000
+        """The cookie's Max-Age: as long as a session can last with use. That it ended sooner, the server knows."""
+        return self._longest_us // 1_000_000
 
     def create(self, user_id: str, account_id: str, *, user_agent: str = "") -> NewSession:
         """Raises NotFound unless the user is an enabled member of the account. Clears expired sessions away."""
