@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modeltraces.ingest.otlp.messages import input_text, output_text
-from tests.ingest.otlp.building import chat
+from tests.ingest.otlp.building import chat, run_of
 
 IMAGE = base64.b64encode(b"x" * 12_288).decode()
 CALL = {"name": "get_weather", "arguments": '{"city":"Lisbon"}'}
@@ -173,6 +173,15 @@ def test_nul_and_lone_surrogates_become_replacement_characters() -> None:
     assert "\\u0000" not in run.request
     assert json.loads(run.request)["messages"][0]["parts"][0]["content"] == "a\ufffdb\ufffdc"
     assert run.attributes["note\ufffd"] == "x\ufffdy"
+
+
+def test_lone_surrogates_inside_a_payload_reach_no_field() -> None:
+    answer = '{"id":"chat\\ud800","choices":[{"finish_reason":"st\\ud800op","message":{"content":"a\\udfff"}}]}'
+    wire = '{"model":"m\\ud800","messages":[{"role":"user","content":"b"}]}'
+    run = run_of({"openinference.span.kind": "LLM", "input.value": wire, "output.value": answer})
+    assert (run.model, run.response_id, run.finish_reasons) == ("m\ufffd", "chat\ufffd", ["st\ufffdop"])
+    assert run.output == "a\ufffd"
+    json.loads(run.response)
 
 
 def test_messages_nested_a_thousand_levels_deep_are_read_to_a_bound() -> None:

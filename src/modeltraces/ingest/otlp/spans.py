@@ -151,7 +151,7 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=span.parent_span_id.hex() if len(span.parent_span_id) == 8 else "",
-        response_id=text("response_id") or answer.response_id,
+        response_id=text("response_id") or clean(answer.response_id),
         session_id=text("session_id"),
         user_id=text("user_id"),
         instrumentation=origin.scope_name,
@@ -246,10 +246,10 @@ def _finish_reasons(reading: Reading, response: Payload) -> list[str]:
     if type(value) is str:
         return [value]
     if type(value) is list:
-        reasons = [reason for reason in value if type(reason) is str and reason]
+        reasons = [clean(reason) for reason in value if type(reason) is str and reason]
         if reasons:
             return reasons[:64]
-    return finish_reasons_in(response)[:64]
+    return [clean(reason) for reason in finish_reasons_in(response)[:64]]
 
 
 def _complete_response(response: Payload, run: Run) -> None:
