@@ -7,7 +7,6 @@ from fastapi import FastAPI
 
 from modeltraces import __version__, web
 from modeltraces.api import errors, health, models, native, otlp, otlp_grpc, runs
-from modeltraces.api.security import SecurityHeaders
 from modeltraces.parts import Parts
 
 _DESCRIPTION = """Every call made to a model, run by run.
@@ -45,7 +44,6 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.parts = parts
-    app.add_middleware(SecurityHeaders)
     errors.install(app)
     for router in (health.router, otlp.router, native.router, models.router, runs.router):
         app.include_router(router)

@@ -10,6 +10,7 @@ from types import FrameType
 import orjson
 import uvicorn
 
+from modeltraces.api.security import SecurityHeaders
 from modeltraces.app import create_app
 from modeltraces.catalog import links
 from modeltraces.catalog.errors import CatalogError
@@ -71,7 +72,8 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     if parts.first.link_token is not None:
         say(f"No owner yet. Become it here, once: {address}{links.path_of(parts.first.link_token)}")
     config = uvicorn.Config(
-        app,
+        # Around everything, so that the answer to an error of ours has them, too.
+        SecurityHeaders(app),
         loop="uvloop",
         http="httptools",
         log_config=None,

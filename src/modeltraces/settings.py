@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         ge=1,
         description="MB of one request body after decompression. OTLP exporters send a few MB; more is an attack or an error.",
     )
+    body_idle_seconds: float = Field(
+        30, gt=0, description="Seconds that a body may stop coming before its sender is let go (408)."
+    )
     max_part_kilobytes: int = Field(
         1024,
         ge=1,

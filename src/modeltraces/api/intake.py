@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
+from modeltraces.api.errors import Problem
 from modeltraces.ingest.bodies import read_body
 from modeltraces.ingest.recordings import Decoded, Rejection
 from modeltraces.ingest.writer import Batch
@@ -40,10 +41,24 @@ async def body_of(request: Request, parts: Parts) -> AsyncIterator[Body]:
 
     try:
         cap = parts.settings.max_body_megabytes << 20
-        body.data = await read_body(request.stream(), request.headers.get("content-encoding", ""), cap, grow)
+        body.data = await read_body(_arriving(request, parts.settings.body_idle_seconds), request.headers.get("content-encoding", ""), cap, grow)
         yield body
     finally:
         parts.writer.release(body.reserved)
+
+
+async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The body's pieces. A sender that falls silent in mid-body is let go: what it holds is others' memory."""
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                piece = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise Problem(408, f"The body stopped coming for {idle_seconds:g} seconds.", {"Connection": "close"}) from error
+        yield piece
 
 
 async def decode(parts: Parts, body: Body, read: Callable[[], T]) -> T:
