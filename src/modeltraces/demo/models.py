@@ -57,22 +57,22 @@ MODELS: Final[dict[str, DemoModel]] = {
     model.name: model
     for model in (
         DemoModel(
-            "llama-3.1-8b-instruct", "open_source", "meta-llama/Llama-3.1-8B-Instruct", "vllm", "openai", 95, 11, 0.006,
+            "llama-3.1-8b-instruct", "open_source", "meta-llama/Llama-3.1-8B-Instruct", "vllm", "openai", 95, 11, 0.011,
             rollouts=(
                 Rollout("v1", _FROM_THE_START),
                 Rollout("v2", ((12.0, 0.1), (LLAMA_V2_DAYS, 0.5), (10.2, 0.1), (9.0, 0.6), (7.5, 1.0))),
             ),
         ),
         DemoModel(
-            "mistral-small", "open_source", "mistralai/Mistral-Small-3.2-24B-Instruct-2506", "vllm", "openai", 160, 21, 0.005,
+            "mistral-small", "open_source", "mistralai/Mistral-Small-3.2-24B-Instruct-2506", "vllm", "openai", 160, 21, 0.008,
             rollouts=(Rollout("v1", _FROM_THE_START),),
         ),
         DemoModel(
-            "qwen2.5-coder", "open_source", "Qwen/Qwen2.5-Coder-32B-Instruct", "vllm", "openai", 190, 25, 0.007,
+            "qwen2.5-coder", "open_source", "Qwen/Qwen2.5-Coder-32B-Instruct", "vllm", "openai", 190, 25, 0.013,
             rollouts=(Rollout("v1", _FROM_THE_START), Rollout("v2", ((20.0, 0.3), (18.0, 1.0)))),
         ),
         DemoModel(
-            "support-triage", "fine_tuned", "meta-llama/Llama-3.1-8B-Instruct", "vllm", "openai", 48, 7, 0.003,
+            "support-triage", "fine_tuned", "meta-llama/Llama-3.1-8B-Instruct", "vllm", "openai", 48, 7, 0.006,
             rollouts=(
                 Rollout("v1", _FROM_THE_START),
                 Rollout("v2", ((24.0, 0.5), (23.0, 1.0))),
@@ -80,19 +80,19 @@ MODELS: Final[dict[str, DemoModel]] = {
             ),
         ),
         DemoModel(
-            "invoice-extractor", "fine_tuned", "Qwen/Qwen2.5-7B-Instruct", "tgi", "openai", 120, 9, 0.012,
+            "invoice-extractor", "fine_tuned", "Qwen/Qwen2.5-7B-Instruct", "tgi", "openai", 120, 9, 0.021,
             rollouts=(Rollout("v1", _FROM_THE_START), Rollout("v2", ((15.0, 1.0),))),
         ),
         DemoModel(
-            "gpt-4o", "external", "gpt-4o-2024-11-20", "openai", "openai", 380, 13, 0.008,
+            "gpt-4o", "external", "gpt-4o-2024-11-20", "openai", "openai", 380, 13, 0.015,
             connections=(("azure-eu", 0.65), ("openai-direct", 0.35)),
         ),
         DemoModel(
-            "claude-sonnet-4-5", "external", "claude-sonnet-4-5-20250929", "anthropic", "anthropic", 620, 16, 0.007,
+            "claude-sonnet-4-5", "external", "claude-sonnet-4-5-20250929", "anthropic", "anthropic", 620, 16, 0.013,
             connections=(("anthropic-prod", 1.0),),
         ),
         DemoModel(
-            "text-embedding-3-small", "external", "text-embedding-3-small", "openai", "openai", 60, 0, 0.002,
+            "text-embedding-3-small", "external", "text-embedding-3-small", "openai", "openai", 60, 0, 0.004,
             connections=(("openai-direct", 1.0),),
         ),
     )

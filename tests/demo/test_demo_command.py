@@ -1,0 +1,73 @@
+"""`modeltraces demo`, as a newcomer meets it."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from modeltraces.demo.history import DEMO_RUNS
+from modeltraces.demo.models import MODELS
+from modeltraces.demo.serving import OWNER_EMAIL
+from tests.support import server as support
+from tests.support.server import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("demo") / "data", verb="demo")
+    with pytest.MonkeyPatch.context() as patch:
+        # The promise is a minute on two cores of one's own; here other tests run beside it.
+        patch.setattr(support, "_START_SECONDS", 300.0)
+        try:
+            yield running.start()
+            assert running.stop() == 0, running.log
+        finally:
+            running.close()
+
+
+def link_in(log: str) -> str:
+    found = re.findall(r"http://127\.0\.0\.1:\d+(/sign-in/link/\S+)", log)
+    assert found, log
+    return str(found[-1])
+
+
+def test_it_has_the_whole_history_and_then_live_runs(demo: Server) -> None:
+    with demo.client() as client:
+        models = {model["name"]: model["kind"] for model in client.get("/api/v1/models").json()["models"]}
+        assert models == {name: model.kind for name, model in MODELS.items()}
+        deadline = time.monotonic() + 60
+        while True:
+            total = client.get("/api/v1/metrics", params={"period": "90d"}).json()["total_requests"]
+            if total > DEMO_RUNS:
+                break
+            assert total == DEMO_RUNS
+            assert time.monotonic() < deadline, "no live run came"
+            time.sleep(0.5)
+
+
+def test_the_printed_link_signs_in_and_no_other_link_is_printed(demo: Server) -> None:
+    assert len(re.findall(r"/sign-in/link/", demo.log)) == 1
+    with httpx.Client(base_url=demo.url, follow_redirects=True, timeout=30) as browser:
+        page = browser.get(link_in(demo.log))
+        assert page.status_code == 200
+        form = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page.text))
+        signed_in = browser.post(link_in(demo.log), data=form, headers={"Origin": demo.url})
+        assert signed_in.status_code == 200, signed_in.text[:500]
+        assert "Model Traces" in signed_in.text
+        assert OWNER_EMAIL in browser.get("/").text
+
+
+def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server) -> None:
+    before = link_in(demo.log)
+    assert demo.stop() == 0, demo.log
+    began = time.monotonic()
+    demo.start()
+    assert time.monotonic() - began < 30
+    assert link_in(demo.log) != before
+    with demo.client() as client:
+        total = client.get("/api/v1/metrics", params={"period": "90d"}).json()["total_requests"]
+    assert DEMO_RUNS < total < 1.1 * DEMO_RUNS
