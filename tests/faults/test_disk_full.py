@@ -46,6 +46,7 @@ def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
     server.start()
     try:
         acknowledged: set[str] = set()
+        status = 0
         with server.client() as client:
             for number in range(400):
                 status = send(client, number)
@@ -54,7 +55,9 @@ def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
                 acknowledged.add(f"run-{number}")
             assert status == 503
             assert acknowledged, "there was room for some"
-            refusal = client.post("/api/v1/runs", json={"model": "m", "request_id": "late", "input": secrets.token_hex(400_000)})
+            refusal = client.post(
+                "/api/v1/runs", json={"model": "m", "request_id": "late", "input": secrets.token_hex(400_000)}
+            )
             assert refusal.status_code == 503
             assert refusal.headers["retry-after"]
             assert refusal.headers["content-type"] == "application/problem+json"

@@ -31,7 +31,9 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_a_full_queue_says_when_to_come_again_and_loses_nothing(narrow: Server) -> None:
-    body = traces(*(genai_span(gen_ai__input__messages=messages("user", "x" * 9000)) for _ in range(60))).SerializeToString()
+    body = traces(
+        *(genai_span(gen_ai__input__messages=messages("user", "x" * 9000)) for _ in range(60))
+    ).SerializeToString()
     assert len(body) > 500_000
     answers: list[httpx.Response] = []
     headers = {**PROTOBUF, "x-api-key": narrow.key()}

@@ -41,7 +41,9 @@ async def body_of(request: Request, parts: Parts) -> AsyncIterator[Body]:
 
     try:
         cap = parts.settings.max_body_megabytes << 20
-        body.data = await read_body(_arriving(request, parts.settings.body_idle_seconds), request.headers.get("content-encoding", ""), cap, grow)
+        body.data = await read_body(
+            _arriving(request, parts.settings.body_idle_seconds), request.headers.get("content-encoding", ""), cap, grow
+        )
         yield body
     finally:
         parts.writer.release(body.reserved)
@@ -57,7 +59,9 @@ async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[byte
         except StopAsyncIteration:
             return
         except TimeoutError as error:
-            raise Problem(408, f"The body stopped coming for {idle_seconds:g} seconds.", {"Connection": "close"}) from error
+            raise Problem(
+                408, f"The body stopped coming for {idle_seconds:g} seconds.", {"Connection": "close"}
+            ) from error
         yield piece
 
 

@@ -12,9 +12,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
@@ -24,6 +23,7 @@ from modeltraces.api.identity import Identity, Ingester, require
 from modeltraces.api.state import parts_of
 from modeltraces.ingest.otlp.json import logs_from_json, traces_from_json
 from modeltraces.ingest.otlp.logs import contents_of_logs
+from modeltraces.ingest.otlp.protobuf import logs_from_protobuf, traces_from_protobuf
 from modeltraces.ingest.otlp.spans import runs_of_traces
 from modeltraces.ingest.recordings import Decoded, SourceDefaults
 from modeltraces.parts import Parts
@@ -44,14 +44,14 @@ def defaults_of(identity: Identity) -> SourceDefaults:
 
 
 def decode_traces(body: bytes, as_json: bool, parts: Parts, account_id: str, defaults: SourceDefaults) -> Decoded:
-    request = traces_from_json(body) if as_json else ExportTraceServiceRequest.FromString(body)
+    request = traces_from_json(body) if as_json else traces_from_protobuf(body)
     return runs_of_traces(
         request, account_id=account_id, defaults=defaults, limits=parts.limits, received_on_us=now_us()
     )
 
 
 def decode_logs(body: bytes, as_json: bool, parts: Parts, account_id: str, defaults: SourceDefaults) -> Decoded:
-    request = logs_from_json(body) if as_json else ExportLogsServiceRequest.FromString(body)
+    request = logs_from_json(body) if as_json else logs_from_protobuf(body)
     return contents_of_logs(request, account_id=account_id, limits=parts.limits, received_on_us=now_us())
 
 
