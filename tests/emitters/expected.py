@@ -193,6 +193,7 @@ def _anthropic_emitters() -> dict[str, Facts]:
     return {
         "anthropic_openinference": base,
         "anthropic_openllmetry": openllmetry,
+        "anthropic_openllmetry_in_request": openllmetry,
         "anthropic_openllmetry_events": events,
         "anthropic_otel_genai_spans": base,
         "anthropic_otel_genai_events": base,
@@ -236,6 +237,7 @@ def _langchain_emitters() -> dict[str, Facts]:
         "langchain_otel": otel,
         "langchain_otel_twice": otel | {"embeddings": silent},
         "langchain_mixed_twice": mixed,
+        "langchain_mixed_in_request": mixed,
     }
 
 

@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -84,7 +85,8 @@ def serve(
     for line in sys.stdin:
         name = line.strip()
         try:
-            scenarios[name]()
+            with in_request():
+                scenarios[name]()
         except Exception as error:
             # The providers' own errors are what the failing scenarios are about.
             if not is_expected(name, error):
@@ -92,6 +94,16 @@ def serve(
                 sys.exit(1)
         finish()
         print(f"done {name}", flush=True)
+
+
+def in_request() -> AbstractContextManager[object]:
+    """With IN_REQUEST=1, a span of the program's own around the scenario, as where a web framework serves it."""
+    if os.environ.get("IN_REQUEST") != "1":
+        return nullcontext()
+    from opentelemetry import trace
+
+    span: AbstractContextManager[object] = trace.get_tracer("weather-app").start_as_current_span("POST /forecast")
+    return span
 
 
 def is_expected(scenario: str, error: BaseException) -> bool:
