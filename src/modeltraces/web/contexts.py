@@ -214,6 +214,7 @@ class Trouble:
     title: str
     text: str
     retry_href: str
+    retry_label: str = "Try again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from modeltraces.query.filters import Filter, to_text
 from modeltraces.query.selection import SelectionError
 from modeltraces.web.address import Address
 from modeltraces.web.contexts import FilterBar, FilterError
+from modeltraces.web.filter_rows import rows_of
 from modeltraces.web.templating import script_json
 
 _SIGNS: Final = {"is": (":", "-:"), "present": (":*", "-:*")}
@@ -20,7 +21,7 @@ def filter_bar(address: Address, filter: Filter | None, error: SelectionError | 
         clear_href=address.changed(filter="").url,
         hidden=tuple(pair for pair in address.changed().pairs() if pair[0] != "filter"),
         fields=script_json([_field(field) for field in FIELDS]),
-        rows="null",
+        rows=script_json(rows_of(filter)),
         error=_marked(address.filter, error) if error else None,
     )
 

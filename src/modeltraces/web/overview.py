@@ -32,7 +32,7 @@ def overview(
                 (Figure("", "not configured", none=True, title="No hosting is configured for the deployments."),),
             )
         )
-    return Overview(tuple(cards), _chart(points, zone, now_us) if points.points else None)
+    return Overview(tuple(cards), _chart(points, zone, now_us) if now.total_requests and points.points else None)
 
 
 def _requests(now: Metrics, before: Metrics | None, points: Series, period: str) -> MetricCard:
@@ -54,7 +54,7 @@ def _response_time(now: Metrics, before: Metrics | None, points: Series, period:
         number, unit = duration_parts(value)
         share = label.removeprefix("P")
         title = "unknown" if value is None else f"{share}% of the requests took no longer"
-        return Figure(label, number, unit, minor=minor, title=title)
+        return Figure(label, number, unit, minor=minor, none=value is None, title=title)
 
     return MetricCard(
         "times",
@@ -74,7 +74,14 @@ def _failure_rate(now: Metrics, before: Metrics | None, points: Series, period: 
         "failures",
         "Failure Rate",
         "Failed requests out of all requests.",
-        (Figure("", percent(now.failure_rate), title=f"{count(now.failed_requests)} of {count(now.total_requests)}"),),
+        (
+            Figure(
+                "",
+                percent(now.failure_rate),
+                none=now.failure_rate is None,
+                title=f"{count(now.failed_requests)} of {count(now.total_requests)}",
+            ),
+        ),
         change=point_change(now.failure_rate, before.failure_rate if before else None, period),
         note=f"{count(now.failed_requests)} failed",
         spark=sparkline(rates, tone="bad"),
@@ -91,7 +98,7 @@ def relative_change(
     if abs(ratio) < _STEADY:
         return Change(f"{subject}same", "same", "neutral", f"{subject}as in {period}")
     direction = "up" if ratio > 0 else "down"
-    amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{now / before:.0f}×"
+    amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{now / before:.0f}\N{MULTIPLICATION SIGN}"
     words = f"{subject}{direction} {amount} from {period}" if abs(ratio) < 10 else f"{subject}{amount} of {period}"
     return Change(f"{subject}{amount}", "up" if ratio > 0 else "down", _tone(direction, good), words)
 

@@ -8,6 +8,8 @@ WIDTH: Final = 88
 HEIGHT: Final = 24
 _MOST_POINTS: Final = 44
 """More would lie closer than two pixels."""
+_FEWEST_POINTS: Final = 3
+"""Fewer are dots, not a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def sparkline(values: Sequence[float | None], *, tone: str = "", fold: str = "me
     """
     points = _folded(values, fold)
     known = [value for value in points if value is not None]
-    if len(points) < 2 or not any(known):
+    if len(known) < _FEWEST_POINTS or not any(known):
         return None
     top = max(known)
     step = WIDTH / (len(points) - 1)

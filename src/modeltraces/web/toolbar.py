@@ -100,4 +100,4 @@ def _local(instant_us: int, zone: tzinfo) -> str:
 def _custom_label(from_us: int | None, to_us: int | None, zone: tzinfo, now_us: int) -> str:
     start = "the first run" if from_us is None else instant(from_us, zone, now_us=now_us)
     end = "now" if to_us is None else instant(to_us, zone, now_us=now_us)
-    return f"{start} – {end}"
+    return f"{start} \N{EN DASH} {end}"

@@ -1,3 +1,4 @@
+import { startBuilder } from "./ts/builder";
 import { startChart } from "./ts/chart";
 import { startColumns } from "./ts/columns";
 import { startCombobox } from "./ts/combobox";
@@ -12,6 +13,7 @@ import { startNavigation } from "./ts/navigate";
 import { startPayloads } from "./ts/payload";
 import { startPeriod } from "./ts/period";
 import { startPreferences } from "./ts/preferences";
+import { startSuggestions } from "./ts/suggest";
 
 startPreferences();
 startMenus();
@@ -22,7 +24,9 @@ startCopy();
 startCombobox();
 startColumns();
 startPeriod();
+startSuggestions();
 startFilter();
+startBuilder();
 startLive();
 startFirstRun();
 startChart();

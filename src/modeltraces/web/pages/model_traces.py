@@ -130,10 +130,9 @@ def _respond(
         part, "traces.html"
     )
     status = 200
-    if view.error is not None:
-        status = 400
-    elif page.trouble or page.runs.trouble:
-        status = 503
+    # A part that says what is wrong is shown like any other; the browser would log an error for its status.
+    if template == "traces.html":
+        status = 400 if view.error is not None else 503 if page.trouble or page.runs.trouble else 200
     return html(request, template, page, status=status)
 
 
@@ -187,6 +186,7 @@ async def _rows(view: View) -> Page | Trouble:
             "This place in the list is gone",
             "The address was changed, or it belongs to another list. Begin with the first page.",
             view.address.changed().url,
+            "First page",
         )
     except StoreError as error:
         return _trouble(error, view.address.url)
@@ -233,10 +233,9 @@ async def _detail(view: View, run: Run | None) -> RunDetail | None:
 def _misunderstood(view: View) -> Trouble:
     assert view.error is not None
     if view.error.parameter == "filter":
-        return Trouble(
-            "The filter cannot be read", "Correct it above, or clear it.", view.address.changed(filter="").url
-        )
-    return Trouble("This address cannot be understood", view.error.message, MODEL_TRACES)
+        without = view.address.changed(filter="").url
+        return Trouble("The filter cannot be read", "Correct it above, or clear it.", without, "Clear the filter")
+    return Trouble("This address cannot be understood", view.error.message, MODEL_TRACES, "All runs of the last 7 days")
 
 
 def _trouble(error: StoreError, address: str) -> Trouble:

@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import { element, one } from "./dom";
 import { count, duration } from "./numbers";
 import { showPeriod } from "./period";
-import { formatter, pageZone } from "./zone";
+import { formatter, pageZone, ticks } from "./zone";
 
 interface Data {
   step: number;
@@ -49,7 +49,7 @@ function draw(): void {
 
 function series(from: Data): uPlot.AlignedData {
   const total = from.ok.map((value, i) => value + (from.failed[i] ?? 0));
-  return [from.at, total, from.failed, from.p90, from.p99];
+  return [from.at, total, from.failed, from.p99, from.p90];
 }
 
 function options(place: HTMLElement, from: Data): uPlot.Options {
@@ -74,16 +74,16 @@ function options(place: HTMLElement, from: Data): uPlot.Options {
       ms: { range: (_, __, max) => [0, Math.max(1, (max || 0) * 1.08)] },
     },
     axes: [
-      { ...axis, grid: none, ticks: none, size: 24, gap: 6, space: 72, values: timeLabels(from) },
-      { ...axis, grid, ticks: none, size: 46, gap: 6, space: 40, values: (_, values) => values.map((v) => (v % 1 ? "" : short(v))) },
-      { ...axis, scale: "ms", side: 1, grid: none, ticks: none, size: 54, gap: 6, space: 40, values: (_, values) => values.map((v) => duration(v)) },
+      { ...axis, grid: none, ticks: none, size: 24, gap: 6, space: 72, splits: (self) => ticks(from.at[0] ?? 0, right, self.bbox.width / devicePixelRatio / 76), values: timeLabels(from) },
+      { ...axis, grid, ticks: none, size: 46, gap: 6, space: 26, values: (_, values) => values.map((v) => (v % 1 ? "" : short(v))) },
+      { ...axis, scale: "ms", side: 1, grid: none, ticks: none, size: 54, gap: 6, space: 26, values: (_, values) => values.map((v) => duration(v)) },
     ],
     series: [
       {},
       { scale: "y", fill: colour("--chart-bar"), width: 0, paths: barPaths, points: none },
       { scale: "y", fill: colour("--chart-bad"), width: 0, paths: barPaths, points: none },
-      { scale: "ms", stroke: colour("--chart-90"), width: 1.5, paths: linear(), points: lonely(), spanGaps: false },
-      { scale: "ms", stroke: colour("--chart-99"), width: 1.5, dash: [2, 3], paths: linear(), points: lonely(), spanGaps: false },
+      { scale: "ms", stroke: colour("--chart-99"), width: 1.25, paths: linear(), points: lonely(), spanGaps: false },
+      { scale: "ms", stroke: colour("--chart-90"), width: 1.75, paths: linear(), points: lonely(), spanGaps: false },
     ],
     hooks: { setSelect: [narrow] },
   };

@@ -40,8 +40,12 @@ function indentOf(text: string): number {
 
 function line(text: string, next: string | undefined): HTMLElement {
   const row = element("div", { className: "line" });
-  row.dataset["indent"] = String(indentOf(text));
-  if (/[[{]$/.test(text) && next !== undefined && indentOf(next) > indentOf(text)) {
+  const indent = indentOf(text);
+  row.dataset["indent"] = String(indent);
+  // What wraps stands under its own line, not under the margin.
+  row.style.paddingInlineStart = `calc(16px + ${indent + 2}ch)`;
+  row.style.textIndent = `-${indent + 2}ch`;
+  if (/[[{]$/.test(text) && next !== undefined && indentOf(next) > indent) {
     const button = element("button", { type: "button", className: "fold" });
     button.setAttribute("aria-expanded", "true");
     button.setAttribute("aria-label", "Fold");

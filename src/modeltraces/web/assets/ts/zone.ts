@@ -35,3 +35,34 @@ export function formatter(options: Intl.DateTimeFormatOptions): (seconds: number
   const format = new Intl.DateTimeFormat("en-GB", { timeZone: pageZone(), hourCycle: "h23", ...options });
   return (seconds) => format.format(seconds * 1000);
 }
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR];
+const DAYS = [1, 2, 3, 5, 7, 14, 28, 61, 91, 182, 365, 730];
+
+/**
+ * Round instants (seconds) between two, at most so many, in the page's zone: days begin at its midnights, also across a
+ * change of the clocks.
+ */
+export function ticks(from: number, to: number, most: number): number[] {
+  const zone = pageZone();
+  const length = to - from;
+  const fits = (step: number): boolean => length / step <= most;
+  const short = STEPS.find(fits);
+  const found: number[] = [];
+  if (short !== undefined) {
+    // Whole steps of the local clock; within a day they are whole in UTC but for the zone's offset.
+    const shift = offset(from * 1000, zone) / 1000;
+    for (let at = Math.ceil((from + shift) / short) * short - shift; at < to; at += short) found.push(at);
+    return found;
+  }
+  const days = DAYS.find((count) => fits(count * DAY)) ?? 1825;
+  const first = Math.ceil((from + offset(from * 1000, zone) / 1000) / DAY) * DAY;
+  for (let wall = first; ; wall += days * DAY) {
+    const guess = wall - offset(wall * 1000, zone) / 1000;
+    const at = wall - offset(guess * 1000, zone) / 1000;
+    if (at >= to) return found;
+    found.push(at);
+  }
+}
