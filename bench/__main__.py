@@ -24,7 +24,11 @@ def main() -> None:
     sections: list[Section] = []
     with tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory:
         if options.only != "pages":
-            sections += ingest.measure(Path(directory) / "ingest", runs=ingest_runs)
+            sections += ingest.measure(
+                Path(directory) / "ingest",
+                runs=ingest_runs,
+                connection_counts=ingest.CONNECTIONS if options.full else (1, 16),
+            )
             sections.append(_ingest_floor(sections[0], ingest_runs))
         if options.only != "ingest":
             data_dir = options.data_dir or Path(directory) / "pages"

@@ -23,15 +23,19 @@ def request_bytes(path: str, body: bytes, content_type: str, key: str, port: int
     return head.encode() + body
 
 
-def send_all(port: int, requests: Sequence[bytes], connections: int) -> Sent:
-    """Send the requests, each connection the next one when its last was answered. A 503 is sent again."""
-    return uvloop.run(_send_all(port, requests, connections))
+def send_all(port: int, requests: Sequence[bytes], connections: int, *, at_most_seconds: float) -> Sent:
+    """Send the requests, each connection the next one when its last was answered, until all are or the time is over.
+
+    A request that the server had no room for is sent again. Each request is sent whole, and its answer awaited.
+    """
+    return uvloop.run(_send_all(port, requests, connections, at_most_seconds))
 
 
-async def _send_all(port: int, requests: Sequence[bytes], connections: int) -> Sent:
+async def _send_all(port: int, requests: Sequence[bytes], connections: int, at_most_seconds: float) -> Sent:
     waiting = list(reversed(requests))
     sent = Sent(0.0, {}, [])
     began = time.perf_counter()
+    asyncio.get_running_loop().call_later(at_most_seconds, waiting.clear)
     await asyncio.gather(*[_connection(port, waiting, sent) for _ in range(connections)])
     sent.seconds = time.perf_counter() - began
     return sent
