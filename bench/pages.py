@@ -1,8 +1,10 @@
 """How fast the API and the page answer over many runs, and how fast they are exported."""
 
+import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from tests.support.server import ALICE, Server
 _TRIES: Final = 30
 _DEEP_PAGES: Final = 200
 _EXPORT_SECONDS: Final = 60.0
+PAGES: Final = {"page, one model": "/?model=gpt-4o&period=7d", "page, all models": "/?period=7d"}
 
 CALLS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "metrics, one model": ("/api/v1/metrics", {"model": "gpt-4o", "period": "30d"}),
@@ -41,7 +44,7 @@ def measure(data_dir: Path, *, runs: int, floor: Callable[[], Mapping[str, float
     """`data_dir` holds the runs. `floor` is asked when the server has stopped: the same questions in plain SQL."""
     calls = Section(
         f"Answers over {runs:,} runs, one at a time",
-        ("call", "p50 ms", "p95 ms", "KB", "of plain SQL"),
+        ("call", "p50 ms", "p95 ms", "KB sent", "of plain SQL"),
     )
     began = time.perf_counter()
     with running(data_dir) as server:
@@ -55,9 +58,14 @@ def measure(data_dir: Path, *, runs: int, floor: Callable[[], Mapping[str, float
             calls.add(*_deep_page(client), "")
             calls.add(*_one_run(client), "")
             exports = _exports(client)
-        for name, path in (("page, one model", "/?model=gpt-4o&period=7d"), ("page, all models", "/?period=7d")):
-            calls.add(name, *_page(server, path), "")
         whole = Section("The server", ("what", "value"))
+        with _browser(server) as browser:
+            for name, path in PAGES.items():
+                calls.add(name, *_timed(browser, path, {}), "")
+            whole.add(
+                "first page with scripts and styles, KB transferred",
+                _transferred_kb(browser, PAGES["page, all models"]),
+            )
         whole.add("start to first answer, s", start_seconds)
         whole.add("memory after start, MB", idle_mb)
         whole.add("memory after these calls, MB", memory_mb(server))
@@ -80,7 +88,7 @@ def _timed(
         response = client.get(path, params=params)
         elapsed = (time.perf_counter() - began) * 1000
         assert response.status_code == 200, f"{response.url}: {response.status_code} {response.text[:300]}"
-        size = len(response.content)
+        size = response.num_bytes_downloaded
         if number:  # The first one warms up.
             times.append(elapsed)
     return quantile(times, 0.5), quantile(times, 0.95), size / 1024
@@ -94,7 +102,7 @@ def _deep_page(client: httpx.Client) -> tuple[str, float, float, float]:
         began = time.perf_counter()
         response = client.get("/api/v1/runs", params=params)
         times.append((time.perf_counter() - began) * 1000)
-        answer, size = response.json(), len(response.content)
+        answer, size = response.json(), response.num_bytes_downloaded
         if answer["next_cursor"] is None:
             break
         params["cursor"] = answer["next_cursor"]
@@ -110,7 +118,7 @@ def _one_run(client: httpx.Client) -> tuple[str, float, float, float]:
         response = client.get(f"/api/v1/runs/{run['request_id']}")
         times.append((time.perf_counter() - began) * 1000)
         assert response.status_code == 200
-        size = max(size, len(response.content))
+        size = max(size, response.num_bytes_downloaded)
     return "one run", quantile(times, 0.5), quantile(times, 0.95), size / 1024
 
 
@@ -119,7 +127,7 @@ def _exports(client: httpx.Client) -> Section:
     for form in ("csv", "jsonl", "parquet"):
         received, began = 0, time.perf_counter()
         with client.stream("GET", "/api/v1/runs/export", params={"format": form, "period": "30d"}) as response:
-            assert response.status_code == 200, form
+            assert response.status_code == 200, f"{form}: {response.status_code} {response.read()[:300]!r}"
             for chunk in response.iter_raw():
                 received += len(chunk)
                 if time.perf_counter() - began > _EXPORT_SECONDS:
@@ -129,11 +137,19 @@ def _exports(client: httpx.Client) -> Section:
     return table
 
 
-def _page(server: Server, path: str) -> tuple[float, float, float]:
-    """The HTML, as Alice's browser asks for it."""
+@contextmanager
+def _browser(server: Server) -> Iterator[httpx.Client]:
+    """Asks as Alice's browser does."""
     user = users.find(server.catalog, ALICE)
     assert user is not None
     session = Sessions(server.catalog).create(user.id, server.account_id())
     cookies: dict[str, Any] = {SESSION_COOKIE: session.token}
     with httpx.Client(base_url=server.url, cookies=cookies, follow_redirects=True, timeout=30) as client:
-        return _timed(client, path, {})
+        yield client
+
+
+def _transferred_kb(browser: httpx.Client, path: str) -> float:
+    page = browser.get(path)
+    assets = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text))
+    assert assets, "the page names no scripts and styles"
+    return sum(browser.get(asset).num_bytes_downloaded for asset in assets) / 1024 + page.num_bytes_downloaded / 1024
