@@ -206,3 +206,33 @@ def neighbours(
     ]  # fmt: skip
     before, after = (found[0].request_id if found else None for found in around)
     return before, after
+
+
+def runs_since(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    received_on_us: int,
+    limit: int,
+    *,
+    after: RunSummary | None = None,
+) -> list[RunSummary]:
+    """Runs of the selection that were received after an instant, in the order they were received in.
+
+    Those of one commit share the instant: to ask on when `limit` came, give the last run as `after` with its own
+    `received_on_us`. A run that another recording was added to since comes again.
+    """
+    condition, params = where(selection, context)
+    bound = Bound("r")
+    since = bound.instant(received_on_us)
+    newer = f"received_on > {since}"
+    if after is not None:
+        at, request_id = bound.instant(after.executed_on_us), bound.text(after.request_id)
+        newer = f"received_on >= {since} AND ({newer} OR (executed_on, request_id) > ({at}, {request_id}))"
+    rows = store.query(
+        f"SELECT toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition} AND {newer} "
+        f"ORDER BY received_on, executed_on, request_id LIMIT {bound(limit, 'UInt64')}",
+        {**params, **bound.params},
+        surface="runs.since",
+    )
+    return summaries(store, selection.account_id, [(at_us, request_id) for at_us, request_id in rows])

@@ -19,6 +19,7 @@ from modeltraces.query.filters.nodes import (
 from modeltraces.query.filters.parse import parse
 from modeltraces.query.filters.sql import Bound, FilterContext, compile
 from modeltraces.query.filters.text import to_text
+from modeltraces.query.filters.words import sentence
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -39,5 +40,6 @@ __all__ = [
     "compile",
     "negated",
     "parse",
+    "sentence",
     "to_text",
 ]

@@ -19,9 +19,11 @@ _LIKE_ESCAPES: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:
-    """What a filter needs to know beside the runs: the account's models by kind (the catalog knows)."""
+    """What the account's catalog knows of the models that runs name."""
 
     names_of_kind: Mapping[ModelKind, Sequence[str]] = field(default_factory=dict)
+    base_models: Mapping[str, str] = field(default_factory=dict)
+    """Model → base model, for runs that do not say theirs; exports need it, filters do not."""
 
 
 class Bound:

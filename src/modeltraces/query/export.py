@@ -1,0 +1,154 @@
+"""A selection as a file: CSV, JSON lines or Parquet; every run of it, whole, in its order, in flat memory.
+
+The engine formats, this passes on its pieces. What fails on the way raises out of the iterator: whoever sends the
+pieces must then break the connection off, and not end the file.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from modeltraces.query import export_columns as columns
+from modeltraces.query.filters import Bound, FilterContext
+from modeltraces.query.order import Ordering
+from modeltraces.query.selection import Selection, where
+from modeltraces.store.engine import Store, StoreError
+
+_PIECE_BYTES: Final = 1 << 20
+_SETTINGS: Final = {
+    # The client sets the pace, and a slow one is no fault; one that has gone closes the stream.
+    "max_execution_time": 0,
+    # Runs may be large: blocks are bounded by bytes, and an order that is not the table's own is sorted on disk.
+    "max_block_size": 1024,
+    "preferred_block_size_bytes": 4 << 20,
+    "max_threads": 2,
+    "max_bytes_before_external_sort": 128 << 20,
+    "max_bytes_ratio_before_external_sort": 0,
+    # Parquet's columns are named as the table's are, and the condition and the order mean the table's.
+    "prefer_column_name_to_alias": 1,
+    "format_csv_null_representation": "''",
+    "output_format_csv_crlf_end_of_line": 1,
+    "output_format_json_escape_forward_slashes": 0,
+    "output_format_parquet_row_group_size": 20_000,
+    "output_format_parquet_row_group_size_bytes": 32 << 20,
+    "engine_file_truncate_on_insert": 1,
+}
+
+
+def export(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    *,
+    format: str,
+    zone: ZoneInfo | None = None,
+    raw: bool = False,
+    scratch: Path,
+) -> AbstractContextManager[Iterator[bytes]]:
+    """The file's pieces, in order. `format`: one of FORMATS.
+
+    `zone`: of the times in CSV (UTC when None). `raw`: leave CSV cells alone that a spreadsheet would run as formulas.
+    `scratch`: a directory for the one temporary file that Parquet from the embedded engine needs.
+    The iterator raises what the store raises; nothing that broke off looks whole.
+    """
+    return FORMATS[format](store, _Asked(selection, context, zone or UTC, raw, scratch))
+
+
+class _Asked:
+    """One export: its SQL, and where it may write."""
+
+    def __init__(self, selection: Selection, context: FilterContext, zone: tzinfo, raw: bool, scratch: Path) -> None:
+        self.zone, self.raw, self.scratch, self.context = zone, raw, scratch, context
+        self._selection = selection
+        self.bound = Bound("x")
+
+    def sql(self, expressions: str) -> tuple[str, dict[str, object]]:
+        """(SELECT of these expressions over the selection in its order, parameters)."""
+        condition, params = where(self._selection, self.context)
+        ordering = Ordering(self._selection.sort, self._selection.order)
+        settings = ", ".join(f"{name} = {value}" for name, value in _SETTINGS.items())
+        sql = f"SELECT {expressions} FROM runs FINAL WHERE {condition} ORDER BY {ordering.by()} SETTINGS {settings}"
+        return sql, {**params, **self.bound.params}
+
+
+@contextmanager
+def _csv(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
+    sql, params = asked.sql(columns.csv(asked.zone, asked.raw, asked.context, asked.bound))
+    with store.stream(sql, params, format="CSV") as pieces:
+        yield _after(f"{columns.CSV_HEADER}\r\n".encode(), pieces)
+
+
+@contextmanager
+def _jsonl(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
+    sql, params = asked.sql(columns.json_line(asked.context, asked.bound))
+    # One text a row, without any escaping of its own: its length, its bytes.
+    with store.stream(sql, params, format="RowBinary") as pieces:
+        yield _lines(pieces)
+
+
+@contextmanager
+def _parquet(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
+    sql, params = asked.sql(columns.parquet(asked.context, asked.bound))
+    if not store.embedded:
+        with store.stream(sql, params, format="Parquet") as pieces:
+            yield pieces
+        return
+    # The embedded engine gives Parquet whole, in memory, or writes it to a file, row group by row group.
+    asked.scratch.mkdir(parents=True, exist_ok=True)
+    descriptor, path = tempfile.mkstemp(dir=asked.scratch, prefix="export-", suffix=".parquet")
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            store.command(
+                f"INSERT INTO FUNCTION file({{path:String}}, 'Parquet') {sql}",
+                {**params, "path": os.path.abspath(path)},
+            )
+            yield iter(lambda: file.read(_PIECE_BYTES), b"")
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+
+FORMATS: Final[dict[str, Callable[[Store, _Asked], AbstractContextManager[Iterator[bytes]]]]] = {
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+}
+
+
+def _after(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from pieces
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Texts of RowBinary (a varint of the length, then the bytes), each as a line."""
+    rest = b""
+    for piece in pieces:
+        rest = rest + piece if rest else piece
+        lines, start = [], 0
+        while (found := _text_at(rest, start)) is not None:
+            lines.append(rest[found[0] : found[1]])
+            start = found[1]
+        if lines:
+            lines.append(b"")
+            yield b"\n".join(lines)
+        rest = rest[start:]
+    if rest:
+        raise StoreError("the store's answer broke off in the middle of a run")
+
+
+def _text_at(data: bytes, offset: int) -> tuple[int, int] | None:
+    """(start, end) of the text whose length begins at the offset, or None when it is not all there yet."""
+    length = shift = 0
+    while offset < len(data):
+        byte = data[offset]
+        offset += 1
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (offset, offset + length) if offset + length <= len(data) else None
+        shift += 7
+    return None
