@@ -20,6 +20,7 @@ import orjson
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TransferSpeedColumn
 
+from modeltraces.api.run_json import ModelFacts
 from modeltraces.catalog import accounts, keys
 from modeltraces.catalog.accounts import Account
 from modeltraces.catalog.db import Catalog
@@ -27,7 +28,6 @@ from modeltraces.catalog.errors import CatalogError
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.query.export import FORMATS
 from modeltraces.query.export import export as export_runs
-from modeltraces.query.filters import FilterContext
 from modeltraces.query.selection import Selection, SelectionError, parse_selection
 from modeltraces.run import now_us
 from modeltraces.settings import ADDRESS_FILE, Settings
@@ -87,7 +87,7 @@ def _from_store(
     store = open_store(settings.store_url, engine_limits(settings))
     try:
         migrate(store)
-        context = FilterContext(ModelRegistry(catalog).names_of_kind(selection.account_id))
+        context = ModelFacts.of(ModelRegistry(catalog).list_models(selection.account_id, archived=True)).context
         with export_runs(
             store, selection, context, format=format, zone=zone, raw=raw, scratch=settings.data_dir / "tmp"
         ) as pieces:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -158,7 +159,7 @@ def test_the_series_adds_up_and_has_its_empty_steps(client: httpx.Client) -> Non
     empty = next(point for point in series["points"] if point["total_requests"] == 0)
     assert empty["response_time_ms"] == {"p50": None, "p90": None, "p99": None}
     ats = [datetime.fromisoformat(point["at"]) for point in series["points"]]
-    assert {(b - a).total_seconds() for a, b in zip(ats, ats[1:], strict=False)} == {series["step_seconds"]}
+    assert {(b - a).total_seconds() for a, b in itertools.pairwise(ats)} == {series["step_seconds"]}
     hourly = ok(client.get("/api/v1/metrics/series", params={"period": "24h", "step_seconds": "3600"}))
     assert hourly["step_seconds"] == 3600
 
@@ -179,8 +180,8 @@ def test_the_series_adds_up_and_has_its_empty_steps(client: httpx.Client) -> Non
         ('"answer 42"', 1),
         ("request_id:run-01*", 10),
         ("error_type:RateLimitError", 10),
-        ("model_kind:open_source", 1),
-        ("' OR 1=1 --", 0),
+        ("model_kind:open_source", 4),
+        ("' OR 1=1", 0),
         ('"\'; DROP TABLE runs; --"', 0),
     ],
 )
@@ -202,7 +203,7 @@ def test_filters_select_the_same_everywhere(client: httpx.Client, text: str, cou
         ("status:broken", 7),
         ('source:"open', 7),
         ("nonsense_field:x", 0),
-        ("(status:failed", 14),
+        ("(status:failed", 0),
         ("response_time>soon", 14),
     ],
 )
@@ -270,7 +271,7 @@ def test_the_csv_is_the_tables_runs_whole_and_harmless(client: httpx.Client) -> 
     assert by_id["special-old"]["Input Tokens"] == ""
     assert by_id["special-old"]["Executed On"].endswith("Z")
     raw = client.get("/api/v1/runs/export", params={"period": "all", "model": "gamma", "raw": "1"}).text
-    assert ",=1+1," in raw
+    assert ',"=1+1",' in raw
 
 
 def test_jsonl_holds_whole_runs(client: httpx.Client) -> None:

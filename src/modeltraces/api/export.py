@@ -18,6 +18,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from modeltraces.api.errors import RETRY_SECONDS, Problem
 from modeltraces.parts import Parts
+from modeltraces.query.export import FORMATS, export
 from modeltraces.query.filters import FilterContext
 from modeltraces.query.selection import Selection, SelectionError
 
@@ -34,8 +35,6 @@ async def export_response(
     parts: Parts, selection: Selection, context: FilterContext, *, format: str, zone: ZoneInfo | None, raw: str
 ) -> Response:
     """Raises SelectionError for a bad option, Problem 429 when as many exports run as may, and what the store raises."""
-    from modeltraces.query.export import FORMATS, export
-
     if format not in FORMATS:
         raise SelectionError("format", f"format must be one of {', '.join(FORMATS)}.")
     if raw not in ("0", "1"):

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from modeltraces.catalog.models import ModelEntry
+from modeltraces.query.filters import FilterContext
 from modeltraces.query.runs import RunSummary
 from modeltraces.query.times import rfc3339
 from modeltraces.run import ModelKind, Run
@@ -23,6 +24,13 @@ class ModelFacts:
     def of(cls, entries: list[ModelEntry]) -> "ModelFacts":
         names = [(name, entry) for entry in entries for name in (*entry.recorded_names, entry.name)]
         return cls({name: entry.kind for name, entry in names}, {name: entry.base_model for name, entry in names})
+
+    @property
+    def context(self) -> FilterContext:
+        names: dict[ModelKind, list[str]] = {}
+        for name, kind in self.kinds.items():
+            names.setdefault(kind, []).append(name)
+        return FilterContext(names, self.base_models)
 
 
 def summary_json(run: RunSummary, facts: ModelFacts) -> dict[str, Any]:

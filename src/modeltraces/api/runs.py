@@ -45,10 +45,7 @@ async def asked(request: Request, identity: Identity, also: Collection[str] = ()
     selection = parse_selection(request.query_params, account_id=identity.account_id, now_us=now_us(), also=also)
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
     facts = ModelFacts.of(entries)
-    names: dict[Any, list[str]] = {}
-    for name, kind in facts.kinds.items():
-        names.setdefault(kind, []).append(name)
-    return Asked(parts, selection, FilterContext(names), facts)
+    return Asked(parts, selection, facts.context, facts)
 
 
 def json_response(value: Any) -> Response:
