@@ -23,7 +23,13 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCK: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?", re.ASCII)
 _OFFSET: Final = re.compile(r"[Zz]|[+-]\d\d:\d\d", re.ASCII)
 _FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(2299, 12, 31, tzinfo=UTC)
+_LAST: Final = datetime(2299, 1, 1, tzinfo=UTC)
+
+
+FIRST_US: Final = -2_208_988_800_000_000
+"""1900: what the store can hold begins here (a period before the one asked for may not)."""
+LAST_US: Final = 10_413_705_600_000_000
+"""The last day of 2299: what the store can hold ends with it."""
 
 
 def us_of(at: datetime) -> int:
@@ -60,7 +66,7 @@ def parse_instant(text: str) -> int:
     except (ValueError, OverflowError) as error:
         raise ValueError("is not a time that exists") from error
     if not inside:
-        raise ValueError("must lie between the years 1900 and 2299")
+        raise ValueError("must lie between the years 1900 and 2298")
     return us_of(at)
 
 

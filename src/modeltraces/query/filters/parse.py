@@ -277,11 +277,9 @@ def _explained(text: str, error: UnexpectedInput) -> FilterError:
     if found_text == '"':
         return FilterError("The quote is not closed.", position, ['"'])
     if found_text == ")":
-        return FilterError(
-            "There is a ) that closes nothing." if "RPAR" not in names else "Something is missing before ).",
-            position,
-            expected,
-        )
+        opens = _last_open(text[:position]) is not None
+        message = "Something is missing before )." if opens else "There is a ) that closes nothing."
+        return FilterError(message, position, expected)
     return FilterError(
         f'{found_text!r} cannot stand here; to look for it as text, put it in "quotes".', position, expected
     )

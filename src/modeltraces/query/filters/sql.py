@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from modeltraces.query.fields import Field, attribute_key, field_named
 from modeltraces.query.filters.nodes import And, Filter, Not, Or, Pattern, Span, Term, Value
+from modeltraces.query.times import FIRST_US, LAST_US
 from modeltraces.run import ModelKind
 
 _LIKE_ESCAPES: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
@@ -42,7 +43,8 @@ class Bound:
         return self(value, "String")
 
     def instant(self, value_us: int) -> str:
-        return f"fromUnixTimestamp64Micro({self(value_us, 'Int64')}, 'UTC')"
+        inside = min(max(value_us, FIRST_US), LAST_US)
+        return f"fromUnixTimestamp64Micro({self(inside, 'Int64')}, 'UTC')"
 
     def number(self, value: float) -> str:
         # By its bits: the engine's reading of decimal text is fast, not exact, and `=` must find what was stored.
