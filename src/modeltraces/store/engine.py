@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
 import clickhouse_connect
+from clickhouse_connect.driver import options as driver_options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+
+# The first insert would import pandas (0.7 s, 50 MB) to see whether it was given a data frame. It never is.
+vars(driver_options).update(pd=None, pd_time_test=None)
 
 Rows: TypeAlias = Sequence[Sequence[Any]]
 Params: TypeAlias = Mapping[str, Any]
