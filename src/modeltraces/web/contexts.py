@@ -215,6 +215,8 @@ class Trouble:
     text: str
     retry_href: str
     retry_label: str = "Try again"
+    status: int = 503
+    """What the answer's status is, when the whole page is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from modeltraces.query.fields import FIELDS, Field
-from modeltraces.query.filters import Filter, to_text
+from modeltraces.query.filters import Filter, sentence
 from modeltraces.query.selection import SelectionError
 from modeltraces.web.address import Address
 from modeltraces.web.contexts import FilterBar, FilterError
@@ -17,7 +17,7 @@ def filter_bar(address: Address, filter: Filter | None, error: SelectionError | 
     """`error`: what is wrong with the filter, if it could not be read."""
     return FilterBar(
         text=address.filter,
-        sentence=to_text(filter),
+        sentence=f"where {sentence(filter)}" if filter else "",
         clear_href=address.changed(filter="").url,
         hidden=tuple(pair for pair in address.changed().pairs() if pair[0] != "filter"),
         fields=script_json([_field(field) for field in FIELDS]),

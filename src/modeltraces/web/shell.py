@@ -2,6 +2,7 @@
 
 from datetime import tzinfo
 from typing import Final
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
@@ -21,7 +22,7 @@ _NAVIGATION: Final = (
 
 def zone(request: Request) -> tzinfo:
     """The reader's time zone, as the page's script found it; UTC before that."""
-    return zone_of(request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/"))
+    return zone_of(unquote(request.cookies.get(ZONE_COOKIE, "")))
 
 
 def theme(request: Request) -> str:

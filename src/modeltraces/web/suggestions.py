@@ -8,6 +8,8 @@ from typing import Final
 from modeltraces.query.fields import ATTRIBUTES_PREFIX, FIELDS, KIND_NOTES, Field, field_named
 from modeltraces.query.filters.nodes import Pattern
 from modeltraces.query.filters.values import quoted_if_needed, value_text
+from modeltraces.query.suggest import Suggestion as Found
+from modeltraces.web.formatting import count
 
 _TERM: Final = re.compile(
     r'(?P<minus>-?)(?P<field>[^\W\d][\w./-]*)(?P<sign>:|>=|<=|>|<)(?P<open>\(?"?)(?P<value>.*)', re.DOTALL
@@ -91,14 +93,14 @@ def wants_data(place: Place) -> bool:
     return place.field is not None and place.field.suggestable and not place.field.choices
 
 
-def values_for(place: Place, found: Sequence[tuple[str, int]]) -> list[Suggestion]:
-    """`found`: values from the data, with how many runs have each."""
+def values_for(place: Place, found: Sequence[Found]) -> list[Suggestion]:
+    """`found`: values from the data."""
     field = place.field
     assert field is not None
     if field.choices:
         known = [(choice, "") for choice in field.choices]
     elif found:
-        known = [(value, f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")) for value, count in found]
+        known = [(one.value, count(one.count)) for one in found]
     else:
         known = [(value, "") for value in _EXAMPLES.get(field.kind, ())]
     typed = place.typed.strip('"').lower()

@@ -60,7 +60,4 @@ async def view_of(request: Request, identity: Identity) -> View:
         error = wrong
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
     facts = ModelFacts.of(entries)
-    names: dict[ModelKind, list[str]] = {}
-    for name, kind in facts.kinds.items():
-        names.setdefault(kind, []).append(name)
-    return View(parts, identity, address, selection, error, FilterContext(names), entries, facts, zone(request), asked)
+    return View(parts, identity, address, selection, error, facts.context, entries, facts, zone(request), asked)

@@ -132,7 +132,8 @@ def _respond(
     status = 200
     # A part that says what is wrong is shown like any other; the browser would log an error for its status.
     if template == "traces.html":
-        status = 400 if view.error is not None else 503 if page.trouble or page.runs.trouble else 200
+        wrong = page.trouble or page.runs.trouble
+        status = wrong.status if wrong else 200
     return html(request, template, page, status=status)
 
 
@@ -187,6 +188,7 @@ async def _rows(view: View) -> Page | Trouble:
             "The address was changed, or it belongs to another list. Begin with the first page.",
             view.address.changed().url,
             "First page",
+            400,
         )
     except StoreError as error:
         return _trouble(error, view.address.url)
@@ -234,8 +236,10 @@ def _misunderstood(view: View) -> Trouble:
     assert view.error is not None
     if view.error.parameter == "filter":
         without = view.address.changed(filter="").url
-        return Trouble("The filter cannot be read", "Correct it above, or clear it.", without, "Clear the filter")
-    return Trouble("This address cannot be understood", view.error.message, MODEL_TRACES, "All runs of the last 7 days")
+        return Trouble("The filter cannot be read", "Correct it above, or clear it.", without, "Clear the filter", 400)
+    return Trouble(
+        "This address cannot be understood", view.error.message, MODEL_TRACES, "All runs of the last 7 days", 400
+    )
 
 
 def _trouble(error: StoreError, address: str) -> Trouble:

@@ -24,7 +24,6 @@ function choose(tab: HTMLElement): void {
   for (const other of all("[data-snippets] [role=tab]")) {
     const chosen = other === tab;
     other.setAttribute("aria-selected", String(chosen));
-    other.setAttribute("aria-pressed", String(chosen));
     other.tabIndex = chosen ? 0 : -1;
     const panel = one(`#${other.getAttribute("aria-controls") ?? ""}`);
     if (panel) panel.hidden = !chosen;

@@ -28,8 +28,8 @@ export function renderJson(text: string): HTMLElement {
   more.addEventListener("click", () => add(MORE_LINES));
   add(FIRST_LINES);
   box.addEventListener("click", (event) => {
-    const button = event.target instanceof Element ? event.target.closest<HTMLElement>(".fold") : null;
-    if (button) fold(button);
+    const handle = event.target instanceof Element ? event.target.closest<HTMLElement>(".fold") : null;
+    if (handle) fold(handle);
   });
   return box;
 }
@@ -46,10 +46,10 @@ function line(text: string, next: string | undefined): HTMLElement {
   row.style.paddingInlineStart = `calc(16px + ${indent + 2}ch)`;
   row.style.textIndent = `-${indent + 2}ch`;
   if (/[[{]$/.test(text) && next !== undefined && indentOf(next) > indent) {
-    const button = element("button", { type: "button", className: "fold" });
-    button.setAttribute("aria-expanded", "true");
-    button.setAttribute("aria-label", "Fold");
-    row.append(button);
+    // For the pointer only: who cannot see the text folds nothing, and a tab stop a line would be in the way.
+    const handle = element("i", { className: "fold" });
+    handle.setAttribute("aria-hidden", "true");
+    row.append(handle);
   }
   if (text.length > LONGEST_LINE) {
     const rest = element("button", { type: "button", className: "more" }, `… ${(text.length - LONGEST_LINE).toLocaleString("en").replaceAll(",", "\u202f")} more characters`);
@@ -89,13 +89,11 @@ function coloured(text: string): (Node | string)[] {
   return out;
 }
 
-function fold(button: HTMLElement): void {
-  const row = button.closest<HTMLElement>(".line");
+function fold(handle: HTMLElement): void {
+  const row = handle.closest<HTMLElement>(".line");
   if (!row) return;
-  const open = button.getAttribute("aria-expanded") === "true";
+  const open = !row.classList.contains("folded");
   const indent = Number(row.dataset["indent"]);
-  button.setAttribute("aria-expanded", String(!open));
-  button.setAttribute("aria-label", open ? "Unfold" : "Fold");
   row.classList.toggle("folded", open);
   let next = row.nextElementSibling as HTMLElement | null;
   let insideFolded = -1;

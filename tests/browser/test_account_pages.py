@@ -1,0 +1,127 @@
+"""API keys, members, models, rejections."""
+
+import httpx
+from playwright.sync_api import StorageState, expect
+
+from tests.browser.conftest import TRACES, Visit, Visitors
+from tests.browser.world import ACCOUNT, GPT, LLAMA, VERA, World
+
+KEYS, MEMBERS, MODELS = "/settings/api-keys", "/settings/members", "/settings/models"
+REJECTED = "/settings/monitoring/rejected"
+
+
+def test_a_key_is_shown_once_works_and_can_be_revoked(visit: Visit) -> None:
+    page = visit.go(KEYS)
+    page.get_by_text("Create a key").click()
+    page.get_by_label("Name").fill("checkout service")
+    page.get_by_label("Source type of its runs").fill("Workflow")
+    page.get_by_role("button", name="Create the key").click()
+    key = page.locator("#new-key").inner_text()
+    models = f"{visit.url}/api/v1/models"
+    assert httpx.get(models, headers={"x-api-key": key}).status_code == 200
+    page.goto(visit.url + KEYS)
+    expect(page.locator("body")).not_to_contain_text(key)
+    row = page.get_by_role("row").filter(has_text="checkout service")
+    expect(row).to_contain_text("Workflow")
+    expect(row).to_contain_text(key[:7])
+    page.once("dialog", lambda dialog: dialog.accept())
+    row.get_by_role("button", name="Revoke").click()
+    expect(row).to_have_count(0)
+    assert httpx.get(models, headers={"x-api-key": key}).status_code == 401
+
+
+def test_a_revocation_can_be_thought_over(visit: Visit) -> None:
+    page = visit.go(KEYS)
+    before = page.get_by_role("row").count()
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Revoke").first.click()
+    page.reload()
+    expect(page.get_by_role("row")).to_have_count(before)
+
+
+def test_a_key_that_cannot_be_made_says_why_and_keeps_what_was_typed(visit: Visit) -> None:
+    visit.expected = ("422",)
+    page = visit.go(KEYS)
+    page.get_by_text("Create a key").click()
+    page.get_by_label("Name").fill("no scopes")
+    for label in ("Send runs", "Read runs"):
+        page.get_by_label(label).uncheck()
+    page.get_by_role("button", name="Create the key").click()
+    expect(page.get_by_role("alert")).to_contain_text("at least one scope")
+    expect(page.get_by_label("Name")).to_have_value("no scopes")
+
+
+def test_viewers_see_keys_and_members_but_change_nothing(visitors: Visitors, vera: StorageState, world: World) -> None:
+    visit = visitors.visit(vera)
+    page = visit.go(KEYS)
+    expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
+    expect(page.get_by_text("Create a key")).to_have_count(0)
+    page = visit.go(MEMBERS)
+    expect(page.get_by_role("row").filter(has_text=VERA)).to_contain_text("viewer")
+    expect(page.get_by_role("button", name="Add a member")).to_have_count(0)
+    visit.expected = ("403",)
+    token = page.locator("body").get_attribute("data-csrf")
+    status = page.evaluate(
+        "token => fetch('/settings/api-keys/first', {method: 'POST', headers: {'X-CSRF-Token': token}}).then(a => a.status)",
+        token,
+    )
+    assert status == 403
+
+
+def test_a_member_is_added_by_a_link_changed_and_removed(visit: Visit) -> None:
+    page = visit.go(MEMBERS)
+    page.get_by_label("Email").fill("otto@example.com")
+    page.get_by_role("button", name="Add a member").click()
+    expect(page.locator("#invite-link")).to_contain_text(f"{visit.url}/sign-in/link/")
+    row = page.get_by_role("row").filter(has_text="otto@example.com")
+    expect(row).to_contain_text("has not signed in")
+    row.get_by_label("Role of otto@example.com").select_option("viewer")
+    expect(row.get_by_label("Role of otto@example.com")).to_have_value("viewer")
+    page.wait_for_load_state()
+    page.once("dialog", lambda dialog: dialog.accept())
+    row.get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
+
+
+def test_an_email_that_is_none_is_refused_with_a_reason(visit: Visit) -> None:
+    visit.expected = ("422",)
+    page = visit.go(MEMBERS)
+    page.get_by_label("Email").fill(VERA)
+    page.get_by_role("button", name="Add a member").click()
+    expect(page.get_by_role("alert")).to_contain_text("is a member of this account already")
+
+
+def test_models_are_listed_with_how_they_do_and_lead_to_their_traces(visit: Visit) -> None:
+    page = visit.go(MODELS)
+    llama = page.get_by_role("row").filter(has=page.get_by_role("link", name=LLAMA, exact=True))
+    expect(llama).to_contain_text("Open source")
+    expect(llama).to_contain_text("v1, v2")
+    expect(page.get_by_role("row").filter(has_text=GPT).first).to_contain_text("azure-eu")
+    page.get_by_role("link", name=LLAMA, exact=True).click()
+    page.wait_for_url(f"**{TRACES}?model={LLAMA}")
+
+
+def test_what_was_refused_is_listed_with_its_reason(visit: Visit, world: World) -> None:
+    key = world.server.key("ingest", account=ACCOUNT)
+    answer = httpx.post(
+        f"{visit.url}/api/v1/runs",
+        json=[{"model": "x", "latency": 3}, {"input": "no model"}],
+        headers={"x-api-key": key},
+    )
+    assert len(answer.json()["rejected"]) == 2
+    page = visit.go(REJECTED)
+    expect(page.get_by_role("row").filter(has_text="latency")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="'model' is required")).to_be_visible()
+
+
+def test_rejections_of_another_account_are_not_shown(visitors: Visitors, eve: StorageState) -> None:
+    page = visitors.visit(eve).go(REJECTED)
+    expect(page.get_by_text("Nothing was rejected")).to_be_visible()
+
+
+def test_an_address_of_no_page_is_explained(visit: Visit) -> None:
+    visit.expected = ("404",)
+    page = visit.go("/settings/nowhere")
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+    page.get_by_role("link", name="Model Traces").click()
+    expect(page.locator("tr[data-run]").first).to_be_visible()

@@ -1,0 +1,150 @@
+"""The filter line, its suggestions, its errors, and the builder that writes it."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import TRACES, Visit
+from tests.browser.world import LLAMA
+
+
+def test_enter_applies_the_filter_and_the_address_says_it(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("status:failed response_time>500ms")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**filter=**")
+    # Failed are runs 10, 30, … 110 at 200, 400, … 1200 ms.
+    expect(page.locator("#count")).to_have_text("4 runs")
+    expect(page.locator("tr[data-failed=false]")).to_have_count(0)
+    expect(page.locator("#filter-text")).to_have_value("status:failed response_time>500ms")
+    expect(page.locator(".metric.total .figure dd").first).to_have_text("4")
+
+
+def test_the_filter_in_force_is_said_and_can_be_cleared(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?filter=status:failed")
+    expect(page.locator(".sentence")).to_contain_text("failed")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    expect(page.locator("#count")).to_have_text("130 runs")
+    expect(page.locator("#filter-text")).to_have_value("")
+    assert "filter" not in page.url
+
+
+def test_a_mistake_is_marked_where_it_stands_and_nothing_is_ignored(visit: Visit) -> None:
+    visit.expected = ("400",)
+    page = visit.go(f"{TRACES}?filter=status:maybe%20response_time%3E2s")
+    error = page.locator("#filter-error")
+    expect(error).to_contain_text("success or failed")
+    expect(error.locator("mark")).to_have_text("maybe")
+    expect(page.locator("#filter-text")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("tr[data-run]")).to_have_count(0)
+
+
+def test_a_mistake_that_is_typed_is_shown_without_losing_the_text(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type('input:"unclosed')
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter-error")).to_be_visible()
+    expect(page.locator("#filter-text")).to_have_value('input:"unclosed')
+    expect(page.locator("#filter-text")).to_be_focused()
+
+
+def test_fields_are_suggested_and_taken_by_keyboard(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("response")
+    options = page.locator("#suggestions [role=option]")
+    expect(options.first).to_contain_text("response_time")
+    page.keyboard.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter-text")).to_have_value("response_time>")
+    assert "filter" not in page.url
+
+
+def test_values_are_suggested_for_a_field(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("status:f")
+    expect(page.locator("#suggestions [role=option]")).to_have_text(["failed"])
+    page.locator("#suggestions [role=option]").click()
+    expect(page.locator("#filter-text")).to_have_value("status:failed ")
+
+
+def test_values_are_suggested_from_the_data(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("source:")
+    options = page.locator("#suggestions [role=option]")
+    expect(options.filter(has_text="billing-agent")).to_contain_text("40")
+    options.filter(has_text="refund agent").click()
+    expect(page.locator("#filter-text")).to_have_value('source:"refund agent" ')
+
+
+def test_escape_closes_the_suggestions_and_then_leaves_the_line(page: Page) -> None:
+    page.keyboard.press("/")
+    expect(page.locator("#suggestions")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#suggestions")).to_be_hidden()
+    expect(page.locator("#filter-text")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#filter-text")).not_to_be_focused()
+
+
+def test_suggestions_that_fail_do_not_disturb(page: Page, visit: Visit) -> None:
+    visit.expected = ("net::ERR",)
+    page.route("**/suggest?**", lambda route: route.abort())
+    page.keyboard.press("/")
+    page.keyboard.type("status:failed")
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("6 runs")
+
+
+def test_the_builder_reads_the_filter_and_writes_it(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?model={LLAMA}&filter=status:failed%20response_time%3E500ms")
+    page.get_by_role("button", name="Build a filter").click()
+    dialog = page.get_by_role("dialog", name="Build a filter")
+    fields = dialog.get_by_label("Field")
+    expect(fields).to_have_count(2)
+    expect(fields.nth(0)).to_have_value("status")
+    expect(dialog.get_by_label("Operator").nth(1)).to_have_value(">")
+    expect(dialog.get_by_label("Value").nth(1)).to_have_value("500ms")
+    dialog.get_by_role("button", name="Add a condition").click()
+    fields.nth(2).select_option("source")
+    dialog.get_by_label("Operator").nth(2).select_option("-:")
+    dialog.get_by_label("Value").nth(2).fill("refund agent")
+    expect(dialog.locator("[data-builder-preview]")).to_have_text(
+        'status:failed response_time>500ms -source:"refund agent"'
+    )
+    dialog.get_by_role("button", name="Apply").click()
+    expect(page.locator("#filter-text")).to_have_value('status:failed response_time>500ms -source:"refund agent"')
+    assert f"model={LLAMA}" in page.url
+
+
+def test_the_builder_joins_by_or_and_removes_rows(page: Page) -> None:
+    page.get_by_role("button", name="Build a filter").click()
+    dialog = page.get_by_role("dialog", name="Build a filter")
+    dialog.get_by_label("Value").first.fill("failed")
+    dialog.get_by_role("button", name="Add a condition").click()
+    dialog.get_by_label("Value").nth(1).fill("checkout")
+    dialog.get_by_label("All or any of the conditions").select_option("OR")
+    dialog.get_by_role("button", name="Add a condition").click()
+    dialog.get_by_role("button", name="Remove this condition").nth(2).click()
+    dialog.get_by_role("button", name="Apply").click()
+    expect(page.locator("#filter-text")).to_have_value("status:failed OR source:checkout")
+    expect(page.locator("#count")).to_have_text("16 runs")
+
+
+def test_the_builder_says_when_rows_cannot_say_the_filter(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?filter=(status:failed%20OR%20source:a)%20model:b")
+    page.get_by_role("button", name="Build a filter").click()
+    expect(page.get_by_text("The filter says more than rows can.")).to_be_visible()
+
+
+def test_nothing_matches_says_what_was_asked_and_offers_ways_out(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?filter=input:nowhere&period=24h")
+    expect(page.get_by_text("No run in the last 24 hours matches “input:nowhere”.")).to_be_visible()
+    page.get_by_role("link", name="Clear the filter").last.click()
+    expect(page.locator("tr[data-run]").first).to_be_visible()
+
+
+def test_a_model_name_with_slashes_quotes_and_tags_is_only_text(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?period=all")
+    page.get_by_label("Model: All models").click()
+    page.get_by_role("option", name="odd/model").click()
+    expect(page.locator("#count")).to_have_text("4 runs")
+    assert page.evaluate("window.pwned") is None
