@@ -1,0 +1,47 @@
+"""The page's address holds its whole state."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
+
+from modeltraces.web.address import Address
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+words = texts.filter(lambda text: text.strip() == text and text != "")
+
+
+@given(
+    st.builds(
+        Address,
+        models=st.lists(words, max_size=3).map(tuple),
+        period=st.sampled_from(["24h", "7d", "30d", "90d", "all"]),
+        filter=texts.map(str.strip),
+        sort=st.sampled_from(["executed_on", "response_time"]),
+        order=st.sampled_from(["asc", "desc"]),
+        cursor=texts,
+        columns=st.lists(st.sampled_from(["input", "output", "model"]), unique=True).map(tuple),
+    )
+)
+def test_every_state_comes_back_from_its_address(address: Address) -> None:
+    assert Address.of(QueryParams(address.url.partition("?")[2])) == address
+
+
+def test_defaults_are_left_out() -> None:
+    assert Address().url == "/settings/monitoring/model-traces"
+
+
+def test_another_selection_begins_with_its_first_page() -> None:
+    assert Address(cursor="here").changed(filter="x").cursor == ""
+    assert Address(cursor="here").changed(cursor="there").cursor == "there"
+
+
+def test_explicit_times_take_the_place_of_the_period() -> None:
+    address = Address.of(QueryParams("from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"))
+    assert address.period == ""
+    assert "period" not in address.url
+    assert address.changed(period="24h", from_="", to="").url.endswith("?period=24h")
+
+
+def test_a_run_opens_inside_the_same_state() -> None:
+    address = Address(models=("a/b",), cursor="c")
+    assert address.run_url("x/ y").startswith("/settings/monitoring/model-traces/runs/x%2F%20y?model=a%2Fb")
