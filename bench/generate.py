@@ -32,6 +32,9 @@ _BURST_SHARE: Final = 0.12
 """Of the hours of one model, in which many of its runs fail."""
 _BURST_RATE: Final = 0.38
 _LATE: Final = 0.01
+"""Share of runs that are sent later than they end: exporters that retry, devices that were offline."""
+_LATE_HOURS: Final = 0.5
+"""How much later, on average; six hours at most."""
 
 
 def generate(
@@ -54,7 +57,7 @@ def generate(
         run = maker.make(rng.choices(WORKLOADS, shares)[0], at_us)
         run.model = _variant(run, rng)
         if rng.random() < _LATE:
-            run.received_on_us = min(end_us, at_us + rng.randrange(48 * _HOUR_US))
+            run.received_on_us = min(end_us, at_us + int(min(6.0, rng.expovariate(1 / _LATE_HOURS)) * _HOUR_US))
             heapq.heappush(late, (run.received_on_us, run.request_id, run))
             continue
         batch.append(run)
