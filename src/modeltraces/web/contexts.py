@@ -224,6 +224,8 @@ class RunsTable:
     columns: tuple[Column, ...]
     rows: tuple[RunRow, ...]
     count_text: str
+    wide: bool = False
+    """More columns than fit a screen."""
     previous_href: str = ""
     next_href: str = ""
     range_text: str = ""

@@ -37,10 +37,18 @@ def _time(value: float | None) -> Text:
 
 
 def _preview(value: str) -> Text:
-    return Text(" ".join(value.split())[:240]) if value.strip() else UNKNOWN_TEXT
+    """The beginning in one line. Instructions at the start are left out, as all runs of a caller share them."""
+    text = value
+    if value.startswith(_INSTRUCTIONS) and (end := value.find(_NEXT_MESSAGE)) > 0:
+        text = f"… {value[end:]}"
+    return Text(" ".join(text.split())[:240]) if text.strip() else UNKNOWN_TEXT
 
 
 UNKNOWN_TEXT: Final = Text(UNKNOWN, unknown=True)
+_INSTRUCTIONS: Final = ("system: ", "developer: ")
+_NEXT_MESSAGE: Final = "\n\nuser: "
+_MOST_COLUMNS: Final = 10
+"""That fit a screen of 1280 pixels; a table of more scrolls sideways."""
 
 _CELLS: Final[dict[str, Callable[[RunSummary], Text]]] = {
     "response_time": lambda run: _time(run.response_time_ms),
@@ -127,6 +135,7 @@ def table(
     shown = chosen(address)
     return RunsTable(
         columns=columns(address),
+        wide=len(shown) > _MOST_COLUMNS,
         rows=tuple(row_of(run, address, zone, now_us, open_id) for run in rows),
         count_text="" if total is None or trouble else "1 run" if total == 1 else f"{count(total)} runs",
         previous_href=address.changed(cursor=page.previous_cursor).url if page and page.previous_cursor else "",

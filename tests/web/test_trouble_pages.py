@@ -1,0 +1,141 @@
+"""When the store or the catalog does not answer: a page that says what to do, in the place of what is missing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from modeltraces import web
+from modeltraces.api import errors
+from modeltraces.api.identity import SESSION_COOKIE
+from modeltraces.catalog import accounts, users
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.models import ModelRegistry, SeenModel
+from modeltraces.catalog.sessions import Sessions
+from modeltraces.parts import Workers
+from modeltraces.store.engine import QueryLimitExceeded, StoreUnavailable
+from modeltraces.web.address import MODEL_TRACES
+
+SECRET_DETAIL = "Code: 999, host 10.0.0.7"
+
+
+@dataclass
+class FailingStore:
+    """A store that is asked and fails, each time in the same way."""
+
+    error: Exception
+    asked: int = 0
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None, *, surface: str = "") -> Sequence[Sequence[Any]]:
+        self.asked += 1
+        raise self.error
+
+
+@dataclass
+class Site:
+    client: TestClient
+    store: FailingStore
+    registry: ModelRegistry
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    catalog.upgrade()
+    account = accounts.ensure_default(catalog)
+    alice = users.create(catalog, account.id, "alice@example.com", "owner", password="a long password", actor="test")
+    sessions = Sessions(catalog)
+    registry = ModelRegistry(catalog)
+    registry.ensure(account.id, {"llama": SeenModel(first_run_on_us=1)})
+    store = FailingStore(QueryLimitExceeded("The query took too long. Choose a shorter period or a narrower filter."))
+    app = FastAPI()
+    app.state.parts = SimpleNamespace(
+        catalog=catalog,
+        sessions=sessions,
+        registry=registry,
+        store=store,
+        secret=b"secret",
+        workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(1), CapacityLimiter(4)),
+    )
+    errors.install(app)
+    web.install(app)
+    with TestClient(app, cookies={SESSION_COOKIE: sessions.create(alice.id, account.id).token}) as client:
+        yield Site(client, store, registry)
+    catalog.close()
+
+
+def test_a_query_over_its_limit_says_what_to_narrow_and_keeps_the_controls(site: Site) -> None:
+    answer = site.client.get(f"{MODEL_TRACES}?filter=refund&period=90d")
+    assert answer.status_code == 503
+    assert answer.text.count("Choose a shorter period or a narrower filter.") == 2
+    assert 'value="refund"' in answer.text
+    assert "Try again" in answer.text
+    assert "24h" in answer.text
+
+
+def test_a_part_of_the_page_says_it_too_and_is_swapped_in(site: Site) -> None:
+    for part in ("page", "runs"):
+        answer = site.client.get(MODEL_TRACES, headers={"HX-Request": "true", "X-Part": part})
+        assert answer.status_code == 200
+        assert "Choose a shorter period" in answer.text
+        assert "<html" not in answer.text
+
+
+def test_a_store_that_is_away_is_said_without_its_innards(site: Site) -> None:
+    site.store.error = RuntimeError(SECRET_DETAIL)
+    answer = site.client.get(MODEL_TRACES)
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith("text/html")
+    assert SECRET_DETAIL not in answer.text
+    assert "Something went wrong" in answer.text
+
+
+def test_a_run_that_cannot_be_looked_for_is_a_page_that_can_be_tried_again(site: Site) -> None:
+    site.store.error = StoreUnavailable("the store is not reachable: start it")
+    answer = site.client.get(f"{MODEL_TRACES}/runs/some-run")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "The store is not reachable: start it." in answer.text
+    assert "Try again" in answer.text
+
+
+def test_models_are_listed_even_when_their_figures_cannot_be_had(site: Site) -> None:
+    answer = site.client.get("/settings/models")
+    assert "llama" in answer.text
+    assert "Choose a shorter period" in answer.text
+
+
+def test_suggestions_of_a_failing_store_are_none(site: Site) -> None:
+    answer = site.client.get(f"{MODEL_TRACES}/suggest?text=source:")
+    assert answer.status_code == 200
+    assert all(not item["insert"] for item in answer.json()["items"])
+    assert site.store.asked == 1
+
+
+def test_a_catalog_that_is_away_is_a_page_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise CatalogUnavailable("the catalog cannot be read: free space")
+
+    monkeypatch.setattr(ModelRegistry, "list_models", away)
+    answer = site.client.get(MODEL_TRACES)
+    assert answer.status_code == 503
+    assert "The catalog cannot be read: free space." in answer.text
+
+
+def test_forms_without_the_sessions_token_are_refused(site: Site) -> None:
+    answer = site.client.post("/settings/api-keys", data={"name": "x", "scope": "ingest"})
+    assert answer.status_code == 403
+    assert "out of date" in answer.text
+
+
+def test_pages_are_never_kept_by_name_alone(site: Site) -> None:
+    answer = site.client.get(MODEL_TRACES, headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "cookie" in answer.headers["vary"]
