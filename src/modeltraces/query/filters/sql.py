@@ -1,7 +1,7 @@
 """A filter as SQL: one boolean expression over the `runs` table, every value a bound parameter.
 
 Every term is true or false, never NULL: what is unknown does not match, so a filter and its negation part all runs
-in two. Text is compared in lower case (`lowerUTF8`, any script) with `position`, `startsWith` and `endsWith`; only a
+in two. Text is compared without regard to case, in any script, with `position`, `startsWith` and `endsWith`; only a
 star between two texts needs LIKE, and then its metacharacters are escaped.
 """
 
@@ -151,8 +151,18 @@ class _Wanted:
             shape, text = ("prefix" if parts[0] else "suffix"), inner[0]
         else:
             shape, text = "like", "%".join(part.translate(_LIKE_ESCAPES) for part in parts)
-        place = bound.text(text) if shape != "present" else ""
-        return cls(shape, f"lowerUTF8({place})" if lower and place else place, lower)
+        if shape == "present":
+            return cls(shape, "", lower)
+        if shape == "contains" and lower:
+            # Reading through texts is what a search costs: the cheapest function that sees no case is taken.
+            # (1 M runs, two columns: lowerUTF8 1.9 s, positionCaseInsensitiveUTF8 1.2 s, the other two 0.9 s.)
+            if text.isascii():
+                return cls("contains ascii", bound.text(text.lower()), lower)
+            if text.lower() == text.upper():
+                return cls("contains caseless", bound.text(text), lower)
+            return cls("contains", bound.text(text), lower)
+        place = bound.text(text)
+        return cls(shape, f"lowerUTF8({place})" if lower else place, lower)
 
     def test(self, column: str) -> str:
         value = f"lowerUTF8({column})" if self.lower else column
@@ -161,8 +171,13 @@ class _Wanted:
                 return f"({value} = {self.place})"
             case "present":
                 return f"({column} != '')"
+            case "contains ascii":
+                return f"(position(lower({column}), {self.place}) > 0)"
+            case "contains caseless":
+                return f"(position({column}, {self.place}) > 0)"
             case "contains":
-                return f"(position({value}, {self.place}) > 0)"
+                name = "positionCaseInsensitiveUTF8" if self.lower else "position"
+                return f"({name}({column}, {self.place}) > 0)"
             case "prefix":
                 return f"startsWith({value}, {self.place})"
             case "suffix":
