@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import ingest, pages
@@ -22,26 +23,27 @@ def main() -> None:
     page_runs = options.runs or (1_000_000 if options.full else 200_000)
     ingest_runs = 100_000 if options.full else 20_000
     sections: list[Section] = []
+
+    def found(measured: Sequence[Section]) -> None:
+        show(measured)
+        sections.extend(measured)
+        if options.json:
+            write_json(options.json, sections)
+
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
     with tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory:
         if options.only != "pages":
-            sections += ingest.measure(
-                Path(directory) / "ingest",
-                runs=ingest_runs,
-                connection_counts=ingest.CONNECTIONS if options.full else (1, 16),
-            )
-            sections.append(_ingest_floor(sections[0], ingest_runs))
+            connection_counts = ingest.CONNECTIONS if options.full else (1, 16)
+            found(ingest.measure(Path(directory) / "ingest", runs=ingest_runs, connection_counts=connection_counts))
+            found([_ingest_floor(sections[0], ingest_runs)])
         if options.only != "ingest":
             data_dir = options.data_dir or Path(directory) / "pages"
             if options.data_dir is None:
                 command = [sys.executable, "-m", "bench.generate", f"--data-dir={data_dir}", f"--runs={page_runs}"]
                 subprocess.run(command, check=True)
-            sections += pages.measure(
-                data_dir, runs=page_runs, floor=lambda: in_own_process("pages", f"--data-dir={data_dir}")
+            found(
+                pages.measure(data_dir, runs=page_runs, floor=lambda: in_own_process("pages", f"--data-dir={data_dir}"))
             )
-    print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    show(sections)
-    if options.json:
-        write_json(options.json, sections)
 
 
 def _ingest_floor(measured: Section, runs: int) -> Section:
