@@ -55,6 +55,8 @@ STATES: list[tuple[str, str, Callable[[Page], None]]] = [
     ("models", "/settings/models", nothing),
     ("keys", "/settings/api-keys", nothing),
     ("members", "/settings/members", nothing),
+    ("profile", "/settings/profile", nothing),
+    ("api docs", "/api/v1/docs", nothing),
 ]
 
 

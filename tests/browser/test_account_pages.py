@@ -3,8 +3,10 @@
 import httpx
 from playwright.sync_api import StorageState, expect
 
-from tests.browser.conftest import TRACES, Visit, Visitors
+from modeltraces.catalog import accounts, users
+from tests.browser.conftest import TRACES, Visit, Visitors, sign_in
 from tests.browser.world import ACCOUNT, GPT, LLAMA, VERA, World
+from tests.support.server import PASSWORD
 
 KEYS, MEMBERS, MODELS = "/settings/api-keys", "/settings/members", "/settings/models"
 REJECTED = "/settings/monitoring/rejected"
@@ -125,3 +127,50 @@ def test_an_address_of_no_page_is_explained(visit: Visit) -> None:
     expect(page.get_by_text("There is no such page")).to_be_visible()
     page.get_by_role("link", name="Model Traces").click()
     expect(page.locator("tr[data-run]").first).to_be_visible()
+
+
+def test_the_password_is_changed_with_the_current_one_only(visitors: Visitors, world: World) -> None:
+    account_id = world.server.account_id(ACCOUNT)
+    users.create(world.server.catalog, account_id, "quinn@example.com", "member", password=PASSWORD, actor="test")
+    here = visitors.visit(sign_in(visitors._browser, world.server, "quinn@example.com"))
+    there = visitors.visit(sign_in(visitors._browser, world.server, "quinn@example.com"))
+    here.expected = ("422",)
+    page = here.go("/settings/profile")
+
+    def change(current: str, new: str) -> None:
+        page.get_by_label("Current password").fill(current)
+        page.get_by_label("New password").fill(new)
+        page.get_by_label("The same again").fill(new)
+        page.get_by_role("button", name="Change the password").click()
+
+    change("not this one", "another long password")
+    expect(page.get_by_role("alert")).to_contain_text("The current password is not right.")
+    change(PASSWORD, "another long password")
+    expect(page.get_by_role("status").filter(has_text="The password was changed.")).to_be_visible()
+    there.go()
+    there.page.wait_for_url("**/sign-in")
+
+
+def test_who_is_in_two_accounts_looks_at_either(visitors: Visitors, world: World) -> None:
+    catalog = world.server.catalog
+    users.create(
+        catalog, world.server.account_id(ACCOUNT), "ruth@example.com", "viewer", password=PASSWORD, actor="test"
+    )
+    other, _ = accounts.ensure(catalog, "second home", actor="test")
+    users.create(catalog, other.id, "ruth@example.com", "owner", actor="test")
+    visit = visitors.visit(sign_in(visitors._browser, world.server, "ruth@example.com"))
+    page = visit.go("/settings/profile")
+    page.get_by_label("Look at the account").select_option("second home")
+    page.get_by_role("button", name="Switch", exact=True).click()
+    page.wait_for_url("**" + TRACES)
+    expect(page.locator(".who")).to_contain_text("second home · owner")
+    expect(page.get_by_text("Send the first run")).to_be_visible()
+    visit.expected = ("404",)
+    token = page.locator("body").get_attribute("data-csrf")
+    status = page.evaluate(
+        "([token, account]) => fetch('/settings/profile/account', {method: 'POST', "
+        "headers: {'X-CSRF-Token': token, 'Content-Type': 'application/x-www-form-urlencoded'}, body: 'account=' + account})"
+        ".then(answer => answer.status)",
+        [token, world.server.account_id("default")],
+    )
+    assert status == 404

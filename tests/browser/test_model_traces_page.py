@@ -188,7 +188,7 @@ def test_periods_are_links_that_keep_the_rest_of_the_selection(visit: Visit) -> 
 
 def test_since_deployment_shows_all_runs(visit: Visit) -> None:
     page = visit.go()
-    page.get_by_role("link", name="All", exact=True).click()
+    page.get_by_role("link", name="Since deployment").click()
     expect(page.locator("#count")).to_have_text("139 runs")
 
 
@@ -308,6 +308,6 @@ def test_without_scripts_the_server_has_drawn_metrics_and_table_already(world: W
     cookies = {cookie["name"]: cookie["value"] for cookie in dora["cookies"]}  # type: ignore[index]
     answer = httpx.get(world.server.url + TRACES, cookies=cookies)
     assert answer.status_code == 200
-    assert answer.text.count('<tr role="row" data-run=') == 50
+    assert answer.text.count('<tr role="row" id="run-') == 50
     assert "Total Requests" in answer.text
     assert "style=" not in answer.text

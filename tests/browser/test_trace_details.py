@@ -229,3 +229,12 @@ def test_a_payload_that_cannot_be_loaded_can_be_asked_for_again(page: Page, visi
     page.unroute("**/payload/**")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-payload=input] .json .line").first).to_be_visible()
+
+
+def test_a_value_that_other_runs_share_leads_to_them(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?model={LLAMA}")
+    opened(page, 1)
+    page.get_by_role("link", name="refund agent").click()
+    expect(page.locator("#filter-text")).to_have_value('source:"refund agent"')
+    expect(page.locator("#count")).to_have_text("40 runs")
+    expect(page.locator(".drawer")).to_have_count(0)

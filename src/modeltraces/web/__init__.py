@@ -6,7 +6,18 @@ from starlette.responses import RedirectResponse, Response
 
 from modeltraces.web import static
 from modeltraces.web.address import MODEL_TRACES
-from modeltraces.web.pages import access, api_docs, api_keys, members, model_traces, models, nowhere, rejected, suggest
+from modeltraces.web.pages import (
+    access,
+    api_docs,
+    api_keys,
+    members,
+    model_traces,
+    models,
+    nowhere,
+    profile,
+    rejected,
+    suggest,
+)
 
 
 def install(app: FastAPI) -> None:
@@ -14,7 +25,7 @@ def install(app: FastAPI) -> None:
     static.manifest()
     app.router.routes.append(static.route)
     app.add_api_route("/", _home, include_in_schema=False)
-    for page in (suggest, model_traces, rejected, models, api_keys, members, access, api_docs, nowhere):
+    for page in (suggest, model_traces, rejected, models, api_keys, members, profile, access, api_docs, nowhere):
         app.include_router(page.router)
 
 

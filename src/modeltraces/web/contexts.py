@@ -262,7 +262,8 @@ class MetadataRow:
     label: str
     value: Text
     mono: bool = False
-    copy: bool = False
+    href: str = ""
+    """All runs that share this value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +401,15 @@ class ModelsPage:
     shell: Shell
     models: tuple[ModelRow, ...]
     trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePage:
+    shell: Shell
+    accounts: tuple[Option, ...]
+    """Those that the reader is a member of."""
+    error: str = ""
+    done: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from datetime import tzinfo
 from typing import Final, Literal
+from urllib.parse import quote
 
+from modeltraces.query.filters import Pattern, Term, to_text
 from modeltraces.run import ModelKind, Run
 from modeltraces.web.address import MODEL_TRACES, Address, with_query
 from modeltraces.web.contexts import ErrorBox, MetadataRow, Payload, RunDetail, Text
@@ -15,8 +17,6 @@ _UNKNOWN: Final = Text(UNKNOWN, "unknown", unknown=True)
 
 
 def payload_path(side: str, request_id: str, view: str) -> str:
-    from urllib.parse import quote
-
     return with_query(f"{MODEL_TRACES}/payload/{side}/{quote(request_id, safe='')}", [("view", view)])
 
 
@@ -86,8 +86,8 @@ def _nine(run: Run, base_model: str, zone: tzinfo, now_us: int) -> tuple[Metadat
         MetadataRow("Input Tokens", _tokens(run.input_tokens)),
         MetadataRow("Output Tokens", _tokens(run.output_tokens)),
         MetadataRow("Executed On", executed),
-        MetadataRow("Source Type", _text(run.source_type)),
-        MetadataRow("Source", _text(run.source)),
+        _shared("Source Type", "source_type", run.source_type),
+        _shared("Source", "source", run.source),
     )
 
 
@@ -109,11 +109,11 @@ def _more(run: Run, kind: ModelKind | None) -> tuple[MetadataRow, ...]:
         MetadataRow("Cached Input Tokens", _tokens(run.cached_input_tokens)),
         MetadataRow("Reasoning Tokens", _tokens(run.reasoning_tokens)),
         MetadataRow("Finish Reasons", _text(", ".join(run.finish_reasons))),
-        MetadataRow("Trace ID", _text(run.trace_id), mono=True),
+        _shared("Trace ID", "trace_id", run.trace_id, mono=True),
         MetadataRow("Span ID", _text(run.span_id), mono=True),
         MetadataRow("Parent Span ID", _text(run.parent_span_id), mono=True),
-        MetadataRow("Session ID", _text(run.session_id)),
-        MetadataRow("User ID", _text(run.user_id)),
+        _shared("Session ID", "session_id", run.session_id),
+        _shared("User ID", "user_id", run.user_id),
         MetadataRow("Response ID", _text(run.response_id), mono=True),
         MetadataRow("Recorded by", _text(run.instrumentation)),
     ]
@@ -122,6 +122,14 @@ def _more(run: Run, kind: ModelKind | None) -> tuple[MetadataRow, ...]:
     if notes:
         rows.append(MetadataRow("Notes", Text("; ".join(notes))))
     return tuple(rows)
+
+
+def _shared(label: str, field: str, value: str, *, mono: bool = False) -> MetadataRow:
+    """A value that other runs have too, and the way to them, whenever they were."""
+    if not value:
+        return MetadataRow(label, _UNKNOWN, mono=mono)
+    term = Term(field, "is", (Pattern((value,)),))
+    return MetadataRow(label, Text(value), mono=mono, href=Address(period="all", filter=to_text(term)).url)
 
 
 def _text(value: str) -> Text:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from modeltraces.api.identity import Identity
-from modeltraces.web.address import API_KEYS, MEMBERS, MODEL_TRACES, MODELS, REJECTED
+from modeltraces.web.address import API_KEYS, MEMBERS, MODEL_TRACES, MODELS, PROFILE, REJECTED
 from modeltraces.web.contexts import NavGroup, NavItem, Shell
 from modeltraces.web.formatting import zone_of
 
@@ -17,6 +17,7 @@ THEME_COOKIE: Final = "theme"
 _NAVIGATION: Final = (
     ("Monitoring", (("Model Traces", MODEL_TRACES, "traces"), ("Rejected", REJECTED, "reject"))),
     ("Account", (("Models", MODELS, "cube"), ("API keys", API_KEYS, "key"), ("Members", MEMBERS, "people"))),
+    ("You", (("Profile", PROFILE, "person"),)),
 )
 
 

@@ -33,7 +33,7 @@ def manifest() -> dict[str, str]:
     try:
         names: dict[str, str] = json.loads((STATIC / "manifest.json").read_text())
     except FileNotFoundError:
-        raise NotBuilt("the pages' scripts and styles are not built: run `make build`") from None
+        raise NotBuilt("the pages' scripts and styles are not built: run `make frontend`") from None
     return names
 
 

@@ -20,7 +20,7 @@ _FORMATS: Final = (
     ("jsonl", "JSON Lines", "whole payloads"),
     ("parquet", "Parquet", "for analysis"),
 )
-_SHORT: Final = {"24h": "24h", "7d": "7d", "30d": "30d", "90d": "90d", "all": "All"}
+_SHORT: Final = {"24h": "24h", "7d": "7d", "30d": "30d", "90d": "90d", "all": "Since deployment"}
 
 
 def toolbar(

@@ -20,7 +20,8 @@ export function linkOf(row: Element | null | undefined): HTMLAnchorElement | nul
 export async function open(link: HTMLAnchorElement): Promise<void> {
   await go(link.href, "drawer");
   rememberAddress();
-  cameFrom = openRun();
+  // Walking on by keyboard may leave the table's page; then the focus goes back to where it was left.
+  if (rowOf(openRun())) cameFrom = openRun();
   mark();
   one(".drawer")?.focus({ preventScroll: true });
 }

@@ -7,7 +7,7 @@ let source: EventSource | null = null;
 let pending = 0;
 let timer = 0;
 
-const QUIET_MS = 1200;
+const PAUSE_MS = 2000;
 /** Runs that land together are drawn together. */
 
 function button(): HTMLElement | null {
@@ -30,7 +30,7 @@ function connect(): void {
   source = new EventSource(address);
   source.addEventListener("run", () => {
     pending += 1;
-    if (!timer) timer = window.setTimeout(draw, QUIET_MS);
+    if (!timer) timer = window.setTimeout(draw, PAUSE_MS);
   });
 }
 
@@ -54,7 +54,9 @@ async function draw(): Promise<void> {
     return;
   }
   const before = new Set([...document.querySelectorAll<HTMLElement>("tr[data-run]")].map((row) => row.dataset["run"]));
+  document.body.classList.add("is-quiet");
   await go(location.pathname + location.search, "page", "none");
+  document.body.classList.remove("is-quiet");
   for (const row of document.querySelectorAll<HTMLElement>("tr[data-run]")) {
     row.classList.toggle("is-new", !before.has(row.dataset["run"]));
   }
