@@ -14,6 +14,7 @@ from modeltraces.api.security import SecurityHeaders
 from modeltraces.app import create_app
 from modeltraces.catalog import links
 from modeltraces.catalog.errors import CatalogError
+from modeltraces.http_protocol import BoundedHttpProtocol
 from modeltraces.ingest.redaction import BadPattern
 from modeltraces.parts import Parts, build
 from modeltraces.settings import ADDRESS_FILE, Settings
@@ -31,6 +32,8 @@ def take_port(host: str, port: int, option: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # At once: until a socket listens, another one that was bound with SO_REUSEADDR may take the same port.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise CannotStart(
@@ -75,13 +78,13 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
         # Around everything, so that the answer to an error of ours has them, too.
         SecurityHeaders(app),
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=20,
-        h11_max_incomplete_event_size=64 << 10,
     )
     with contextlib.suppress(KeyboardInterrupt):
         _Server(config, parts).run(sockets=[listener])

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     query_memory_megabytes: int = Field(600, ge=64, description="MB one query may use.")
     query_concurrency: int = Field(8, ge=1, description="Queries that run at once; more wait their turn.")
     export_concurrency: int = Field(4, ge=1, description="Exports that run at once; one more gets 429.")
+    export_idle_seconds: float = Field(
+        60, gt=0, description="Seconds that an export's reader may take nothing before it is broken off."
+    )
     live_interval_ms: int = Field(1000, ge=100, description="Milliseconds between looks for new runs of a live view.")
 
     @model_validator(mode="before")

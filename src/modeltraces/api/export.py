@@ -4,7 +4,8 @@ The first piece is made before the answer begins, so that what is wrong at the s
 goes wrong later ends the connection without the chunked body's end: no client takes the file for a whole one.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -15,8 +16,10 @@ import anyio
 import anyio.to_thread
 import structlog
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from modeltraces.api.errors import RETRY_SECONDS, Problem
+from modeltraces.http_protocol import ABORT
 from modeltraces.parts import Parts
 from modeltraces.query.export import FORMATS, export
 from modeltraces.query.filters import FilterContext
@@ -86,12 +89,52 @@ async def export_response(
         except Exception as error:
             log.error("an export broke off", error=str(error))
             raise
-        finally:
-            await finish()
 
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
-    return StreamingResponse(
+    return _ExportResponse(
         body(),
+        finish,
+        parts.settings.export_idle_seconds,
         media_type=_MEDIA_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="model-traces-{stamp}.{format}"'},
     )
+
+
+class _ExportResponse(StreamingResponse):
+    """Gives back what the export holds when the answer ends, however it ends, also before its first piece was asked for."""
+
+    def __init__(
+        self,
+        content: AsyncIterator[bytes],
+        finish: Callable[[], Awaitable[None]],
+        idle_seconds: float,
+        *,
+        media_type: str,
+        headers: dict[str, str],
+    ) -> None:
+        super().__init__(content, media_type=media_type, headers=headers)
+        self._finish = finish
+        self._idle_seconds = idle_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._idle_seconds):
+                    await send(message)
+            except TimeoutError as error:
+                log.warning("an export's reader took nothing, and was let go", seconds=self._idle_seconds)
+                if abort := scope.get("extensions", {}).get(ABORT):
+                    # Closing would wait for the reader to take what was written already.
+                    abort["now"]()
+                raise ReaderGone from error
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except ReaderGone:
+            return
+        finally:
+            await self._finish()
+
+
+class ReaderGone(Exception):
+    """The reader of an answer that has begun takes nothing any more: the answer is broken off."""

@@ -1,0 +1,90 @@
+"""uvicorn's HTTP protocol with what it does not bound: the size of a request's head, and the time that it may take.
+
+Without it a sender needs no key to fill the memory with one endless header, or all file descriptors with connections
+that never ask for anything.
+"""
+
+from asyncio import BaseTransport, TimerHandle
+from typing import Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES: Final = 64 << 10
+"""Bytes of a request line and its headers; a filter and a cursor in an address take a few KB."""
+HEAD_SECONDS: Final = 30.0
+ABORT: Final = "modeltraces.abort"
+"""ASGI extension: a function that ends the connection at once, without waiting for what was written to be taken."""
+
+_TOO_LARGE: Final = (
+    b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,'
+    b'"detail":"The request line and headers are larger than 64 KB. Send a shorter address or fewer headers."}'
+)
+_ANSWER: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(_TOO_LARGE), _TOO_LARGE)
+)
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    _head_bytes = 0
+    _in_head = True
+    _head_timer: TimerHandle | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(cast(Any, transport))
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        was_in_head = self._in_head
+        super().data_received(data)
+        if not (was_in_head and self._in_head) or self.transport.is_closing():
+            return
+        # Counted after the parser has seen it: a head that ends in this piece is judged in `on_headers_complete`.
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"now": self.transport.abort}}
+        if self._head_timer is None:
+            self._start_timer()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        self._stop_timer()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            self._refuse()
+            return
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self.transport.is_closing():
+            super().on_message_complete()
+        self._in_head = True
+
+    def on_body(self, body: bytes) -> None:
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def _refuse(self) -> None:
+        self.transport.write(_ANSWER)
+        self.transport.close()
+
+    def _start_timer(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_late)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.close()

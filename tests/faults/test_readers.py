@@ -1,0 +1,101 @@
+"""Readers that leave or dawdle give back what they held: the next ones are served."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.server import Server
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that makes one export at a time, has some hundred megabytes to export, and a second's patience."""
+    running = Server(
+        tmp_path_factory.mktemp("busy") / "data",
+        {"MODELTRACES_EXPORT_CONCURRENCY": "1", "MODELTRACES_EXPORT_IDLE_SECONDS": "1"},
+    )
+    try:
+        running.start()
+        with running.client() as client:
+            for _ in range(6):
+                runs = [{"model": "m", "input": "long text " * 20_000} for _ in range(50)]
+                assert client.post("/api/v1/runs", json=runs).status_code == 200
+        yield running
+    finally:
+        running.close()
+
+
+def asking(server: Server) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    connection.sendall(
+        f"GET /api/v1/runs/export?format=csv&period=all HTTP/1.1\r\nHost: x\r\nx-api-key: {server.key()}\r\n\r\n".encode()
+    )
+    return connection
+
+
+def exports_soon(server: Server, seconds: float = 15) -> bool:
+    with server.client() as client:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = client.get("/api/v1/runs/export", params={"period": "all", "model": "nobody"})
+            if answer.status_code == 200:
+                return True
+            assert answer.status_code == 429, answer.text
+            time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("seconds", [0, 0.002, 0.01, 0.05, 0.3])
+def test_a_reader_that_leaves_gives_its_export_back(busy: Server, seconds: float) -> None:
+    for _ in range(3):
+        connection = asking(busy)
+        time.sleep(seconds)
+        connection.close()
+        assert exports_soon(busy), "the export is held for ever"
+
+
+def test_a_reader_that_stops_reading_is_let_go(busy: Server) -> None:
+    with asking(busy) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        assert exports_soon(busy)
+
+
+def test_an_export_beyond_what_may_run_is_told_when_to_come_again(busy: Server) -> None:
+    with asking(busy) as connection:
+        connection.recv(100)
+        answer = httpx.get(f"{busy.url}/api/v1/runs/export", headers={"x-api-key": busy.key()})
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert exports_soon(busy)
+
+
+def test_a_slow_reader_gets_the_whole_file(busy: Server) -> None:
+    params = {"period": "all", "format": "jsonl"}
+    with busy.client() as client, client.stream("GET", "/api/v1/runs/export", params=params) as answer:
+        size = 0
+        for count, piece in enumerate(answer.iter_raw(1 << 20)):
+            size += len(piece)
+            if count < 8:
+                time.sleep(0.3)
+    assert size > 300 * 200_000
+    assert exports_soon(busy)
+
+
+def test_a_server_with_open_exports_ends_in_time(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", {"MODELTRACES_EXPORT_IDLE_SECONDS": "1"})
+    server.start()
+    try:
+        with server.client() as client:
+            client.post("/api/v1/runs", json=[{"model": "m", "input": "x" * 200_000} for _ in range(200)])
+        with asking(server) as connection:
+            connection.recv(100)
+            assert server.stop() == 0, server.log
+    finally:
+        server.close()
