@@ -1,6 +1,9 @@
 """OTLP/gRPC: the same runs, the same refusals."""
 
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import httpx
@@ -86,3 +89,98 @@ def test_what_is_not_an_export_is_an_invalid_argument(server: Server, channel: g
     with pytest.raises(grpc.RpcError) as failure:
         call(b"\xff\xff\xff", metadata=bearer(server, account="default"), timeout=20)
     assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def export(channel: grpc.Channel) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+    return channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+
+
+def memory_mb(server: Server) -> int:
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) >> 10
+
+
+def test_what_strangers_send_is_not_read_into_memory(server: Server) -> None:
+    before = memory_mb(server)
+    message = b"\0" * (60 << 20)
+    codes: list[grpc.StatusCode] = []
+
+    def send() -> None:
+        with grpc.insecure_channel(
+            f"127.0.0.1:{server.grpc_port}",
+            options=[("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)],
+        ) as channel, pytest.raises(grpc.RpcError) as failure:  # fmt: skip
+            export(channel)(message, metadata=(("x-api-key", "mt_stranger"),), timeout=60)
+        codes.append(failure.value.code())
+
+    threads = [threading.Thread(target=send) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) == {grpc.StatusCode.UNAUTHENTICATED}
+    assert memory_mb(server) - before < 150
+
+
+def test_a_bomb_is_refused(server: Server, channel: grpc.Channel) -> None:
+    before = memory_mb(server)
+    with pytest.raises(grpc.RpcError) as failure:
+        export(channel)(
+            b"\0" * (500 << 20),
+            metadata=bearer(server, account="default"),
+            compression=grpc.Compression.Gzip,
+            timeout=60,
+        )
+    assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert memory_mb(server) - before < 200
+
+
+def test_a_caller_that_gives_up_leaves_the_server_whole(server: Server, channel: grpc.Channel) -> None:
+    account = server.new_account("grpc gives up")
+    metadata = bearer(server, account=account)
+    request = traces(*(genai_span() for _ in range(50)))
+    with pytest.raises(grpc.RpcError) as failure:
+        TraceServiceStub(channel).Export(request, metadata=metadata, timeout=0.001)
+    assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    for wait in (0, 0.002, 0.005):
+        pending = TraceServiceStub(channel).Export.future(request, metadata=metadata, timeout=20)
+        time.sleep(wait)
+        pending.cancel()
+    TraceServiceStub(channel).Export(request, metadata=metadata, timeout=20)
+    with server.client(account=account) as client:
+        assert client.get("/api/v1/metrics", params={"period": "all"}).json()["total_requests"] == 50
+
+
+def test_more_than_fits_is_said_so_that_exporters_send_it_again(tmp_path: Path) -> None:
+    server = Server(
+        tmp_path / "data", {"MODELTRACES_QUEUE_MEGABYTES": "1", "MODELTRACES_COMMIT_WAIT_MS": "500"}, grpc=True
+    )
+    server.start()
+    try:
+        request = traces(*(genai_span(gen_ai__conversation__id="x" * 5000) for _ in range(60)))
+        codes: list[grpc.StatusCode | None] = []
+
+        def send() -> None:
+            with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+                try:
+                    TraceServiceStub(channel).Export(request, metadata=bearer(server, account="default"), timeout=30)
+                    codes.append(None)
+                except grpc.RpcError as error:
+                    codes.append(error.code())
+
+        server.key(account="default")
+        threads = [threading.Thread(target=send) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        # By OTLP's rules an exporter drops what RESOURCE_EXHAUSTED refuses.
+        assert set(codes) == {None, grpc.StatusCode.UNAVAILABLE}
+    finally:
+        server.close()
+
+
+def test_a_key_of_ours_counts_beside_a_proxys_own_credentials(server: Server, channel: grpc.Channel) -> None:
+    metadata = (("authorization", "Bearer something-of-a-proxy"), ("x-api-key", server.key()))
+    TraceServiceStub(channel).Export(traces(genai_span()), metadata=metadata, timeout=20)

@@ -1,12 +1,13 @@
 """OTLP/gRPC (port 4317): the same as OTLP/HTTP, for exporters that speak gRPC.
 
-A key of ours comes as metadata, `authorization: Bearer mt_…` or `x-api-key`. UNAUTHENTICATED, PERMISSION_DENIED,
-RESOURCE_EXHAUSTED (more waits than fits; retryable, with RetryInfo's absence meaning the exporter's own back-off) and
-UNAVAILABLE (the store is away) are what OTLP exporters expect.
+A key of ours comes as metadata, `authorization: Bearer mt_…` or `x-api-key`. It is looked at before the message is
+read: what a stranger sends never comes into memory. UNAVAILABLE (more waits than fits, or the store is away) lets
+exporters send again with their own back-off; by OTLP's rules they drop what RESOURCE_EXHAUSTED refuses, so that is
+kept for messages over the cap.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from modeltraces.api import intake
 from modeltraces.api.otlp import decode_logs, decode_traces
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.key_authenticator import KeyIdentity
+from modeltraces.catalog.keys import KEY_START
 from modeltraces.ingest.recordings import Decoded, SourceDefaults
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.parts import Parts
@@ -28,25 +30,35 @@ from modeltraces.store.engine import StoreUnavailable
 log = structlog.get_logger(__name__)
 
 _STOP_SECONDS: Final = 5.0
+_MOST_CALLS: Final = 256
+"""Calls at once; each waits for its commit, and holds a few KB beside the message that was reserved for."""
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OtlpReceiver:
-    """Takes raw messages of both services: they are decoded where OTLP/HTTP's are, off the event loop."""
+    """Takes raw messages of both services: they are decoded where OTLP/HTTP's are, off the event loop.
+
+    Its methods are unary to the caller, and streams here: only so does the library let the metadata be seen before it
+    reads the message.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._calls = 0
+        # The library hands over whole messages: as many may be on their way as fit the memory set aside.
+        cap = parts.settings.max_body_megabytes
+        self._reading = asyncio.Semaphore(max(4, parts.settings.queue_megabytes // cap))
 
-    async def traces(self, data: bytes, context: Context) -> Message:
-        decoded = await self._take_in(data, context, "traces", decode_traces)
+    async def traces(self, messages: AsyncIterator[bytes], context: Context) -> Message:
+        decoded = await self._take_in(messages, context, "traces", decode_traces)
         answer = trace_service_pb2.ExportTraceServiceResponse()
         if decoded.rejected:
             answer.partial_success.rejected_spans = len(decoded.rejected)
             answer.partial_success.error_message = intake.summary_of(decoded.rejected)
         return answer
 
-    async def logs(self, data: bytes, context: Context) -> Message:
-        decoded = await self._take_in(data, context, "logs", decode_logs)
+    async def logs(self, messages: AsyncIterator[bytes], context: Context) -> Message:
+        decoded = await self._take_in(messages, context, "logs", decode_logs)
         answer = logs_service_pb2.ExportLogsServiceResponse()
         if decoded.rejected:
             answer.partial_success.rejected_log_records = len(decoded.rejected)
@@ -55,37 +67,69 @@ class OtlpReceiver:
 
     async def _take_in(
         self,
-        data: bytes,
+        messages: AsyncIterator[bytes],
         context: Context,
         signal: str,
         read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded],
     ) -> Decoded:
-        parts = self._parts
+        self._calls += 1
         try:
+            if self._calls > _MOST_CALLS:
+                raise QueueFull
             key = await self._key_of(context)
-            parts.writer.reserve(len(data))
+            data = await self._message(messages)
             try:
-                body = intake.Body(data, len(data))
-                defaults = SourceDefaults(key.default_source_type, key.default_source, key.name)
-                decoded = await intake.decode(parts, body, partial(read, data, False, parts, key.account_id, defaults))
-                await intake.store(parts, intake.batch_of(decoded, key.account_id, signal, key.name, len(data)))
+                return await self._store(data, key, signal, read)
             finally:
-                parts.writer.release(len(data))
-            return decoded
+                self._parts.writer.release(len(data))
         except (DecodeError, ValueError) as error:
             return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not an OTLP export of {signal}: {error}")
         except QueueFull:
             return await context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, "more runs wait to be stored than fit; send again later"
+                grpc.StatusCode.UNAVAILABLE, "more runs wait to be stored than fit; send again later"
             )
+        except TimeoutError:
+            return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the message stopped coming")
         except (StoreUnavailable, CatalogUnavailable) as error:
             return await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        except (grpc.aio.AbortError, grpc.aio.BaseError):
+            raise
+        except Exception as error:
+            # The library would tell the caller the exception's text.
+            log.error("gRPC request failed", signal=signal, error=str(error), exc_info=error)
+            return await context.abort(
+                grpc.StatusCode.INTERNAL, "something went wrong here; the server's log says what"
+            )
+        finally:
+            self._calls -= 1
+
+    async def _message(self, messages: AsyncIterator[bytes]) -> bytes:
+        """The message, whose bytes are reserved. Raises QueueFull, and TimeoutError for one that does not come."""
+        async with self._reading:
+            async with asyncio.timeout(self._parts.settings.body_idle_seconds):
+                data = await anext(aiter(messages), b"")
+            self._parts.writer.reserve(len(data))
+            return data
+
+    async def _store(
+        self,
+        data: bytes,
+        key: KeyIdentity,
+        signal: str,
+        read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded],
+    ) -> Decoded:
+        parts = self._parts
+        defaults = SourceDefaults(key.default_source_type, key.default_source, key.name)
+        decoding = partial(read, data, False, parts, key.account_id, defaults)
+        decoded = await intake.decode(parts, intake.Body(data, len(data)), decoding)
+        await intake.store(parts, intake.batch_of(decoded, key.account_id, signal, key.name, len(data)))
+        return decoded
 
     async def _key_of(self, context: Context) -> KeyIdentity:
         metadata = {str(name).lower(): str(value) for name, value in context.invocation_metadata() or ()}
         token = metadata.get("x-api-key", "")
         scheme, _, credential = metadata.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
+        if scheme.lower() == "bearer" and credential.strip().startswith(KEY_START):
             token = credential.strip()
         identity = self._parts.keys.cached(token) or await self._parts.workers.look_up(
             self._parts.keys.authenticate, token
@@ -100,13 +144,13 @@ class OtlpReceiver:
         return identity
 
 
-def _handler(service: Any, method: Callable[[bytes, Context], Any]) -> grpc.GenericRpcHandler:
+def _handler(service: Any, method: Callable[[AsyncIterator[bytes], Context], Any]) -> grpc.GenericRpcHandler:
     name = service.DESCRIPTOR.services_by_name
     (full_name,) = [descriptor.full_name for descriptor in name.values()]
     return grpc.method_handlers_generic_handler(
         full_name,
         {
-            "Export": grpc.unary_unary_rpc_method_handler(
+            "Export": grpc.stream_unary_rpc_method_handler(
                 method, request_deserializer=None, response_serializer=lambda message: message.SerializeToString()
             )
         },
@@ -118,7 +162,6 @@ async def start(parts: Parts, host: str, port: int) -> grpc.aio.Server:
     cap = parts.settings.max_body_megabytes << 20
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", cap), ("grpc.so_reuseport", 0)],
-        maximum_concurrent_rpcs=256,
     )
     receiver = OtlpReceiver(parts)
     server.add_generic_rpc_handlers(
