@@ -1,11 +1,13 @@
--- One row a run. The sort key is a function of what was sent (account, start, id), so a run that is sent again
--- replaces itself; the row folded from the most recordings (`version`) wins. Time comes before the model because
+-- One row a run. The sort key is a function of what was sent (account, start, digest of the id), so a run that is sent
+-- again replaces itself; the row folded from the most recordings (`version`) wins. Time comes before the model because
 -- then only parts of the same hours overlap, and reading with FINAL costs next to nothing over the rest.
 CREATE TABLE IF NOT EXISTS runs
 (
     account_id LowCardinality(String),
-    executed_on DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    executed_on DateTime64(6, 'UTC') CODEC(Delta, LZ4),
     request_id String CODEC(ZSTD(1)),
+    -- What FINAL reads of every row: 8 bytes in place of 36.
+    request_key UInt64 MATERIALIZED cityHash64(request_id) CODEC(NONE),
     version UInt32,
     superseded_by String,
     received_on DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -55,7 +57,7 @@ CREATE TABLE IF NOT EXISTS runs
 )
 ENGINE = {replacing_engine}(version)
 PARTITION BY toYYYYMM(executed_on)
-ORDER BY (account_id, executed_on, request_id)
+ORDER BY (account_id, executed_on, request_key)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
 -- Content that emitters send apart from the span, as log records, before or after it. Kept until the span can have come.
