@@ -37,16 +37,16 @@ def _time(value: float | None) -> Text:
 
 
 def _preview(value: str) -> Text:
-    """The beginning in one line. Instructions at the start are left out, as all runs of a caller share them."""
+    """The beginning in one line. Instructions at the start are left out: all runs of a caller share them."""
     text = value
-    if value.startswith(_INSTRUCTIONS) and (end := value.find(_NEXT_MESSAGE)) > 0:
-        text = f"… {value[end:]}"
+    if value.startswith(_INSTRUCTIONS) and _USERS_MESSAGE in value:
+        text = value.partition(_USERS_MESSAGE)[2] or value
     return Text(" ".join(text.split())[:240]) if text.strip() else UNKNOWN_TEXT
 
 
 UNKNOWN_TEXT: Final = Text(UNKNOWN, unknown=True)
 _INSTRUCTIONS: Final = ("system: ", "developer: ")
-_NEXT_MESSAGE: Final = "\n\nuser: "
+_USERS_MESSAGE: Final = "\n\nuser: "
 _MOST_COLUMNS: Final = 10
 """That fit a screen of 1280 pixels; a table of more scrolls sideways."""
 

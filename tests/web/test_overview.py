@@ -1,0 +1,94 @@
+"""Metrics as cards: their change against the period before, what is absent, and the chart's words."""
+
+import json
+from datetime import UTC
+
+import pytest
+
+from modeltraces.query.metrics import Metrics, Percentiles
+from modeltraces.query.series import Point, Series
+from modeltraces.web.overview import overview, point_change, relative_change
+
+NONE = Percentiles(None, None, None)
+BEFORE = "the 7 days before"
+
+
+def metrics(total: int, failed: int, p90: float | None) -> Metrics:
+    times = Percentiles(p90, p90, p90)
+    return Metrics(total, failed, failed / total if total else None, times, None, None, 0.0, 1_000)
+
+
+def series(*totals: int) -> Series:
+    return Series(
+        60, [Point(i * 60_000_000, total, 0, Percentiles(1, 2, 3) if total else NONE) for i, total in enumerate(totals)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "good", "text", "tone", "words"),
+    [
+        (110, 100, None, "10%", "neutral", "up 10% from the 7 days before"),
+        (110, 100, "down", "10%", "bad", "up 10% from the 7 days before"),
+        (90, 100, "down", "10%", "good", "down 10% from the 7 days before"),
+        (100, 100.2, "down", "same", "neutral", "as in the 7 days before"),
+        (5000, 100, None, "50×", "neutral", "50× of the 7 days before"),
+        (0, 100, "down", "100%", "good", "down 100% from the 7 days before"),
+    ],
+)
+def test_changes_say_how_much_in_which_direction_and_whether_it_is_good(
+    now: float, before: float, good: str | None, text: str, tone: str, words: str
+) -> None:
+    change = relative_change(now, before, BEFORE, good)
+    assert change is not None
+    assert (change.text, change.tone, change.words) == (text, tone, words)
+
+
+@pytest.mark.parametrize(("now", "before"), [(None, 5), (5, None), (5, 0)])
+def test_there_is_no_change_from_nothing(now: float | None, before: float | None) -> None:
+    assert relative_change(now, before, BEFORE, None) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text", "tone"),
+    [(0.05, 0.04, "1.0 pp", "bad"), (0.04, 0.0427, "0.27 pp", "good"), (0.04, 0.04, "same", "neutral")],
+)
+def test_rates_change_by_percentage_points(now: float, before: float, text: str, tone: str) -> None:
+    change = point_change(now, before, BEFORE)
+    assert change is not None
+    assert (change.text, change.tone) == (text, tone)
+
+
+def test_a_rate_of_nothing_has_no_change() -> None:
+    assert point_change(None, 0.1, BEFORE) is None
+    assert point_change(0.1, None, BEFORE) is None
+
+
+def test_hosting_credits_have_no_card_where_they_are_not_defined() -> None:
+    for hosted, keys in ((True, ["total", "times", "failures", "credits"]), (False, ["total", "times", "failures"])):
+        made = overview(metrics(10, 1, 5.0), None, series(5, 5), period=BEFORE, hosted=hosted, zone=UTC, now_us=0)
+        assert [card.key for card in made.cards] == keys
+
+
+def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
+    made = overview(metrics(0, 0, None), None, series(0, 0), period=BEFORE, hosted=True, zone=UTC, now_us=0)
+    assert made.chart is None
+    total, times, failures, _ = made.cards
+    assert total.figures[0].value == "0"
+    assert [figure.value for figure in times.figures] == ["—", "—", "—"]
+    assert all(figure.none for figure in (*times.figures, *failures.figures))
+
+
+def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
+    made = overview(metrics(12, 0, 5.0), None, series(2, 0, 10), period=BEFORE, hosted=True, zone=UTC, now_us=0)
+    assert made.chart is not None
+    data = json.loads(made.chart.data)
+    assert data["ok"] == [2, 0, 10]
+    assert data["p90"] == [2, None, 2]
+    assert "Most requests: 10 at 1 Jan, 00:02:00." in made.chart.summary
+    assert [row.total for row in made.chart.rows] == ["2", "10"]
+
+
+def test_the_charts_data_cannot_end_its_element() -> None:
+    made = overview(metrics(1, 0, 5.0), None, series(1), period=BEFORE, hosted=True, zone=UTC, now_us=0)
+    assert made.chart is not None
+    assert "<" not in made.chart.data

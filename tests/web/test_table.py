@@ -1,0 +1,87 @@
+"""What stands in the table's cells."""
+
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+
+from modeltraces.query.runs import Page, RunSummary
+from modeltraces.web.address import Address
+from modeltraces.web.table import COLUMNS, NINE, columns, row_of, table
+
+RUN = RunSummary(
+    request_id="01a20e20-888c-8d49-b065-3aa3715101fb", executed_on_us=1_764_000_000_000_000, received_on_us=0,
+    status="success", model="llama", base_model="", provider="", deployment_version="v2", connection_name="",
+    operation="chat", response_time_ms=1240.4, response_time_clamped=False, time_to_first_token_ms=None, streaming=False,
+    source_type="Agent", source="triage", input="Hello", output="", input_truncated=False, output_truncated=False,
+    input_tokens=12_400, output_tokens=None, cached_input_tokens=None, reasoning_tokens=None, error_type="",
+    error_message="", error_code="", trace_id="", span_id="", parent_span_id="", session_id="", user_id="",
+)  # fmt: skip
+
+
+def cell(column: str, run: RunSummary = RUN) -> str:
+    return row_of(run, Address(columns=(column,)), UTC, run.executed_on_us).cells[column].text
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("response_time", "1.24 s"),
+        ("time_to_first_token", "—"),
+        ("deployment_version", "v2"),
+        ("input", "Hello"),
+        ("output", "—"),
+        ("input_tokens", "12\N{NARROW NO-BREAK SPACE}400"),
+        ("output_tokens", "—"),
+        ("user_id", "—"),
+    ],
+)
+def test_cells_say_what_is_known_and_a_dash_else(column: str, text: str) -> None:
+    assert cell(column) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("system: Be brief.\n\nuser: Where is\nmy order?", "Where is my order?"),
+        ("developer: Be brief.\n\nuser: Hi", "Hi"),
+        ("system: Be brief.\n\nuser: ", "system: Be brief. user:"),
+        ("system: only instructions", "system: only instructions"),
+        ("user: Hi\n\nassistant: Hello\n\nuser: Again", "user: Hi assistant: Hello user: Again"),
+        ("  \n ", "—"),
+    ],
+)
+def test_the_preview_of_an_input_leaves_shared_instructions_out(text: str, shown: str) -> None:
+    assert cell("input", replace(RUN, input=text)) == shown
+
+
+def test_the_nine_columns_are_the_default_and_request_id_is_always_there() -> None:
+    assert tuple(column.key for column in columns(Address())) == NINE
+    assert [column.key for column in columns(Address(columns=("output", "model", "nonsense")))] == [
+        "request_id",
+        "output",
+        "model",
+    ]
+
+
+def test_every_column_that_can_be_chosen_can_be_shown() -> None:
+    shown = row_of(RUN, Address(columns=COLUMNS), UTC, RUN.executed_on_us)
+    assert set(shown.cells) == set(COLUMNS) - {"status", "request_id", "executed_on"}
+
+
+def test_the_sorted_column_offers_the_other_direction_and_others_their_large_end() -> None:
+    by_key = {column.key: column for column in columns(Address())}
+    assert by_key["executed_on"].sorted == "descending"
+    assert by_key["executed_on"].sort_href.endswith("?order=asc")
+    assert by_key["response_time"].sort_href.endswith("?sort=response_time")
+    assert by_key["input"].sort_href == ""
+    flipped = {column.key: column for column in columns(Address(sort="response_time"))}
+    assert flipped["response_time"].sort_href.endswith("?sort=response_time&order=asc")
+
+
+def test_pages_lead_on_and_back_by_their_cursors() -> None:
+    made = table(Address(filter="x"), Page([RUN], "on", "back"), 120, UTC, now_us=RUN.executed_on_us)
+    assert made.next_href.endswith("?filter=x&cursor=on")
+    assert made.previous_href.endswith("?filter=x&cursor=back")
+    assert made.count_text == "120 runs"
+    assert made.range_text == "1 of 120"
