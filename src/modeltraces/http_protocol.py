@@ -28,6 +28,7 @@ _ANSWER: Final = (
 class BoundedHttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
+    _heads = 0
     _head_timer: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -39,9 +40,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        was_in_head = self._in_head
+        in_head, heads = self._in_head, self._heads
         super().data_received(data)
-        if not (was_in_head and self._in_head) or self.transport.is_closing():
+        if not in_head or self._heads != heads or self.transport.is_closing():
             return
         # Counted after the parser has seen it: a head that ends in this piece is judged in `on_headers_complete`.
         self._head_bytes += len(data)
@@ -56,6 +57,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._heads += 1
         self._head_bytes = 0
         self._stop_timer()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:

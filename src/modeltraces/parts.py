@@ -69,12 +69,16 @@ class Workers:
     exports: CapacityLimiter
     decoding: CapacityLimiter
     catalog: CapacityLimiter
+    heavy_decoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def query(self, ask: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await anyio.to_thread.run_sync(partial(ask, *args, **kwargs), limiter=self.queries)
 
     async def decode(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await anyio.to_thread.run_sync(partial(read, *args, **kwargs), limiter=self.decoding)
+
+    async def decode_heavy(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await anyio.to_thread.run_sync(partial(read, *args, **kwargs), limiter=self.heavy_decoding)
 
     async def look_up(self, ask: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Anything asked of the catalog."""
@@ -163,10 +167,10 @@ def build(settings: Settings) -> Parts:
         writer=writer,
         commits=commits,
         workers=Workers(
-            CapacityLimiter(settings.query_concurrency),
-            CapacityLimiter(settings.export_concurrency),
-            CapacityLimiter(2),
-            CapacityLimiter(8),
+            queries=CapacityLimiter(settings.query_concurrency),
+            exports=CapacityLimiter(settings.export_concurrency),
+            decoding=CapacityLimiter(2),
+            catalog=CapacityLimiter(8),
         ),
         limits=recording_limits(settings),
         secret=_secret(settings),

@@ -4,6 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.support.otlp import JSON, PROTOBUF, genai_span, log_record, messages, traces
+from tests.support.otlp import JSON, PROTOBUF, genai_span, key_values, log_record, messages, traces
 from tests.support.server import Server
 
 
@@ -138,6 +139,72 @@ def test_fifty_megabytes_of_text_are_cut_and_their_size_is_kept(client: httpx.Cl
     assert len(whole["input"]) < 2 << 20
     assert "cut" in whole["input"][-60:]
     assert whole["request"]["messages"]
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ["gen_ai.request.model", "gen_ai.response.model", "gen_ai.conversation.id", "gen_ai.agent.name", "gen_ai.response.id",
+     "error.type", "gen_ai.provider.name", "user.id", "gen_ai.response.finish_reasons", "x" * (1 << 20)],
+    ids=lambda name: name[:40],
+)  # fmt: skip
+def test_a_name_of_megabytes_keeps_lists_small(client: httpx.Client, attribute: str) -> None:
+    span = genai_span()
+    span.name = "n" * (2 << 20)
+    span.attributes.extend(key_values({attribute: "z" * (4 << 20)}))
+    assert send(client, traces(span, scope="s" * (2 << 20))).status_code == 200
+    answer = client.get("/api/v1/runs", params={"period": "all"})
+    assert len(answer.json()["runs"]) == 1
+    assert len(answer.content) < 200_000
+    (run,) = answer.json()["runs"]
+    assert [entry["name"] for entry in client.get("/api/v1/models").json()["models"]] == [run["model"]]
+    assert client.get("/api/v1/metrics", params={"model": run["model"], "period": "all"}).json()["total_requests"] == 1
+
+
+def field(number: int, content: bytes) -> bytes:
+    size, length = len(content), bytearray()
+    while size >= 128:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2, *length, size]) + content
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [b"\x12\x00" * (8 << 20), field(2, b"\x4a\x00" * (8 << 20)), field(2, b"\x5a\x00" * (8 << 20))],
+    ids=["empty spans", "empty attributes", "empty events"],
+)
+def test_a_body_that_unfolds_without_saying_anything_is_refused(
+    server: Server, client: httpx.Client, spans: bytes
+) -> None:
+    before = memory_mb(server)
+    body = gzip.compress(field(1, field(2, spans)), 1)
+    answer = client.post("/v1/traces", content=body, headers={**PROTOBUF, "Content-Encoding": "gzip"})
+    assert "far more" in refused(answer, 400) or "more than" in answer.text
+    assert memory_mb(server) - before < 300
+    assert client.get("/healthz").elapsed.total_seconds() < 1
+
+
+def test_json_that_unfolds_without_saying_anything_is_refused(server: Server, client: httpx.Client) -> None:
+    before = memory_mb(server)
+    body = gzip.compress(b'{"resourceSpans":[' + b"{}," * (5 << 20) + b"{}]}", 1)
+    refused(client.post("/v1/traces", content=body, headers={**JSON, "Content-Encoding": "gzip"}), 400)
+    refused(client.post("/api/v1/runs", content=body, headers={**JSON, "Content-Encoding": "gzip"}), 400)
+    assert memory_mb(server) - before < 300
+
+
+def test_a_large_body_of_many_ordinary_spans_is_taken(client: httpx.Client) -> None:
+    spans = [genai_span(start_ns=1_790_000_000_000_000_000 + number, a=1, b="", c=True) for number in range(20_000)]
+    body = traces(*spans).SerializeToString()
+    assert len(body) > 3 << 20
+    answer = client.post("/v1/traces", content=body, headers=PROTOBUF)
+    assert answer.status_code == 200, answer.text
+    assert client.get("/api/v1/metrics", params={"period": "all"}).json()["total_requests"] == 20_000
+
+
+def memory_mb(server: Server) -> int:
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) >> 10
 
 
 def test_nul_and_lone_surrogates_do_no_harm(client: httpx.Client) -> None:

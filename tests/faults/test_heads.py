@@ -67,6 +67,18 @@ def test_a_body_is_not_counted_as_head(server: Server) -> None:
             assert answer.status_code == 200
 
 
+def test_a_body_that_comes_with_its_head_in_one_piece_is_not_counted_as_head(server: Server) -> None:
+    body = b'{"model":"m","input":"' + b"x" * 100_000 + b'"}'
+    head = (
+        f"POST /api/v1/runs HTTP/1.1\r\nHost: x\r\nx-api-key: {server.key()}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for _ in range(5):
+            connection.sendall(head.encode() + body)
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+
+
 def test_what_is_not_http_is_refused_and_the_server_lives(server: Server) -> None:
     assert answer_to(server, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").startswith(b"HTTP/1.1 400 ")
     assert httpx.get(f"{server.url}/healthz").status_code == 200

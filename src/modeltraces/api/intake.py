@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _INLINE_BYTES = 16 << 10
 """Bodies up to this are decoded on the event loop: a thread's hand-over would take longer."""
+_HEAVY_BYTES = 8 << 20
+"""Bodies over this are decoded one at a time: unfolded they take several times their size."""
 _MOST_REJECTIONS = 200
 """Rejections of one request that are kept for the page; all are counted."""
 
@@ -66,7 +68,10 @@ async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[byte
 
 
 async def decode(parts: Parts, body: Body, read: Callable[[], T]) -> T:
-    return read() if len(body.data) <= _INLINE_BYTES else await parts.workers.decode(read)
+    size = len(body.data)
+    if size <= _INLINE_BYTES:
+        return read()
+    return await parts.workers.decode(read) if size <= _HEAVY_BYTES else await parts.workers.decode_heavy(read)
 
 
 async def store(parts: Parts, batch: Batch) -> None:

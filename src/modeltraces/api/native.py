@@ -79,4 +79,6 @@ def _read(
             )
         except Invalid as error:
             rejected.append((index, f"{error}"))
+        except Exception as error:  # One run must never take the others with it.
+            rejected.append((index, f"the run could not be read ({type(error).__name__})"))
     return accepted, rejected, many

@@ -14,15 +14,19 @@ from typing import Any, Final, cast
 
 import orjson
 
+from modeltraces.ingest.otlp.density import check_json
 from modeltraces.ingest.otlp.messages import input_text, output_text
 from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, fit, map_texts, utf8_size
 from modeltraces.ingest.recordings import Limits, SourceDefaults
 from modeltraces.run import MODEL_KINDS, ModelKind, Run, new_request_id
 
 MAX_NAME: Final = 512
+MAX_ERROR_BYTES: Final = 16 << 10
+"""Of an error's message: lists carry it."""
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST_AHEAD_US: Final = 86_400_000_000
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_ADDRESSES: Final = ("export", "stream", ".", "..")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 _MAX_COUNT: Final = 2**53
@@ -41,6 +45,10 @@ class NativeRun:
 
 def load_runs(body: bytes, ndjson: bool) -> tuple[list[Any], bool]:
     """The values of a body, and whether they are many (an array or NDJSON). Raises Invalid."""
+    try:
+        check_json(body)
+    except ValueError as error:
+        raise Invalid(f"the body cannot be read: {error}") from error
     if ndjson:
         values: list[Any] = []
         for number, line in enumerate(body.split(b"\n"), 1):
@@ -104,7 +112,7 @@ def _set_texts(run: Run, read: Mapping[str, Any], limits: Limits) -> None:
         "output": read["output"] if "output" in read else output_text(_object(response, "output")),
     }
     redact = limits.redact or (lambda text: text)
-    run.error_message = redact(run.error_message)
+    run.error_message = cut_text(redact(run.error_message), MAX_ERROR_BYTES)
     for name, text in texts.items():
         whole = redact(text)
         setattr(run, f"{name}_size", utf8_size(whole))
@@ -156,6 +164,8 @@ def _content(name: str, value: Any) -> str:
 
 
 def _request_id(name: str, value: Any) -> str:
+    if value in _ADDRESSES:
+        raise Invalid(f"'request_id' may not be {value!r}: the run could not be asked for by it")
     if not isinstance(value, str) or not _REQUEST_ID.fullmatch(value):
         raise Invalid("'request_id' takes 1 to 128 printable ASCII characters without spaces")
     return value
@@ -229,6 +239,9 @@ def _error(name: str, value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or value.keys() - {"type", "message", "code"}:
         raise Invalid("'error' takes an object of type, message and code, or a string")
     parts = {part: clean(str(text)) for part, text in value.items() if text is not None}
+    for part in ("type", "code"):
+        if len(parts.get(part, "")) > MAX_NAME:
+            raise Invalid(f"'error' takes a {part} of at most {MAX_NAME} characters")
     return parts or {"message": ""}
 
 

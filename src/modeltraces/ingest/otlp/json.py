@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from modeltraces.ingest.otlp.density import check_json
 from modeltraces.ingest.otlp.payloads import clean, load
 
 MALFORMED: Final = "modeltraces.malformed"
@@ -51,6 +52,7 @@ def logs_from_json(body: bytes) -> ExportLogsServiceRequest:
 
 
 def _request(body: bytes, kind: type[Message]) -> dict[str, Any]:
+    check_json(body)
     try:
         try:
             value = load(body)

@@ -16,6 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from modeltraces.ingest.otlp.density import check_protobuf
 from modeltraces.ingest.otlp.json import MALFORMED
 
 MAX_REPAIRED_BYTES: Final = 8 * 1024 * 1024
@@ -30,7 +31,9 @@ _ISOLATED: Final[dict[str, type[Span] | type[LogRecord]]] = {
 
 
 def traces_from_protobuf(body: bytes) -> ExportTraceServiceRequest:
-    """The request. Raises google.protobuf.message.DecodeError for a body that is no such message."""
+    """The request. Raises google.protobuf.message.DecodeError for a body that is no such message, ValueError for one
+    that unfolds too much."""
+    check_protobuf(body, ExportTraceServiceRequest.DESCRIPTOR)
     try:
         return ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
@@ -38,7 +41,9 @@ def traces_from_protobuf(body: bytes) -> ExportTraceServiceRequest:
 
 
 def logs_from_protobuf(body: bytes) -> ExportLogsServiceRequest:
-    """The request. Raises google.protobuf.message.DecodeError for a body that is no such message."""
+    """The request. Raises google.protobuf.message.DecodeError for a body that is no such message, ValueError for one
+    that unfolds too much."""
+    check_protobuf(body, ExportLogsServiceRequest.DESCRIPTOR)
     try:
         return ExportLogsServiceRequest.FromString(body)
     except DecodeError as error:

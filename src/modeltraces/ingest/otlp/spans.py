@@ -19,16 +19,21 @@ from modeltraces.ingest.otlp.json import MALFORMED
 from modeltraces.ingest.otlp.payloads import clean, cut_text, structure
 from modeltraces.ingest.otlp.source import source_of
 from modeltraces.ingest.recordings import Decoded, Limits, Rejection, SourceDefaults
-from modeltraces.run import Run, request_id_of_span
+from modeltraces.run import UNKNOWN_MODEL, Run, request_id_of_span
 
 EARLIEST_US: Final = 946_684_800_000_000
 """2000-01-01: what lies before it is a clock that was never set."""
 LATEST_AHEAD_US: Final = 24 * 3600 * 1_000_000
 """How far ahead of ours a sender's clock may be."""
-UNKNOWN_MODEL: Final = "unknown"
 DROPPED: Final = "modeltraces.dropped_attributes"
 MAX_ATTRIBUTE_BYTES: Final = 64 * 1024
 MAX_ERROR_BYTES: Final = 16 * 1024
+MAX_NAME: Final = 512
+"""Characters of what is a name or an id: lists carry them, and the catalog keeps no longer ones."""
+_NAMES: Final = (
+    "model", "base_model", "provider", "deployment_version", "connection_name", "operation", "source_type", "source",
+    "error_type", "error_code", "response_id", "session_id", "user_id", "instrumentation",
+)  # fmt: skip
 _FIRST_TOKEN_EVENTS: Final = frozenset(
     {"First Token Stream Event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
 )
@@ -85,14 +90,14 @@ def runs_of_traces(
             if scope.attributes:
                 attributes = attributes | _texts(attributes_of(scope.attributes))
             if scope.version:
-                attributes = attributes | {"otel.scope.version": scope.version}
+                attributes = attributes | {"otel.scope.version": clean(scope.version[:MAX_NAME])}
             origin = _Origin(
                 account_id,
                 defaults,
                 limits,
                 received_on_us,
                 resource,
-                scope.name,
+                clean(scope.name),
                 attributes,
                 resource_texts.get("modeltraces.deployment_version", ""),
                 resource_texts.get("modeltraces.connection_name", ""),
@@ -172,6 +177,9 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
     set_request(run, request, limits)
     set_response(run, response, limits)
     run.attributes = _attributes(reading, span, origin)
+    for name in _NAMES:
+        if len(getattr(run, name)) > MAX_NAME:
+            setattr(run, name, getattr(run, name)[:MAX_NAME])
     return run
 
 
@@ -244,12 +252,12 @@ def _is_engine(reading: Reading) -> bool:
 def _finish_reasons(reading: Reading, response: Payload) -> list[str]:
     value = structure(reading.found.get("finish_reasons"))
     if type(value) is str:
-        return [value]
+        return [value[:MAX_NAME]]
     if type(value) is list:
         reasons = [clean(reason) for reason in value if type(reason) is str and reason]
         if reasons:
-            return reasons[:64]
-    return [clean(reason) for reason in finish_reasons_in(response)[:64]]
+            return [reason[:MAX_NAME] for reason in reasons[:64]]
+    return [clean(reason)[:MAX_NAME] for reason in finish_reasons_in(response)[:64]]
 
 
 def _complete_response(response: Payload, run: Run) -> None:
@@ -273,7 +281,9 @@ def _texts(attributes: dict[str, Any]) -> dict[str, str]:
     texts = {}
     for name, value in attributes.items():
         text = value if type(value) is str else text_of(value)
-        texts[name] = text if len(text) < MAX_ATTRIBUTE_BYTES // 4 else cut_text(text, MAX_ATTRIBUTE_BYTES)
+        texts[name if len(name) <= MAX_NAME else name[:MAX_NAME]] = (
+            text if len(text) < MAX_ATTRIBUTE_BYTES // 4 else cut_text(text, MAX_ATTRIBUTE_BYTES)
+        )
     return texts
 
 
@@ -285,7 +295,7 @@ def _attributes(reading: Reading, span: Span, origin: _Origin) -> dict[str, str]
     texts = _texts(rest)
     if limits.redact is not None:
         texts = {name: limits.redact(value) for name, value in texts.items()}
-    texts["otel.span.name"] = clean(span.name)
+    texts["otel.span.name"] = clean(span.name[:MAX_NAME])
     own = texts
     texts = origin.attributes | texts
     dropped = span.dropped_attributes_count
