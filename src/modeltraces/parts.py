@@ -148,6 +148,7 @@ def build(settings: Settings) -> Parts:
             queue_bytes=settings.queue_megabytes << 20,
             commit_wait_seconds=settings.commit_wait_ms / 1000,
             max_commit_runs=settings.max_commit_runs,
+            max_commit_bytes=settings.max_commit_megabytes << 20,
             link_window_seconds=settings.link_window_minutes * 60,
             limits=recording_limits(settings),
             on_commit=[commits.announce],

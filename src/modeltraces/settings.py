@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     max_commit_runs: int = Field(
         20_000, ge=1, description="Runs of one commit, at most: bounds its memory and its time."
     )
+    max_commit_megabytes: int = Field(
+        64, ge=1, description="MB of request bodies in one commit, at most; one larger request is a commit of its own."
+    )
     link_window_minutes: int = Field(
         30,
         ge=1,

@@ -106,3 +106,29 @@ def test_a_zip_bomb_is_stopped_before_it_unfolds() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 32 << 20
+
+
+def test_empty_members_without_end_are_stopped() -> None:
+    with pytest.raises(BodyTooLarge):
+        read([gzip.compress(b"")] * 60_000, "gzip")
+
+
+def test_others_get_their_turn_while_a_body_unfolds() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def read_beside_others() -> None:
+        async def sent() -> AsyncIterator[bytes]:
+            yield gzip.compress(b"\0" * (32 << 20))
+
+        beside = asyncio.create_task(others())
+        await read_body(sent(), "gzip", 64 << 20, lambda size: None)
+        beside.cancel()
+
+    asyncio.run(read_beside_others())
+    assert turns > 20

@@ -22,6 +22,8 @@ _INLINE_BYTES = 16 << 10
 """Bodies up to this are decoded on the event loop: a thread's hand-over would take longer."""
 _HEAVY_BYTES = 8 << 20
 """Bodies over this are decoded one at a time: unfolded they take several times their size."""
+_MOST_IDLES = 10
+"""A body may take so many times `body_idle_seconds` in all: a sender of one byte now and then is no better than none."""
 _MOST_REJECTIONS = 200
 """Rejections of one request that are kept for the page; all are counted."""
 
@@ -54,15 +56,18 @@ async def body_of(request: Request, parts: Parts) -> AsyncIterator[Body]:
 async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
     """The body's pieces. A sender that falls silent in mid-body is let go: what it holds is others' memory."""
     stream = aiter(request.stream())
+    latest = asyncio.get_running_loop().time() + idle_seconds * _MOST_IDLES
     while True:
         try:
-            async with asyncio.timeout(idle_seconds):
+            async with asyncio.timeout(min(idle_seconds, latest - asyncio.get_running_loop().time())):
                 piece = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError as error:
             raise Problem(
-                408, f"The body stopped coming for {idle_seconds:g} seconds.", {"Connection": "close"}
+                408,
+                f"The body stopped coming for {idle_seconds:g} seconds, or took {_MOST_IDLES} times as long in all.",
+                {"Connection": "close"},
             ) from error
         yield piece
 
@@ -82,7 +87,7 @@ async def store(parts: Parts, batch: Batch) -> None:
 def batch_of(decoded: Decoded, account_id: str, signal: str, key_name: str, size: int) -> Batch:
     return Batch(
         account_id, signal, decoded.runs, decoded.contents,
-        rejection_rows(decoded.rejected, account_id, signal, key_name), size=size,
+        rejection_rows(decoded.rejected, account_id, signal, key_name), rejected=len(decoded.rejected), size=size,
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ async def post_runs(request: Request, identity: Ingester) -> Response:
             ),
             given_ids=frozenset(native.run.request_id for native in accepted if native.given_id),
             kinds=kinds,
+            rejected=len(rejected),
             size=len(body.data),
         )  # fmt: skip
         await intake.store(parts, batch)

@@ -1,5 +1,6 @@
 """Request bodies: read piece by piece, decompressed piece by piece, and never more of either than the cap."""
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
@@ -74,7 +75,7 @@ async def _read_compressed(
     chunks: AsyncIterator[bytes], make: Callable[[bytes], _Inflater], name: str, cap: int, grow: Callable[[int], None]
 ) -> bytes:
     pieces: list[bytes] = []
-    size = 0
+    size = rested = 0
     inflater: _Inflater | None = None
 
     def keep(piece: bytes) -> None:
@@ -85,9 +86,18 @@ async def _read_compressed(
         grow(len(piece))
         pieces.append(piece)
 
+    sent = 0
     try:
         async for data in chunks:
+            sent += len(data)
+            if sent > cap:
+                # Empty gzip members, or a header that does not end: bytes that never become any.
+                raise BodyTooLarge(cap)
             while data:
+                if size >= rested + _PIECE:
+                    # Bytes that unfold a thousandfold would otherwise keep the event loop from everybody else.
+                    rested = size
+                    await asyncio.sleep(0)
                 if inflater is not None and inflater.eof:
                     # gzip members may follow one another (RFC 1952); nothing may follow deflate.
                     if name != "gzip":

@@ -7,7 +7,7 @@ all. What `submit` promises when its future resolves: the runs are on disk (fsyn
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -51,6 +51,8 @@ class Batch:
     runs: list[Run] = field(default_factory=list)
     contents: list[ContentPart] = field(default_factory=list)
     rejections: list[RejectionRow] = field(default_factory=list)
+    rejected: int = 0
+    """How many were refused; `rejections` holds those that are kept for the page."""
     given_ids: frozenset[str] = frozenset()
     """Request IDs that the sender chose."""
     kinds: dict[str, ModelKind] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Writer:
     queue_bytes: int = 256 << 20
     commit_wait_seconds: float = 0.02
     max_commit_runs: int = 20_000
+    max_commit_bytes: int = 64 << 20
     link_window_seconds: float = 1800
     limits: Limits = field(default_factory=Limits)
     on_commit: list[Callable[[set[str]], None]] = field(default_factory=list)
@@ -137,33 +140,47 @@ class Writer:
                 QUEUED_BYTES.set(self._waiting + self._reserved)
 
     def _enough(self) -> bool:
-        return self._closing or sum(len(batch.runs) for batch, _ in self._queue) >= self.max_commit_runs
+        return (
+            self._closing
+            or sum(len(batch.runs) for batch, _ in self._queue) >= self.max_commit_runs
+            or self._waiting >= self.max_commit_bytes
+        )
 
     def _take(self) -> "list[tuple[Batch, Future[None]]]":
+        """The next commit: at least one batch, and as many as fit. The queue's lock is held."""
         taken = [self._queue.popleft()]
-        runs = len(taken[0][0].runs)
-        while self._queue and runs + len(self._queue[0][0].runs) <= self.max_commit_runs:
+        runs, size = len(taken[0][0].runs), taken[0][0].size
+        while self._queue:
+            batch = self._queue[0][0]
+            runs, size = runs + len(batch.runs), size + batch.size
+            if runs > self.max_commit_runs or size > self.max_commit_bytes:
+                break
             taken.append(self._queue.popleft())
-            runs += len(taken[-1][0].runs)
+        for _, future in taken:
+            # From here on nobody can cancel it: setting the result of a cancelled one would end this thread.
+            future.set_running_or_notify_cancel()
         return taken
 
     def _commit_all(self, taken: "list[tuple[Batch, Future[None]]]") -> None:
         try:
             self._commit([batch for batch, _ in taken])
         except Exception as error:
-            if len(taken) > 1:
+            known = isinstance(error, StoreUnavailable | CatalogUnavailable)
+            if len(taken) > 1 and not known:
                 # One batch that the store refuses must not take its company down with it.
                 for one in taken:
                     self._commit_all([one])
                 return
             log.error("commit failed", error=str(error), exc_info=not isinstance(error, StoreError))
-            known = isinstance(error, StoreUnavailable | CatalogUnavailable)
-            taken[0][1].set_exception(
-                error if known else StoreUnavailable("the store refused the write; its log says why")
-            )
+            for _, future in taken:
+                if not future.cancelled():
+                    future.set_exception(
+                        error if known else StoreUnavailable("the store refused the write; its log says why")
+                    )
             return
         for _, future in taken:
-            future.set_result(None)
+            if not future.cancelled():
+                future.set_result(None)
 
     def _commit(self, batches: list[Batch]) -> None:
         assert self._linker is not None
@@ -176,29 +193,38 @@ class Writer:
             [run for batch in batches for run in batch.runs if run.request_id in batch.given_ids]
         )
         contents = [part for batch in batches for part in batch.contents]
-        self._register(runs, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
         if contents:
             insert_contents(self.store, contents, received)
         rows = self._linker.settle(runs, contents)
+        self._register(rows, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
         for row in rows:
             row.received_on_us = received
         if rows:
             insert_runs(self.store, rows)
-        rejections = [row for batch in batches for row in batch.rejections]
-        if rejections:
-            insert_rejections(self.store, rejections)
         COMMIT_SECONDS.observe(time.perf_counter() - began)
+        self._afterwards(batches, {row.account_id for row in rows})
+
+    def _afterwards(self, batches: list[Batch], accounts: set[str]) -> None:
+        """What follows a commit. Its failure is no failure of the runs: they are stored, and sent again they might
+        be stored twice."""
         for batch in batches:
             RUNS_STORED.labels(batch.signal).inc(len(batch.runs))
-            REJECTED.labels(batch.signal).inc(len(batch.rejections))
-        accounts = {row.account_id for row in rows}
-        for listener in self.on_commit:
-            listener(accounts)
+            REJECTED.labels(batch.signal).inc(batch.rejected)
+        try:
+            if rejections := [row for batch in batches for row in batch.rejections]:
+                insert_rejections(self.store, rejections)
+            for listener in self.on_commit:
+                listener(accounts)
+        except Exception as error:
+            log.error("the runs are stored, but not what was refused beside them", error=str(error))
 
-    def _register(self, runs: list[Run], kinds: set[tuple[str, str, ModelKind]]) -> None:
-        """Unknown models enter the catalog before their runs can be seen."""
+    def _register(self, runs: Sequence[Run], kinds: set[tuple[str, str, ModelKind]]) -> None:
+        """Unknown models enter the catalog before their runs can be seen; a recording that is folded into a run with
+        another model brings none."""
         seen: dict[str, dict[str, SeenModel]] = defaultdict(dict)
         for run in runs:
+            if run.superseded_by:
+                continue
             model = seen[run.account_id].get(run.model)
             if model is None:
                 model = seen[run.account_id][run.model] = SeenModel(
