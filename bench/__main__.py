@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from bench import ingest, pages
@@ -41,9 +42,9 @@ def main() -> None:
             if options.data_dir is None:
                 command = [sys.executable, "-m", "bench.generate", f"--data-dir={data_dir}", f"--runs={page_runs}"]
                 subprocess.run(command, check=True)
-            found(
-                pages.measure(data_dir, runs=page_runs, floor=lambda: in_own_process("pages", f"--data-dir={data_dir}"))
-            )
+            floor = partial(in_own_process, "pages", f"--data-dir={data_dir}")
+            for section in pages.measure(data_dir, runs=page_runs, floor=floor):
+                found([section])
 
 
 def _ingest_floor(measured: Section, runs: int) -> Section:

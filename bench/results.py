@@ -54,7 +54,8 @@ def _processor() -> str:
 
 
 def show(sections: Sequence[Section]) -> None:
-    console = Console()
+    # A pipe has no width of its own, and a cell that is broken in two cannot be searched for.
+    console = Console() if Console().is_terminal else Console(width=120)
     for section in sections:
         table = Table(title=section.title, title_justify="left", caption=section.note or None, caption_justify="left")
         for number, name in enumerate(section.columns):
