@@ -21,6 +21,7 @@ from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import NOON_US, run
 
+csv.field_size_limit(10_000_000)
 CONTEXT = FilterContext({"open_source": ["llama-3"], "external": ["gpt-4o"]}, {"llama-3": "meta/llama-3-8b"})
 
 
@@ -182,6 +183,9 @@ class BrokenStore:
     def __init__(self, store: Store, *, fail: bool) -> None:
         self._store, self._fail = store, fail
 
+    def query(self, sql: str, params: Any = None, *, surface: str = "") -> Any:
+        return self._store.query(sql, params, surface=surface)
+
     @contextmanager
     def stream(self, sql: str, params: Any = None, *, format: str) -> Iterator[Iterator[bytes]]:
         with self._store.stream(sql, params, format=format) as pieces:
@@ -204,6 +208,17 @@ def test_a_stream_that_breaks_raises_and_does_not_end(
         pytest.raises(StoreError),
     ):
         b"".join(pieces)
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_runs_of_megabytes_are_exported_whole(store: Store, account_id: str, tmp_path: Path, format: str) -> None:
+    payload = json.dumps({"text": "x" * 4_000_000})
+    for number in range(20):
+        insert_runs(store, [run(account_id, number, input="y" * 1_000_000, request=payload)])
+    data = exported(store, Selection(account_id), format, tmp_path)
+    assert request_ids(data, format) == [f"run-{number:05d}" for number in reversed(range(20))]
+    if format != "parquet":
+        assert len(data) > 20 * 1_000_000
 
 
 def test_an_export_that_is_given_up_frees_what_it_held(store: Store, account_id: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,9 @@ _PIECE_BYTES: Final = 1 << 20
 _SETTINGS: Final = {
     # The client sets the pace, and a slow one is no fault; one that has gone closes the stream.
     "max_execution_time": 0,
-    # Runs may be large: blocks are bounded by bytes, and an order that is not the table's own is sorted on disk.
-    "max_block_size": 1024,
-    "preferred_block_size_bytes": 4 << 20,
     "max_threads": 2,
+    "preferred_block_size_bytes": 4 << 20,
+    # An order that is not the table's own is sorted on disk.
     "max_bytes_before_external_sort": 128 << 20,
     "max_bytes_ratio_before_external_sort": 0,
     # Parquet's columns are named as the table's are, and the condition and the order mean the table's.
@@ -38,6 +38,10 @@ _SETTINGS: Final = {
     "output_format_parquet_row_group_size_bytes": 32 << 20,
     "engine_file_truncate_on_insert": 1,
 }
+_BLOCK_BYTES: Final = 32 << 20
+_BLOCK_RUNS: Final = (16, 1024)
+"""Runs of one block, least and most. The engine bounds what FINAL gives by rows only, and a run may have megabytes; blocks
+of a few small runs each cost time and, where parts overlap, memory too."""
 
 
 def export(
@@ -67,25 +71,49 @@ class _Asked:
         self._selection = selection
         self.bound = Bound("x")
 
-    def sql(self, expressions: str) -> tuple[str, dict[str, object]]:
+    def sql(self, store: Store, expressions: str) -> tuple[str, dict[str, object]]:
         """(SELECT of these expressions over the selection in its order, parameters)."""
         condition, params = where(self._selection, self.context)
         ordering = Ordering(self._selection.sort, self._selection.order)
-        settings = ", ".join(f"{name} = {value}" for name, value in _SETTINGS.items())
+        rows = self._block_rows(store)
+        settings = ", ".join(f"{name} = {value}" for name, value in {**_SETTINGS, **_block_settings(rows)}.items())
         sql = f"SELECT {expressions} FROM runs FINAL WHERE {condition} ORDER BY {ordering.by()} SETTINGS {settings}"
         return sql, {**params, **self.bound.params}
+
+    def _block_rows(self, store: Store) -> int:
+        # Sizes are columns of their own: no text is read for this. The filter is left out, for it might read some.
+        condition, params = where(replace(self._selection, filter=None), self.context)
+        ((average,),) = store.query(
+            "SELECT avg(length(input) + length(output) + length(request) + length(response)) FROM runs "
+            f"WHERE {condition}",
+            params,
+            surface="export.sizes",
+        )
+        least, most = _BLOCK_RUNS
+        return most if not average or average != average else int(max(least, min(most, _BLOCK_BYTES // average)))
+
+
+def _block_settings(rows: int) -> dict[str, int]:
+    return {
+        "max_block_size": rows,
+        # What a Parquet file is written from is put together first, and that in memory.
+        "min_insert_block_size_rows": rows,
+        "min_insert_block_size_bytes": _BLOCK_BYTES,
+        "output_format_parquet_batch_size": rows,
+        "output_format_parquet_parallel_encoding": int(rows == _BLOCK_RUNS[1]),
+    }
 
 
 @contextmanager
 def _csv(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
-    sql, params = asked.sql(columns.csv(asked.zone, asked.raw, asked.context, asked.bound))
+    sql, params = asked.sql(store, columns.csv(asked.zone, asked.raw, asked.context, asked.bound))
     with store.stream(sql, params, format="CSV") as pieces:
         yield _after(f"{columns.CSV_HEADER}\r\n".encode(), pieces)
 
 
 @contextmanager
 def _jsonl(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
-    sql, params = asked.sql(columns.json_line(asked.context, asked.bound))
+    sql, params = asked.sql(store, columns.json_line(asked.context, asked.bound))
     # One text a row, without any escaping of its own: its length, its bytes.
     with store.stream(sql, params, format="RowBinary") as pieces:
         yield _lines(pieces)
@@ -93,7 +121,7 @@ def _jsonl(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
 
 @contextmanager
 def _parquet(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
-    sql, params = asked.sql(columns.parquet(asked.context, asked.bound))
+    sql, params = asked.sql(store, columns.parquet(asked.context, asked.bound))
     if not store.embedded:
         with store.stream(sql, params, format="Parquet") as pieces:
             yield pieces
