@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import TRACES, Visit, Visitors
-from tests.browser.world import ARABIC, BIG_CHARACTERS, GPT, LLAMA, TUNED, World
+from tests.browser.world import ARABIC, BIG_CHARACTERS, GPT, LLAMA, ODD_IDS, ODD_IDS_MODEL, TUNED, World
 
 NINE = [
     "Request ID", "Base Model", "Connection Name", "Response Time", "Input Tokens", "Output Tokens", "Executed On",
@@ -238,3 +238,17 @@ def test_a_value_that_other_runs_share_leads_to_them(visit: Visit) -> None:
     expect(page.locator("#filter-text")).to_have_value('source:"refund agent"')
     expect(page.locator("#count")).to_have_text("40 runs")
     expect(page.locator(".drawer")).to_have_count(0)
+
+
+def test_request_ids_of_any_characters_open_walk_and_show_their_payload(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?model={ODD_IDS_MODEL}&period=all")
+    assert opened(page) == ODD_IDS[0]
+    for request_id in ODD_IDS[1:]:
+        page.keyboard.press("j")
+        expect(page.locator("#run-title")).to_have_text(request_id)
+    for index, request_id in enumerate(ODD_IDS):
+        page = visit.go(f"{TRACES}?model={ODD_IDS_MODEL}&period=all")
+        opened(page, index)
+        page.reload()
+        expect(page.locator("#run-title")).to_have_text(request_id)
+        assert json.loads(json_text(page, "input"))["n"] == index

@@ -24,6 +24,8 @@ LLAMA, TUNED, GPT = "llama-3-8b", "support-tuned", "gpt-4o"
 ARABIC: Final = "ما هي سياسة الإرجاع؟ أريد إعادة الطلب 🎁"
 LONG_WORD: Final = "wort" * 300
 BIG_CHARACTERS: Final = 600_000
+ODD_IDS_MODEL: Final = "odd-ids"
+ODD_IDS: Final = ('a/b?c=1&d#e%41"<i>', "x+y;z='1'", "%2F", "runs/1", "~")
 
 
 def stamp(at: datetime) -> str:
@@ -56,7 +58,7 @@ class World:
         empty, _ = accounts.ensure(self.server.catalog, "never used", actor="test")
         users.create(self.server.catalog, empty.id, EVE, "owner", password=PASSWORD, actor="test")
         self.send(*self._deployed(), *self._external(), *self._tuned())
-        self.send(*self._special())
+        self.send(*self._special(), *self._odd_ids())
         return self
 
     def _deployed(self) -> list[dict[str, Any]]:
@@ -126,6 +128,20 @@ class World:
                 "request": {"model": TUNED, "messages": []},
             }
             for i in range(5)
+        ]
+
+    def _odd_ids(self) -> list[dict[str, Any]]:
+        """Request IDs that were given from outside, with characters that mean something in addresses and markup."""
+        return [
+            {
+                "request_id": request_id,
+                "model": ODD_IDS_MODEL,
+                "model_kind": "external",
+                "executed_on": stamp(self.now - timedelta(days=50, minutes=i)),
+                "input": f"Odd {i}",
+                "request": {"model": ODD_IDS_MODEL, "n": i},
+            }
+            for i, request_id in enumerate(ODD_IDS)
         ]
 
     def _special(self) -> list[dict[str, Any]]:

@@ -322,6 +322,8 @@ class Rejection:
 class RejectedPage:
     shell: Shell
     rejections: tuple[Rejection, ...]
+    most: int
+    """How many are shown at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ async def rejected(request: Request, identity: PageReader) -> Response:
             Rejection(Moment(instant(at_us, here, now_us=now), iso(at_us)), signal, reason, subject, key_name)
             for at_us, signal, reason, subject, key_name in rows
         ),
+        most=MOST_SHOWN,
     )
     return html(request, "rejected.html", page)
 

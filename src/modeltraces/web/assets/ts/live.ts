@@ -1,6 +1,6 @@
 /** Live: new runs of the selection, as they land. On the first page, newest first, they appear on top of the table. */
 
-import { announce, on, one } from "./dom";
+import { announce, on, one, toast } from "./dom";
 import { go } from "./navigate";
 
 let source: EventSource | null = null;
@@ -31,6 +31,13 @@ function connect(): void {
   source.addEventListener("run", () => {
     pending += 1;
     if (!timer) timer = window.setTimeout(draw, PAUSE_MS);
+  });
+  source.addEventListener("error", () => {
+    // Otherwise the browser connects again by itself.
+    if (source?.readyState !== EventSource.CLOSED) return;
+    stop();
+    show();
+    toast("Live has ended. Load the page again.");
   });
 }
 
@@ -97,6 +104,12 @@ export function startLive(): void {
     }
     told = one("[data-new-runs]:not([hidden])") ? told : 0;
     show();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !isOn() || told === 0) return;
+    pending = told;
+    told = 0;
+    void draw();
   });
   addEventListener("pagehide", stop);
 }
