@@ -7,10 +7,9 @@ from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
-from pydantic import ValidationError
 
 from modeltraces import __version__
-from modeltraces.settings import Settings, load_settings
+from modeltraces.settings import BadSettings, Settings, load_settings
 
 app = typer.Typer(
     name="modeltraces",
@@ -33,17 +32,11 @@ def fail(line: str) -> NoReturn:
 
 
 def settings_of(**options: Any) -> Settings:
-    """The settings, or one clear line for each bad option."""
+    """The settings, or one clear line for what is wrong with them."""
     try:
         return load_settings(**options)
-    except ValidationError as error:
-        lines = []
-        for one in error.errors():
-            name = str(one["loc"][0]) if one["loc"] else "settings"
-            lines.append(f"--{name.replace('_', '-')} (MODELTRACES_{name.upper()}): {one['msg'].lower()}")
-        fail("; ".join(lines))
-    except OSError as error:
-        fail(f"a secret's file cannot be read: {error.filename}: {error.strerror}")
+    except BadSettings as error:
+        fail(str(error))
 
 
 def configure_logs(settings: Settings) -> None:
@@ -113,4 +106,28 @@ def main() -> None:
     app.add_typer(keys, name="keys")
     app.add_typer(users, name="users")
     app.command()(export)
-    app()
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        line = _usage_line(error)
+        if line is None:
+            raise
+        typer.echo(line, err=True)
+        sys.exit(2)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage_line(error: Exception) -> str | None:
+    """What to say of a command line that cannot be read: one line; or the help, where a command is missing.
+
+    By its shape: Typer has click's exceptions inside it in some versions, and beside it in others.
+    """
+    message = getattr(error, "format_message", None)
+    if message is None:
+        return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return str(message())
+    path = getattr(getattr(error, "ctx", None), "command_path", "modeltraces")
+    return f"modeltraces: {' '.join(str(message()).split())} Try: {path} --help"

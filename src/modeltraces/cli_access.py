@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +32,7 @@ _ACTOR = "cli"
 @contextmanager
 def open_catalog(data_dir: Path | None = None) -> Iterator[Catalog]:
     """The catalog of the settings, up to date. Ends the command with one line for whatever is refused."""
-    from modeltraces.settings import load_settings
+    from modeltraces.settings import BadSettings, load_settings
 
     try:
         catalog = Catalog(load_settings(data_dir=data_dir).catalog_url)
@@ -42,17 +41,9 @@ def open_catalog(data_dir: Path | None = None) -> Iterator[Catalog]:
             yield catalog
         finally:
             catalog.close()
-    except (CatalogError, ValidationError, OSError) as error:
-        _say(_line(error))
+    except (CatalogError, BadSettings, OSError) as error:
+        _say(str(error))
         raise typer.Exit(1) from None
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        return f"MODELTRACES_{name}: {first['msg']}" if name else first["msg"]
-    return str(error)
 
 
 def _say(text: str) -> None:

@@ -36,6 +36,8 @@ from modeltraces.store.migrate import migrate
 
 _KEY_US = 86_400_000_000
 _PIECE = 1 << 20
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Past any proxy of the environment: the server is on this machine, and the key is nobody else's."""
 
 
 class CannotExport(Exception):
@@ -59,6 +61,8 @@ def export_to(
     zone = _zone(tz)
     if format not in FORMATS:
         raise CannotExport(f"--format: must be one of {', '.join(FORMATS)}")
+    if settings.embedded and not settings.data_dir.is_dir():
+        raise CannotExport(f"--data-dir: there is no directory {settings.data_dir}")
     try:
         catalog = Catalog(settings.catalog_url)
         catalog.upgrade()
@@ -112,7 +116,7 @@ def _from_server(
         request = urllib.request.Request(
             f"{address}/api/v1/runs/export?{urlencode(pairs)}", headers={"Authorization": f"Bearer {plain}"}
         )
-        with urllib.request.urlopen(request) as answer:
+        with _OPENER.open(request) as answer:
             while piece := answer.read(_PIECE):
                 yield piece
     except urllib.error.HTTPError as error:

@@ -1,8 +1,10 @@
 """The parts of one server, built from the settings and held together."""
 
 import asyncio
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +24,14 @@ from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.redaction import redactor
 from modeltraces.ingest.writer import Writer
 from modeltraces.settings import Settings
-from modeltraces.store.engine import ClickHouseStore, EngineLimits, Store, StoreUnavailable, open_store
+from modeltraces.store.engine import (
+    ClickHouseStore,
+    EngineLimits,
+    Store,
+    StoreUnavailable,
+    make_private,
+    open_store,
+)
 from modeltraces.store.migrate import migrate
 
 P = ParamSpec("P")
@@ -133,6 +142,7 @@ def recording_limits(settings: Settings) -> Limits:
 def build(settings: Settings) -> Parts:
     """Open everything. Raises StoreUnavailable, CatalogUnavailable or catalog Invalid, each with one line to show."""
     _prepare_data_dir(settings.data_dir)
+    secret = _secret(settings)
     store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings))
     try:
         migrate(store)
@@ -174,14 +184,14 @@ def build(settings: Settings) -> Parts:
             catalog=CapacityLimiter(8),
         ),
         limits=recording_limits(settings),
-        secret=_secret(settings),
+        secret=secret,
         first=first,
     )
 
 
 def _prepare_data_dir(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private(path)
     except OSError as error:
         raise StoreUnavailable(
             f"the data directory {path} cannot be made: {error.strerror}. Choose another with --data-dir."
@@ -198,9 +208,18 @@ def _secret(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path = settings.data_dir / "secret.key"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        if not path.exists() or not path.stat().st_size:
+            path.unlink(missing_ok=True)
+            # Under its own name only when it is whole, and never over another's: nobody signs with a part of it, and
+            # of processes that start together all sign with the same one.
+            with tempfile.NamedTemporaryFile(dir=settings.data_dir, prefix="secret-") as file:
+                file.write(secrets.token_urlsafe(48).encode())
+                file.flush()
+                os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    os.link(file.name, path)
         return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_urlsafe(48).encode())
-    return path.read_bytes()
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the secret key {path} cannot be read or written: {error.strerror}. Mend its rights, or set MODELTRACES_SECRET_KEY."
+        ) from error

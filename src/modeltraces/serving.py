@@ -68,7 +68,12 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     address = f"http://{shown}:{port}"
     app = create_app(parts)
     address_file = settings.data_dir / ADDRESS_FILE
-    address_file.write_bytes(orjson.dumps({"address": address}))
+    try:
+        address_file.write_bytes(orjson.dumps({"address": address}))
+    except OSError as error:
+        listener.close()
+        parts.close()
+        raise CannotStart(f"{address_file} cannot be written: {error.strerror}") from error
     if ready is not None:
         ready(parts, address)
     say(f"Model Traces is at {address}")

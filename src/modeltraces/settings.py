@@ -9,17 +9,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ADDRESS_FILE = "server.json"
 """In the data directory while a server runs: where commands reach it."""
 
-_SECRETS = ("admin_password", "secret_key")
+_SECRETS = ("admin_password", "secret_key", "store_url", "catalog_url")
+"""The addresses may bear a password."""
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="MODELTRACES_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MODELTRACES_",
+        # `X=` in a compose file means that X is not set. An empty secret key would sign what anybody can sign.
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
 
     host: str = Field("127.0.0.1", description="Address that HTTP and gRPC listen on.")
     port: int = Field(8321, ge=0, le=65535, description="Port of HTTP: pages, API and OTLP/HTTP.")
@@ -107,7 +114,10 @@ class Settings(BaseSettings):
         for name in _SECRETS:
             path = os.environ.get(f"MODELTRACES_{name.upper()}_FILE")
             if path and name not in values:
-                values[name] = Path(path).read_text().strip()
+                content = Path(path).read_bytes().decode(errors="replace").rstrip("\r\n")
+                if not content:
+                    raise ValueError(f"the file of MODELTRACES_{name.upper()}_FILE is empty")
+                values[name] = content
         return values
 
     @model_validator(mode="after")
@@ -127,6 +137,34 @@ class Settings(BaseSettings):
 def load_settings(**options: Any) -> Settings:
     """The settings from the environment, overridden by those options that are not None.
 
-    Raises pydantic.ValidationError, whose errors name the option and what it takes.
+    Raises BadSettings with one line that names each option and what it takes.
     """
-    return Settings(**{name: value for name, value in options.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise BadSettings(
+            "; ".join(_line(one) for one in error.errors(include_url=False, include_input=False))
+        ) from None
+    except SettingsError as error:
+        name = str(error).partition('"')[2].partition('"')[0]
+        raise BadSettings(f'MODELTRACES_{name.upper()}: must be a JSON list, such as ["sk-[A-Za-z0-9]+"]') from None
+    except OSError as error:
+        raise BadSettings(f"a secret's file cannot be read: {error.filename}: {error.strerror}") from None
+
+
+class BadSettings(ValueError):
+    """An option, or a variable of the environment, that cannot be used; the text is one line and holds no value."""
+
+
+def _line(error: Any) -> str:
+    text = str(error["msg"])
+    text = text.removeprefix("Value error, ")
+    if not error["loc"]:
+        return text
+    name = str(error["loc"][0])
+    option = f"--{name.replace('_', '-')} " if name in ("host", "port", "data_dir", "otlp_grpc_port") else ""
+    return (
+        f"{option}(MODELTRACES_{name.upper()}): {text[:1].lower()}{text[1:]}"
+        if option
+        else f"MODELTRACES_{name.upper()}: {text[:1].lower()}{text[1:]}"
+    )

@@ -1,12 +1,15 @@
 """`serve` ends with one clear line when it cannot start, and never harms what is there."""
 
 import os
+import shutil
 import socket
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.server import Server, run_command
+from tests.support.server import Server, command, free_port, run_command
 
 pytestmark = pytest.mark.faults
 
@@ -45,10 +48,75 @@ def test_a_data_directory_in_use_is_said(tmp_path: Path) -> None:
         server.close()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; see the file in the way below")
-def test_a_read_only_data_directory_is_said(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    assert "--data-dir" in line_of("--port=0", f"--data-dir={tmp_path / 'data'}")
+def as_ordinary_user() -> list[str]:
+    """What to put before a command so that rights count for it, also when root runs the tests."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may write anywhere, and there is no setpriv to make it an ordinary user")
+    without = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={without}", f"--inh-caps={without}"]
+
+
+@pytest.mark.parametrize("inside", ["", "data"], ids=["itself", "its parent"])
+def test_a_read_only_data_directory_is_said(tmp_path: Path, inside: str) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(0o500)
+    data_dir = place / inside
+    done = subprocess.run(
+        [*as_ordinary_user(), *command("serve", "--port=0", "--otlp-grpc-port=0", f"--data-dir={data_dir}")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("modeltraces: ")
+    assert "--data-dir" in line
+    assert list(place.iterdir()) == []
+
+
+def test_a_directory_that_became_read_only_is_said(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    server.start()
+    assert server.stop() == 0
+    (tmp_path / "data" / "catalog.db").chmod(0o400)
+    (tmp_path / "data").chmod(0o500)
+    try:
+        done = subprocess.run(
+            [*as_ordinary_user(), *command("serve", "--port=0", "--otlp-grpc-port=0", f"--data-dir={tmp_path / 'data'}")],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        (tmp_path / "data").chmod(0o700)
+    assert done.returncode != 0
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    server.close()
+
+
+def test_what_is_kept_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    """Prompts stand in it."""
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        for path in (server.data_dir, server.data_dir / "runs"):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        for name in ("catalog.db", "secret.key"):
+            assert stat.S_IMODE((server.data_dir / name).stat().st_mode) == 0o600
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("arguments", [["--port=abc"], ["--prot=1"], ["--data-dir"], ["extra"]])
+def test_an_option_that_cannot_be_read_is_one_line(arguments: list[str]) -> None:
+    assert "--help" in line_of(*arguments)
+
+
+def test_two_ports_that_are_one_are_said(tmp_path: Path) -> None:
+    port = free_port()
+    done = run_command("serve", f"--port={port}", f"--otlp-grpc-port={port}", f"--data-dir={tmp_path / 'd'}")
+    assert done.returncode != 0
+    (line,) = done.stderr.strip().splitlines()
+    assert "--otlp-grpc-port" in line
 
 
 def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
@@ -67,6 +135,8 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
         ({"MODELTRACES_REDACT_PATTERNS": '["(unclosed"]'}, "not a regular expression"),
         ({"MODELTRACES_ADMIN_EMAIL": "a@example.com"}, "MODELTRACES_ADMIN_PASSWORD"),
         ({"MODELTRACES_ADMIN_PASSWORD_FILE": "/nonexistent/secret"}, "secret"),
+        ({"MODELTRACES_SECRET_KEY_FILE": "/dev/null"}, "MODELTRACES_SECRET_KEY_FILE is empty"),
+        ({"MODELTRACES_REDACT_PATTERNS": "sk-hunter2"}, "MODELTRACES_REDACT_PATTERNS: must be a JSON list"),
     ],
 )
 def test_a_bad_setting_is_said_by_its_name(tmp_path: Path, environment: dict[str, str], says: str) -> None:

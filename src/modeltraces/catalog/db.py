@@ -184,7 +184,8 @@ def _prepare_file(url: URL) -> None:
     """Make the file before SQLite does, readable by its owner alone: it holds password and key digests."""
     path = Path(url.database or "")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise CatalogUnavailable(

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import clickhouse_connect
 from clickhouse_connect.driver import options as driver_options
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, StreamFailureError
 
 # The first insert would import pandas (0.7 s, 50 MB) to see whether it was given a data frame. It never is.
 vars(driver_options).update(pd=None, pd_time_test=None)
@@ -32,6 +32,8 @@ _TIMEOUT_EXCEEDED = 159
 _TOO_SLOW = 160
 _MEMORY_LIMIT_EXCEEDED = 241
 _NOT_ENOUGH_SPACE = 243
+_LEAST_FREE_BYTES = 4 << 20
+"""Less room than this on the disk is none: a commit writes its rows twice before it is done."""
 
 
 class StoreError(Exception):
@@ -138,8 +140,11 @@ class ClickHouseStore:
             try:
                 os.pwrite(self._lock_file, b"ready", 0)
                 os.fsync(self._lock_file)
+                disk = os.fstatvfs(self._lock_file)
             except OSError as error:
                 raise StoreUnavailable(f"the data directory cannot be written to: {error.strerror}") from error
+            if disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES:
+                raise StoreUnavailable("the disk is full: free space in the data directory")
 
     def close(self) -> None:
         while True:
@@ -224,10 +229,16 @@ def open_store(url: str, limits: EngineLimits | None = None) -> ClickHouseStore:
     return store
 
 
+def make_private(path: Path) -> None:
+    """Make a directory that only this user may enter: prompts stand in it. One that is there is left as it is."""
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def _lock(path: Path) -> int:
     """Hold the data directory's lock, or say who has it: two engines on one directory would destroy it."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private(path)
         descriptor = os.open(path / "modeltraces.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StoreUnavailable(
@@ -251,6 +262,8 @@ def _explained(error: ClickHouseError) -> StoreError:
         return QueryLimitExceeded("The query needed too much memory. Choose a shorter period or a narrower filter.")
     if code == _NOT_ENOUGH_SPACE:
         return StoreUnavailable("the disk is full: free space in the data directory")
+    if code is None and isinstance(error, OperationalError) and not isinstance(error, StreamFailureError):
+        return StoreUnavailable(f"the store does not answer: {_reason(error)}")
     return StoreError(_first_line(error))
 
 

@@ -1,0 +1,45 @@
+"""Where an option's value comes from, and what is said of a bad one."""
+
+from pathlib import Path
+
+import pytest
+
+from modeltraces.settings import BadSettings, load_settings
+
+
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELTRACES_PORT", "1111")
+    assert load_settings().port == 1111
+    assert load_settings(port=2222).port == 2222
+    assert load_settings(port=None).port == 1111
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose files write what is not set; an empty secret key would sign what anybody can sign."""
+    for name in ("PORT", "SECRET_KEY", "STORE_URL", "REDACT_PATTERNS"):
+        monkeypatch.setenv(f"MODELTRACES_{name}", "")
+    settings = load_settings()
+    assert (settings.port, settings.secret_key, settings.redact_patterns) == (8321, None, [])
+    assert settings.store_url.startswith("chdb://")
+
+
+@pytest.mark.parametrize("name", ["admin_password", "secret_key", "store_url", "catalog_url"])
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text(" with spaces \r\n")
+    monkeypatch.setenv(f"MODELTRACES_{name.upper()}_FILE", str(tmp_path / "secret"))
+    value = getattr(load_settings(), name)
+    assert (value if isinstance(value, str) else value.get_secret_value()) == " with spaces "
+    monkeypatch.setenv(f"MODELTRACES_{name.upper()}", "given itself")
+    value = getattr(load_settings(), name)
+    assert (value if isinstance(value, str) else value.get_secret_value()) == "given itself"
+
+
+def test_a_bad_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELTRACES_QUEUE_MEGABYTES", "hunter2")
+    monkeypatch.setenv("MODELTRACES_LOG_FORMAT", "hunter2")
+    with pytest.raises(BadSettings) as refusal:
+        load_settings()
+    assert "MODELTRACES_QUEUE_MEGABYTES" in str(refusal.value)
+    assert "MODELTRACES_LOG_FORMAT" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
