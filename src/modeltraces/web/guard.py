@@ -13,8 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from modeltraces.api.errors import Problem, problem_of
 from modeltraces.api.identity import Forbidden, Identity, Unauthenticated, authenticate, checked
+from modeltraces.web.account_contexts import MessagePage
 from modeltraces.web.address import MODEL_TRACES, SIGN_IN
-from modeltraces.web.contexts import MessagePage, Option
+from modeltraces.web.contexts import Option
 from modeltraces.web.shell import theme
 from modeltraces.web.templating import html
 

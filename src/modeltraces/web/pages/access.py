@@ -17,8 +17,8 @@ from modeltraces.api.security import comes_from_our_page
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import accounts, bootstrap, links
 from modeltraces.catalog.errors import CatalogError, Conflict, Invalid, NotFound, TooManyAttempts, WrongCredentials
+from modeltraces.web.account_contexts import DoorPage
 from modeltraces.web.address import MODEL_TRACES, SIGN_IN, SIGN_OUT
-from modeltraces.web.contexts import DoorPage
 from modeltraces.web.guard import PageRoute
 from modeltraces.web.shell import theme
 from modeltraces.web.templating import html

@@ -12,8 +12,9 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog import keys
 from modeltraces.catalog.errors import Invalid
 from modeltraces.run import now_us
+from modeltraces.web.account_contexts import KeyForm, KeyRow, KeysPage
 from modeltraces.web.address import API_KEYS
-from modeltraces.web.contexts import KeyForm, KeyRow, KeysPage, Moment
+from modeltraces.web.contexts import Moment
 from modeltraces.web.formatting import day, instant, iso
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.shell import shell, zone

@@ -11,8 +11,9 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog import links, users
 from modeltraces.catalog.errors import Conflict, Invalid
 from modeltraces.catalog.users import ROLES, Role, may_manage
+from modeltraces.web.account_contexts import MemberRow, MembersPage
 from modeltraces.web.address import MEMBERS
-from modeltraces.web.contexts import MemberRow, MembersPage, Moment
+from modeltraces.web.contexts import Moment
 from modeltraces.web.formatting import day, iso
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.shell import shell, zone

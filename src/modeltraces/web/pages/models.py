@@ -10,8 +10,9 @@ from modeltraces.api.errors import problem_of
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.query.selection import Selection, parse_selection, where
 from modeltraces.store.engine import Store, StoreError
+from modeltraces.web.account_contexts import ModelRow, ModelsPage
 from modeltraces.web.address import MODELS, Address
-from modeltraces.web.contexts import ModelRow, ModelsPage, Moment, Trouble
+from modeltraces.web.contexts import Moment, Trouble
 from modeltraces.web.formatting import UNKNOWN, count, day, iso, percent
 from modeltraces.web.guard import PageReader, PageRoute
 from modeltraces.web.shell import shell

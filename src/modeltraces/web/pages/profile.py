@@ -10,8 +10,9 @@ from modeltraces.api.identity import SESSION_COOKIE, Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import accounts, users
 from modeltraces.catalog.errors import Invalid, WrongCredentials
+from modeltraces.web.account_contexts import ProfilePage
 from modeltraces.web.address import MODEL_TRACES, PROFILE
-from modeltraces.web.contexts import Option, ProfilePage
+from modeltraces.web.contexts import Option
 from modeltraces.web.guard import PageReader, PageRoute
 from modeltraces.web.shell import shell
 from modeltraces.web.templating import html

@@ -7,8 +7,9 @@ from starlette.responses import Response
 from modeltraces.api.state import parts_of
 from modeltraces.run import now_us
 from modeltraces.store.engine import Store
+from modeltraces.web.account_contexts import RejectedPage, Rejection
 from modeltraces.web.address import REJECTED
-from modeltraces.web.contexts import Moment, RejectedPage, Rejection
+from modeltraces.web.contexts import Moment
 from modeltraces.web.formatting import instant, iso
 from modeltraces.web.guard import PageReader, PageRoute
 from modeltraces.web.shell import shell, zone

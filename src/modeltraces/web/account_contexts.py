@@ -1,0 +1,138 @@
+"""The contexts of the pages around Model Traces: keys, members, models, rejections, profile, and the door."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modeltraces.web.contexts import Moment, Option, Shell, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    at: Moment
+    signal: str
+    reason: str
+    subject: str
+    key_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPage:
+    shell: Shell
+    rejections: tuple[Rejection, ...]
+    most: int
+    """How many are shown at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    id: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    defaults: str
+    created: Moment
+    created_by: str
+    last_used: Moment | None
+    expires: Moment | None
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyForm:
+    name: str = ""
+    scopes: tuple[str, ...] = ("ingest", "read")
+    source_type: str = ""
+    source: str = ""
+    expires: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPage:
+    shell: Shell
+    keys: tuple[KeyRow, ...]
+    may_change: bool
+    form: KeyForm = field(default_factory=KeyForm)
+    new_key: str = ""
+    new_key_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    id: str
+    email: str
+    role: str
+    joined: Moment
+    pending: bool
+    disabled: bool
+    you: bool
+    manageable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    shell: Shell
+    members: tuple[MemberRow, ...]
+    roles: tuple[str, ...]
+    """Those that the reader may give."""
+    may_change: bool
+    error: str = ""
+    email: str = ""
+    invited_email: str = ""
+    invite_link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    name: str
+    kind: str
+    base_model: str
+    versions: str
+    first_run: Moment | None
+    requests: str
+    failure_rate: str
+    failing: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    shell: Shell
+    models: tuple[ModelRow, ...]
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePage:
+    shell: Shell
+    accounts: tuple[Option, ...]
+    """Those that the reader is a member of."""
+    error: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPage:
+    """Sign-in, and what a sign-in link opens."""
+
+    title: str
+    text: str
+    theme: str
+    kind: Literal["password", "confirm", "choose", "gone"]
+    action: str = ""
+    email: str = ""
+    asks_email: bool = False
+    next: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """A page that says why there is no other: not found, not allowed, out of order."""
+
+    shell: Shell | None
+    theme: str
+    status: int
+    title: str
+    text: str
+    actions: tuple[Option, ...] = ()
