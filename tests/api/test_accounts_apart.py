@@ -125,3 +125,44 @@ def test_an_expired_or_revoked_key_is_no_key(server: Server) -> None:
     while time.monotonic() < deadline and (status(short), status(gone)) != (401, 401):
         time.sleep(0.2)
     assert (status(short), status(gone)) == (401, 401)
+
+
+SCOPES = ("ingest", "gateway", "read", "admin")
+WANTED = {"/v1/traces": "ingest", "/v1/logs": "ingest", "/api/public/otel/v1/traces": "ingest", "/metrics": "admin"}
+
+
+def test_every_route_refuses_every_other_scope_and_names_the_one_it_wants(server: Server, run_of_alice: str) -> None:
+    asked = 0
+    for path, verbs in paths(server).items():
+        if path in OPEN:
+            continue
+        filled = re.sub(r"\{request_id(:path)?\}", run_of_alice, re.sub(r"\{name(:path)?\}", "alices-model", path))
+        for verb in verbs:
+            wanted = WANTED.get(path) or ("ingest" if verb != "get" else "read")
+            for scope in SCOPES:
+                # `admin` reads and sends, too.
+                if scope == wanted or scope == "admin":
+                    continue
+                answer = httpx.request(verb, server.url + filled, headers={"x-api-key": server.key(scope)})
+                assert answer.status_code == 403, (verb, path, scope, answer.text)
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert repr(wanted) in answer.json()["detail"]
+                assert SECRET not in answer.text
+                asked += 1
+    assert asked >= 27
+
+
+def test_a_session_without_its_token_changes_nothing(server: Server) -> None:
+    from modeltraces.catalog import users
+    from modeltraces.catalog.sessions import Sessions
+    from tests.support.server import ALICE
+
+    alice = users.find(server.catalog, ALICE)
+    assert alice is not None
+    session = Sessions(server.catalog).create(alice.id, server.account_id())
+    cookie = {"Cookie": f"modeltraces_session={session.token}"}
+    run = {"model": "by a session"}
+    for headers in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": session.csrf_token, "Origin": "https://elsewhere"}):
+        assert httpx.post(f"{server.url}/api/v1/runs", json=run, headers={**cookie, **headers}).status_code == 403
+    token = {"X-CSRF-Token": session.csrf_token}
+    assert httpx.post(f"{server.url}/api/v1/runs", json=run, headers={**cookie, **token}).status_code == 200

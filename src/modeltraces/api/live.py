@@ -1,60 +1,106 @@
-"""`GET /api/v1/runs/stream`: new runs of a selection, as they land, as server-sent events."""
+"""`GET /api/v1/runs/stream`: new runs of a selection, as they land, as server-sent events.
+
+Nothing is left out: what one look cannot hold is read on with the next, and an event's `id` is given only where a
+reader that comes again with it (Last-Event-ID) misses nothing. It may then see runs of the last commit again.
+"""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import orjson
 from starlette.requests import Request
 
+from modeltraces.api.identity import authenticate
 from modeltraces.api.run_json import ModelFacts, summary_json
 from modeltraces.parts import Parts
-from modeltraces.query.filters import FilterContext
+from modeltraces.query.runs import RunSummary
 from modeltraces.query.selection import Selection
 from modeltraces.run import now_us
 
 _HEARTBEAT_SECONDS = 15.0
 """Proxies cut connections that are silent for a minute."""
 _MOST_AT_ONCE = 200
-"""Runs of one look; a reader cannot follow more, and the page says so by its counts."""
+"""Runs of one look: bounds what a view holds in memory."""
+_TRUSTED_SECONDS = 10.0
+"""After so long a view looks again whether its key or session still stands."""
 
 
-async def events(
-    request: Request, parts: Parts, selection: Selection, context: FilterContext, facts: ModelFacts
-) -> AsyncIterator[bytes]:
-    """`event: run` with a run of the contract as its data; a run that changes (its log records arrive) comes again.
-
-    `id` is the instant of receipt (µs); a reader that reconnects sends it as Last-Event-ID and misses nothing.
-    """
-    from modeltraces.query.runs import runs_since
-
-    last = _resume_at(request)
+async def events(request: Request, parts: Parts, selection: Selection) -> AsyncIterator[bytes]:
+    """`event: run` with a run of the contract as its data; a run that changes (its log records arrive) comes again."""
+    since = _resume_at(request)
     bell = parts.commits.subscribe(selection.account_id)
     interval = parts.settings.live_interval_ms / 1000
+    checked = time.monotonic()
     try:
-        yield b"retry: 2000\n\n"
+        # The id alone moves a reader's Last-Event-ID: it misses nothing even if it is cut off before the first run.
+        yield b"retry: 2000\nid: %d\n\n" % since
         while not parts.commits.stopping:
-            found = await parts.workers.query(runs_since, parts.store, selection, context, last, _MOST_AT_ONCE)
-            for run in found:
-                last = max(last, run.received_on_us)
-                yield b"event: run\nid: %d\ndata: %s\n\n" % (run.received_on_us, orjson.dumps(summary_json(run, facts)))
+            bell.clear()
+            async for run, last, facts in _runs_since(parts, selection, since):
+                mark = b""
+                if last:
+                    since = run.received_on_us
+                    mark = b"id: %d\n" % since
+                yield b"event: run\n%sdata: %s\n\n" % (mark, orjson.dumps(summary_json(run, facts)))
             await asyncio.sleep(interval)
-            waited = 0.0
+            silent = 0.0
             while not bell.is_set() and not parts.commits.stopping:
+                # With a server for a store, other processes write too: then every interval is a look.
+                patience = _HEARTBEAT_SECONDS if parts.store.embedded else interval
                 try:
-                    # With a server for a store, other processes write too: then every interval is a look.
-                    await asyncio.wait_for(bell.wait(), _HEARTBEAT_SECONDS if parts.store.embedded else interval)
+                    await asyncio.wait_for(bell.wait(), patience)
                 except TimeoutError:
-                    waited += _HEARTBEAT_SECONDS if parts.store.embedded else interval
-                    if waited >= _HEARTBEAT_SECONDS:
-                        waited = 0.0
+                    silent += patience
+                    if silent >= _HEARTBEAT_SECONDS:
+                        silent = 0.0
                         yield b": alive\n\n"
+                        if not await _may_still(request, selection):
+                            return
                     if not parts.store.embedded:
                         break
-            bell.clear()
+            if time.monotonic() - checked > _TRUSTED_SECONDS:
+                checked = time.monotonic()
+                if not await _may_still(request, selection):
+                    return
     finally:
         parts.commits.unsubscribe(selection.account_id, bell)
 
 
+async def _runs_since(
+    parts: Parts, selection: Selection, since: int
+) -> AsyncIterator[tuple[RunSummary, bool, ModelFacts]]:
+    """The runs received after an instant, each with whether it is the last of its commit."""
+    from modeltraces.query.runs import runs_since
+
+    after: RunSummary | None = None
+    while not parts.commits.stopping:
+        # A model may have come with the very runs that are looked for.
+        entries = await parts.workers.look_up(parts.registry.list_models, selection.account_id, archived=True)
+        facts = ModelFacts.of(entries)
+        found = await parts.workers.query(
+            runs_since,
+            parts.store,
+            selection,
+            facts.context,
+            after.received_on_us if after else since,
+            _MOST_AT_ONCE,
+            after=after,
+        )
+        more = len(found) == _MOST_AT_ONCE
+        for place, run in enumerate(found, 1):
+            ends = found[place].received_on_us != run.received_on_us if place < len(found) else not more
+            yield run, ends, facts
+        if not more:
+            return
+        after = found[-1]
+
+
+async def _may_still(request: Request, selection: Selection) -> bool:
+    identity = await authenticate(request)
+    return identity is not None and identity.account_id == selection.account_id and "read" in identity.scopes
+
+
 def _resume_at(request: Request) -> int:
     given = request.headers.get("last-event-id", "")
-    return int(given) if given.isdecimal() and len(given) < 18 else now_us()
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else now_us()

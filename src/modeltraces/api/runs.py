@@ -177,10 +177,10 @@ async def get_export(request: Request, identity: Reader) -> Response:
 
 @router.get("/runs/stream", summary="New runs as they land", openapi_extra=takes(SELECTION))
 async def get_stream(request: Request, identity: Reader) -> Response:
-    """Server-sent events: `event: run`, a run as in `/runs` as its data, the instant of receipt as its id."""
+    """Server-sent events: `event: run`, a run as in `/runs` as its data, and an id where Last-Event-ID resumes there."""
     ask = await asked(request, identity)
     return StreamingResponse(
-        live.events(request, ask.parts, ask.selection, ask.context, ask.facts),
+        live.events(request, ask.parts, ask.selection),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
