@@ -98,7 +98,8 @@ def test_a_run_is_whole(client: httpx.Client) -> None:
 def test_lists_carry_the_first_500_characters(client: httpx.Client) -> None:
     runs = {run["request_id"]: run for run in ok(client.get("/api/v1/runs", params={"model": "gamma"}))["runs"]}
     assert runs["special-long"]["input"] == LONG[:500]
-    assert (runs["special-long"]["input_truncated"], runs["special-long"]["output_truncated"]) == (True, False)
+    assert runs["special-long"]["input_truncated"] is True
+    assert runs["special-long"]["output_truncated"] is False
     assert runs["special-arabic"]["input"] == ARABIC
     assert ok(client.get("/api/v1/runs/special-long"))["input"] == LONG
 

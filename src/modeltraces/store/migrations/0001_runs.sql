@@ -56,9 +56,11 @@ CREATE TABLE IF NOT EXISTS runs
     INDEX by_received_on received_on TYPE minmax GRANULARITY 1
 )
 ENGINE = {replacing_engine}(version)
-PARTITION BY toYYYYMM(executed_on)
+PARTITION BY toMonday(executed_on)
 ORDER BY (account_id, executed_on, request_key)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    -- A week that gets no more runs becomes one part, over which FINAL costs nothing.
+    min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1;
 
 -- Content that emitters send apart from the span, as log records, before or after it. Kept until the span can have come.
 CREATE TABLE IF NOT EXISTS span_contents
