@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from modeltraces import __version__, web
 from modeltraces.api import errors, health, models, native, otlp, otlp_grpc, runs
+from modeltraces.api.openapi import complete
 from modeltraces.parts import Parts
 
 _DESCRIPTION = """Every call made to a model, run by run.
@@ -44,6 +45,8 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.parts = parts
+    described = app.openapi
+    app.openapi = lambda: app.openapi_schema or complete(described())  # type: ignore[method-assign]
     errors.install(app)
     for router in (health.router, otlp.router, native.router, models.router, runs.router):
         app.include_router(router)

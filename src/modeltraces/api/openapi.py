@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from modeltraces.api.schemas import SCHEMAS, content
 from modeltraces.query.fields import FIELDS, SORTABLE
 from modeltraces.query.selection import DEFAULT_LIMIT, MAX_LIMIT
 from modeltraces.query.times import DEFAULT_PERIOD, PERIODS
@@ -36,3 +37,92 @@ PAGE: Final = [
 def takes(*parameters: list[dict[str, Any]]) -> dict[str, Any]:
     """`openapi_extra` of a route that reads its query string as a selection."""
     return {"parameters": [one for group in parameters for one in group]}
+
+
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_PLAIN: Final = {"text/plain": {"schema": {"type": "string"}}}
+_OTLP: Final = {"application/x-protobuf": _BINARY, "application/json": {"schema": {"type": "object"}}}
+_RUNS_BODY: Final = {
+    "application/json": {
+        "schema": {
+            "oneOf": [
+                {"$ref": "#/components/schemas/NewRun"},
+                {"type": "array", "items": {"$ref": "#/components/schemas/NewRun"}},
+            ]
+        }
+    },
+    "application/x-ndjson": {"schema": {"type": "string"}},
+}
+_FILES: Final = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/x-ndjson": {"schema": {"type": "string"}},
+    "application/vnd.apache.parquet": _BINARY,
+}
+_ANSWERS: Final[dict[str, dict[str, Any]]] = {
+    "GET /healthz": _PLAIN,
+    "GET /readyz": _PLAIN,
+    "GET /metrics": _PLAIN,
+    "POST /v1/traces": _OTLP,
+    "POST /v1/logs": _OTLP,
+    "POST /api/public/otel/v1/traces": _OTLP,
+    "POST /api/v1/runs": content("Accepted"),
+    "GET /api/v1/models": content("Models"),
+    "GET /api/v1/models/{name}": content("Model"),
+    "GET /api/v1/metrics": content("Metrics"),
+    "GET /api/v1/metrics/series": content("Series"),
+    "GET /api/v1/runs": content("RunPage"),
+    "GET /api/v1/runs/export": _FILES,
+    "GET /api/v1/runs/stream": {"text/event-stream": {"schema": {"type": "string"}}},
+    "GET /api/v1/runs/{request_id}": content("Run"),
+}
+_BODIES: Final[dict[str, dict[str, Any]]] = {
+    "POST /v1/traces": _OTLP,
+    "POST /v1/logs": _OTLP,
+    "POST /api/public/otel/v1/traces": _OTLP,
+    "POST /api/v1/runs": _RUNS_BODY,
+}
+_OPEN: Final = ("GET /healthz", "GET /readyz")
+_KEYS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with what the routes' signatures do not say: credentials, bodies, answers, problems."""
+    components = document.setdefault("components", {})
+    components["schemas"] = dict(SCHEMAS)
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A key of ours: `mt_…`."},
+        "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        "basic": {"type": "http", "scheme": "basic", "description": "Any user name, a key of ours for the password."},
+    }
+    for path, verbs in document["paths"].items():
+        for verb, operation in verbs.items():
+            _complete_operation(f"{verb.upper()} {path}", operation)
+    return document
+
+
+def _complete_operation(name: str, operation: dict[str, Any]) -> None:
+    found = {"200": {"description": "OK", "content": _ANSWERS[name]}} if name in _ANSWERS else operation["responses"]
+    statuses = {503: "The store or the catalog is away, or more waits than fits; `Retry-After` says when to ask again."}
+    if name not in _OPEN:
+        statuses |= {401: "No valid key or session.", 403: "The key's scopes or the person's role do not allow it."}
+        operation["security"] = [*_KEYS, {"basic": []}] if "/public/otel/" in name else _KEYS
+    if name in _BODIES:
+        operation["requestBody"] = {"required": True, "content": _BODIES[name]}
+        statuses |= {
+            400: "The body cannot be read.",
+            408: "The body stopped coming.",
+            413: "The body is too large, decompressed.",
+            415: "Its Content-Type or Content-Encoding is not read here.",
+        }
+    if "{" in name:
+        statuses[404] = "This account has none of that name."
+    if operation.get("parameters") and "{" not in name:
+        statuses[400] = "A parameter cannot be used: `parameter` names it, and for a filter `position` says where."
+    if name == "POST /api/v1/runs":
+        statuses[422] = "The single run cannot be taken."
+    if name.endswith("/export"):
+        statuses[429] = "As many exports run as may."
+    problem = content("Problem", "application/problem+json")
+    for status in sorted(statuses):
+        found[str(status)] = {"description": statuses[status], "content": problem}
+    operation["responses"] = found
