@@ -1,8 +1,7 @@
-"""Runs for tests: one by hand, and random ones from small pools, so that filters meet them."""
+"""Runs for tests: one by hand, and many from small pools, so that filters meet them."""
 
+import random
 from typing import Any
-
-from hypothesis import strategies as st
 
 from modeltraces.run import Run
 
@@ -28,36 +27,56 @@ def run(account_id: str, number: int = 0, **fields: Any) -> Run:
     return made
 
 
-words = st.sampled_from(("", *WORDS))
-texts = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
-counts = st.none() | st.sampled_from((0, 1, 5, 1000))
-durations = st.none() | st.sampled_from((0.0, 0.1, 250.0, 1999.9, 2000.0, 2000.1, 5_400_000.0))
+def various_runs(account_id: str, size: int, seed: int = 3) -> list[Run]:
+    """Runs whose values come from small pools, so that most filters match some of them and leave some."""
+    chance = random.Random(seed)
 
+    def word() -> str:
+        return chance.choice(("", *WORDS, f"{chance.choice(WORDS)}{chance.choice(('', ' '))}{chance.choice(WORDS)}"))
 
-@st.composite
-def random_runs(draw: st.DrawFn) -> list[Run]:
-    """Up to eight runs, of an account to be set."""
+    def text() -> str:
+        return " ".join(chance.choices(WORDS, k=chance.randrange(4)))
+
+    def count() -> int | None:
+        return chance.choice((None, 0, 1, 5, 6, 1000))
+
+    def duration() -> float | None:
+        return chance.choice((None, 0.0, 0.1, 250.0, 1999.9, 2000.0, 2000.1, 5_400_000.0))
+
     return [
         run(
-            "",
+            account_id,
             number,
-            executed_on_us=NOON_US + draw(st.integers(-2 * DAY_US, 2 * DAY_US)),
-            model=draw(st.sampled_from(("gpt-4o", "llama-3", "Größe/模型"))),
-            status=draw(st.sampled_from(("success", "failed"))),
-            response_time_ms=draw(durations),
-            time_to_first_token_ms=draw(durations),
-            streaming=draw(st.booleans()),
-            source=draw(words),
-            source_type=draw(words),
-            session_id=draw(words),
-            input=draw(texts),
-            output=draw(texts),
-            input_tokens=draw(counts),
-            output_tokens=draw(counts),
-            finish_reasons=draw(st.lists(st.sampled_from(WORDS), max_size=2)),
-            error_type=draw(words),
-            error_message=draw(texts),
-            attributes=draw(st.dictionaries(st.sampled_from(("env", "my key", "ключ")), words, max_size=2)),
+            executed_on_us=NOON_US
+            + chance.choice((0, -1, 1, DAY_US // 2 - 1, DAY_US // 2, chance.randrange(-2 * DAY_US, 2 * DAY_US))),
+            model=chance.choice(("gpt-4o", "llama-3", "Größe/模型")),
+            base_model=word(),
+            provider=word(),
+            deployment_version=word(),
+            connection_name=word(),
+            operation=word(),
+            status=chance.choice(("success", "failed")),
+            response_time_ms=duration(),
+            time_to_first_token_ms=duration(),
+            streaming=chance.random() < 0.5,
+            source=word(),
+            source_type=word(),
+            trace_id=word(),
+            span_id=word(),
+            parent_span_id=word(),
+            session_id=word(),
+            user_id=word(),
+            input=text(),
+            output=text(),
+            input_tokens=count(),
+            output_tokens=count(),
+            cached_input_tokens=count(),
+            reasoning_tokens=count(),
+            finish_reasons=chance.choices(WORDS, k=chance.randrange(3)),
+            error_type=word(),
+            error_message=text(),
+            error_code=word(),
+            attributes={key: word() for key in ("env", "my key", "ключ") if chance.random() < 0.5},
         )
-        for number in range(draw(st.integers(1, 8)))
+        for number in range(size)
     ]

@@ -69,12 +69,6 @@ def parse(text: str) -> Filter | None:
     return filter
 
 
-def read_term(name: str, operator: Operator, values: list[str], position: int = 0) -> Term:
-    """A term from its parts as text (values as `value_text` writes them; '*' for an open side of a range)."""
-    spec = _spec(name, position)
-    return _term(spec, canonical_name(name), operator, [(pattern_of(value), position) for value in values], position)
-
-
 @cache
 def _parser() -> Lark:
     grammar = files("modeltraces.query.filters").joinpath("grammar.lark").read_text()
@@ -215,7 +209,8 @@ def _term(spec: Field, name: str, operator: Operator, values: list[_Valued], pos
         what = "cannot be asked for presence" if operator == "present" else f"takes no {operator}"
         raise FilterError(f"{name} {what}.", position, [f"{name}{sign}" for sign in allowed])
     read = [_value(spec, name, operator, pattern, at) for pattern, at in values]
-    _check_values(name, operator, read, position)
+    if operator == "range":
+        _check_range(name, read, position)
     return Term(name, operator, tuple(read))
 
 
@@ -232,12 +227,7 @@ def _value(spec: Field, name: str, operator: Operator, pattern: Pattern, positio
         raise FilterError(f"{name} {error}.", position, [_expected(spec)]) from error
 
 
-def _check_values(name: str, operator: Operator, values: list[Value | None], position: int) -> None:
-    wrong_count = {"range": len(values) != 2, "present": bool(values), "is": not values}.get(operator, len(values) != 1)
-    if wrong_count:
-        raise FilterError(f"{name} {operator} was given {len(values)} values.", position)
-    if operator != "range":
-        return
+def _check_range(name: str, values: list[Value | None], position: int) -> None:
     low, high = values
     if low is None and high is None:
         raise FilterError(f"A range needs one end at least; {name}:* asks for its presence.", position)
