@@ -1,6 +1,6 @@
 """The filter line, its suggestions, its errors, and the builder that writes it."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import TRACES, Visit
 from tests.browser.world import LLAMA
@@ -148,3 +148,45 @@ def test_a_model_name_with_slashes_quotes_and_tags_is_only_text(visit: Visit) ->
     page.get_by_role("option", name="odd/model").click()
     expect(page.locator("#count")).to_have_text("4 runs")
     assert page.evaluate("window.pwned") is None
+
+
+def test_rows_that_match_a_text_come_before_the_numbers_about_them(page: Page) -> None:
+    def slowly(route: Route) -> None:
+        if route.request.headers.get("x-part") == "overview":
+            page.wait_for_timeout(800)
+        route.continue_()
+
+    page.route("**/model-traces?**", slowly)
+    page.keyboard.press("/")
+    page.keyboard.type('"Question 11"')
+    page.keyboard.press("Enter")
+    # 11 and 110 to 119.
+    expect(page.locator("tr[data-run]")).to_have_count(11)
+    expect(page.locator("#overview")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#count")).to_have_text("Counting…")
+    expect(page.locator("#count")).to_have_text("11 runs")
+    expect(page.locator(".metric.total .figure dd").first).to_have_text("11")
+    expect(page.locator("#overview")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator(".chart-area canvas")).to_be_visible()
+
+
+def test_numbers_that_are_on_their_way_still_come_when_a_run_is_opened(page: Page) -> None:
+    waited: list[str] = []
+
+    def slowly(route: Route) -> None:
+        if route.request.headers.get("x-part") == "overview" and not waited:
+            waited.append(route.request.url)
+            page.wait_for_timeout(600)
+        route.continue_()
+
+    page.route("**/model-traces**", slowly)
+    page.keyboard.press("/")
+    page.keyboard.type('"Question 11"')
+    page.keyboard.press("Enter")
+    expect(page.locator("tr[data-run]")).to_have_count(11)
+    page.locator("tr[data-run]").first.locator("td").nth(4).click()
+    expect(page.locator(".drawer")).to_be_visible()
+    expect(page.locator("#count")).to_have_text("11 runs")
+    expect(page.locator(".metric.total .figure dd").first).to_have_text("11")
+    expect(page.locator(".drawer")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modeltraces.query.filters import parse
-from modeltraces.web.filter_rows import rows_of
+from modeltraces.web.filter_rows import reads_texts, rows_of
 
 
 def rows(text: str) -> Any:
@@ -45,3 +45,13 @@ def test_terms_joined_by_and_or_by_or_are_rows_of_that_joint() -> None:
 )
 def test_what_rows_cannot_say_is_none(text: str) -> None:
     assert rows(text) is None
+
+
+@pytest.mark.parametrize("text", ["refund", "input:x", "-output:x", "status:failed (source:a OR input:b)"])
+def test_filters_that_look_into_texts_are_known(text: str) -> None:
+    assert reads_texts(parse(text))
+
+
+@pytest.mark.parametrize("text", ["", "status:failed", "source:a OR -error:x", "attributes.input:x"])
+def test_filters_that_do_not_are_known_too(text: str) -> None:
+    assert not reads_texts(parse(text))

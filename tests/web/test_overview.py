@@ -78,6 +78,12 @@ def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
     assert all(figure.none for figure in (*times.figures, *failures.figures))
 
 
+def test_a_period_that_had_hardly_begun_is_not_compared_with() -> None:
+    for before, compared in ((metrics(5, 0, 1.0), True), (metrics(4, 0, 1.0), False)):
+        made = overview(metrics(100, 1, 5.0), before, series(100), period=BEFORE, hosted=False, zone=UTC, now_us=0)
+        assert [card.change is not None for card in made.cards] == [compared] * 3
+
+
 def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
     made = overview(metrics(12, 0, 5.0), None, series(2, 0, 10), period=BEFORE, hosted=True, zone=UTC, now_us=0)
     assert made.chart is not None

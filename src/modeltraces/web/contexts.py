@@ -307,3 +307,7 @@ class TracesPage:
     detail: RunDetail | None = None
     first_run: FirstRun | None = None
     trouble: Trouble | None = None
+    deferred: bool = False
+    """Metrics and chart are asked for apart: the table need not wait for them."""
+    hosted: bool = True
+    """Whether Hosting Credits apply."""

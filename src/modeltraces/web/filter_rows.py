@@ -6,6 +6,7 @@ from typing import Final
 from modeltraces.query.filters import And, Filter, Not, Or, Term
 from modeltraces.query.filters.values import value_text
 
+_TEXTS: Final = frozenset({"input", "output", "text"})
 _NEGATED: Final = {"is": "-:", "present": "-:*"}
 _PLAIN: Final = {"is": ":", "present": ":*"}
 
@@ -47,3 +48,16 @@ def _row(part: Filter) -> Row | None:
         return None
     sign = signs.get(part.operator) if part.operator == "is" else part.operator if signs is _PLAIN else None
     return Row(part.field, sign, value_text(part.values[0])) if sign else None
+
+
+def reads_texts(filter: Filter | None) -> bool:
+    """Whether the filter looks into inputs or outputs: the one thing that takes long over many runs."""
+    match filter:
+        case Term(field):
+            return field in _TEXTS
+        case Not(inner):
+            return reads_texts(inner)
+        case And(parts) | Or(parts):
+            return any(reads_texts(part) for part in parts)
+        case None:
+            return False

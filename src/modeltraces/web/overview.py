@@ -10,6 +10,8 @@ from modeltraces.web.formatting import UNKNOWN, count, duration, duration_parts,
 from modeltraces.web.sparkline import sparkline
 from modeltraces.web.templating import script_json
 
+_FEWER: Final = 20
+"""With so many times fewer requests, the period before had hardly begun: changes against it would say nothing."""
 _STEADY: Final = 0.005
 """Relative changes below half a percent are none."""
 
@@ -18,6 +20,8 @@ def overview(
     now: Metrics, before: Metrics | None, points: Series, *, period: str, hosted: bool, zone: tzinfo, now_us: int
 ) -> Overview:
     """`period`: the period before in words (`the 7 days before`). `hosted`: whether Hosting Credits apply at all."""
+    if before is not None and before.total_requests * _FEWER < now.total_requests:
+        before = None
     cards = [
         _requests(now, before, points, period),
         _response_time(now, before, points, period),

@@ -23,6 +23,7 @@ from modeltraces.web.address import MODEL_TRACES, PERIODS, Address
 from modeltraces.web.contexts import Empty, FirstRun, Option, Overview, RunDetail, RunsTable, TracesPage, Trouble
 from modeltraces.web.detail import detail
 from modeltraces.web.filter_bar import filter_bar
+from modeltraces.web.filter_rows import reads_texts
 from modeltraces.web.first_run import first_run
 from modeltraces.web.guard import PageReader, PageRoute, is_fragment
 from modeltraces.web.overview import overview
@@ -38,6 +39,14 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 ROWS = 50
 _TITLE = "Model Traces"
+_TEMPLATES = {
+    "page": "part_page.html",
+    # The page with its numbers, however long they take: a live view must not blink.
+    "whole": "part_page.html",
+    "runs": "part_runs.html",
+    "overview": "part_overview.html",
+    "drawer": "part_drawer.html",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,7 @@ class _Numbers:
     overview: Overview | None = None
     total: int | None = None
     trouble: Trouble | None = None
+    deferred: bool = False
 
 
 @router.get(MODEL_TRACES)
@@ -91,7 +101,13 @@ async def _answer(request: Request, identity: Identity, run: Run | None) -> Resp
     if part == "runs":
         runs, total = await asyncio.gather(_rows(view), _total(view))
         return _respond(request, view, part, runs=_table(view, runs, total, run))
-    numbers, runs, opened = await asyncio.gather(_numbers(view), _rows(view), _detail(view, run))
+    if part == "overview":
+        numbers = await _numbers(view)
+        counted = _table(view, Page([], None, None), numbers.total, run)
+        return _respond(request, view, part, runs=counted, numbers=numbers)
+    # Reading texts takes its time, once for the rows and several times for the numbers: the rows are shown first.
+    wait = part != "page" or view.selection is None or not reads_texts(view.selection.filter)
+    numbers, runs, opened = await asyncio.gather(_numbers(view) if wait else _later(), _rows(view), _detail(view, run))
     rows = _table(view, runs, numbers.total, run)
     return _respond(request, view, part, runs=rows, numbers=numbers, detail=opened)
 
@@ -125,10 +141,10 @@ def _respond(
         detail=detail,
         first_run=first,
         trouble=numbers.trouble if numbers else None,
+        deferred=numbers.deferred if numbers else False,
+        hosted=view.hosting_applies,
     )
-    template = {"page": "part_page.html", "runs": "part_runs.html", "drawer": "part_drawer.html"}.get(
-        part, "traces.html"
-    )
+    template = _TEMPLATES.get(part, "traces.html")
     status = 200
     # A part that says what is wrong is shown like any other; the browser would log an error for its status.
     if template == "traces.html":
@@ -154,6 +170,10 @@ async def _numbers(view: View) -> _Numbers:
     words = f"the {PERIODS[view.address.period]} before" if view.address.period in PERIODS else "the period before"
     made = overview(now, then, points, period=words, hosted=view.hosting_applies, zone=view.zone, now_us=view.now_us)
     return _Numbers(made, now.total_requests)
+
+
+async def _later() -> _Numbers:
+    return _Numbers(deferred=True)
 
 
 async def _nothing() -> None:

@@ -1,7 +1,7 @@
 /** Live: new runs of the selection, as they land. On the first page, newest first, they appear on top of the table. */
 
 import { announce, on, one, toast } from "./dom";
-import { go } from "./navigate";
+import { go, quietly } from "./navigate";
 
 let source: EventSource | null = null;
 let pending = 0;
@@ -61,9 +61,7 @@ async function draw(): Promise<void> {
     return;
   }
   const before = new Set([...document.querySelectorAll<HTMLElement>("tr[data-run]")].map((row) => row.dataset["run"]));
-  document.body.classList.add("is-quiet");
-  await go(location.pathname + location.search, "page", "none");
-  document.body.classList.remove("is-quiet");
+  await quietly(() => go(location.pathname + location.search, "whole", "none"));
   for (const row of document.querySelectorAll<HTMLElement>("tr[data-run]")) {
     row.classList.toggle("is-new", !before.has(row.dataset["run"]));
   }

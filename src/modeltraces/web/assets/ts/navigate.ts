@@ -9,22 +9,24 @@
 import htmx from "htmx.org";
 import { announce, on, one, toast } from "./dom";
 
-export type Part = "page" | "runs" | "drawer";
+/** `whole`: the page, with its numbers at once even if they take long. */
+export type Part = "page" | "whole" | "runs" | "overview" | "drawer";
 
-const SWAP: Record<Part, string> = { page: "outerMorph", runs: "outerMorph", drawer: "outerHTML" };
+
 
 /** Go to the address. Resolves when it is shown. */
 export async function go(address: string, part: Part = "page", history: "push" | "replace" | "none" = "push"): Promise<void> {
   const navigator = one("#navigator");
-  if (!navigator || !one(`#${part}`)) {
+  const target = part === "whole" ? "#page" : `#${part}`;
+  if (!navigator || !one(target)) {
     location.assign(address);
     return;
   }
   const opening = part === "drawer" && !one("#drawer > *");
   await htmx.ajax("GET", address, {
     source: navigator,
-    target: `#${part}`,
-    swap: SWAP[part],
+    target,
+    swap: part === "drawer" ? "outerHTML" : "outerMorph",
     headers: { "X-Part": part },
     ...(history === "none" ? {} : { [history]: "true" }),
   });
@@ -51,6 +53,20 @@ export function startNavigation(): void {
     restore();
   });
   document.addEventListener("htmx:after:swap", () => document.dispatchEvent(new Event("swapped")));
+  document.addEventListener("swapped", () => {
+    // Also after a run was opened in the meantime: that request took the place of this one.
+    if (one("#overview[data-deferred]")) void quietly(() => go(location.pathname + location.search, "overview", "none"));
+  });
+}
+
+/** Without the signs of waiting: what is being read stands. */
+export async function quietly(act: () => Promise<void>): Promise<void> {
+  document.body.classList.add("is-quiet");
+  try {
+    await act();
+  } finally {
+    document.body.classList.remove("is-quiet");
+  }
 }
 
 let shown = location.pathname + location.search;
