@@ -17,6 +17,8 @@ ModelKind = Literal["open_source", "fine_tuned", "external"]
 MODEL_KINDS: Final[tuple[ModelKind, ...]] = ("open_source", "fine_tuned", "external")
 PREVIEW_CHARACTERS: Final = 500
 """Lists carry this many characters of input and output (contract)."""
+UNKNOWN_MODEL: Final = "unknown"
+"""The model of a run whose emitter named none."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,8 @@ class Run:
     """The instrumentation scope's name, or `native`, `gateway`, `demo`."""
     attributes: dict[str, str] = field(default_factory=dict)
     version: int = 1
-    """How many recordings (spans, log records) this row was folded from; the store keeps the highest."""
+    """Of the rows of one recording the store keeps that with the highest: at least the number of recordings (spans, log
+    records) that it was folded from, and higher than that of the row that it changes."""
     superseded_by: str = ""
     """The Request ID of the run that this recording was folded into, or '' for a run that counts."""
     borrowed: list[str] = field(default_factory=list)

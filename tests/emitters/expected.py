@@ -132,12 +132,6 @@ def _no_content(scenarios: Facts) -> Facts:
     return _with(scenarios, input_contains="", output_contains="")
 
 
-def _unlinked(facts: list[Fact], *others: Fact) -> list[Fact]:
-    """Two recordings of one call that nothing ties together, in two traces and without a response id: both are shown,
-    since a guess could hide a call that was made."""
-    return [*facts, *others]
-
-
 def _openai_emitters() -> dict[str, Facts]:
     base = _openai()
     chat_only = {name: facts for name, facts in base.items() if not name.startswith("responses")}
@@ -179,17 +173,11 @@ def _anthropic_emitters() -> dict[str, Facts]:
         name: [fact | {"output_tokens": [OUTPUT_TOKENS, OUTPUT_TOKENS + 1]} for fact in base[name]]
         for name in ("stream", "stream_helper", "stream_tool")
     }
-    for name in ("error529", "error400", "stream_error529"):
-        openllmetry[name] = _unlinked(base[name], *native[name])
     # It records nothing of a broken stream: only the SDK's own span is left.
     openllmetry["broken"] = native["broken"]
+    # In events mode no event bears a trace id. The span of a call that was not streamed bears neither the model nor the
+    # response's id: those are the SDK's own span's.
     events = _no_content(openllmetry)
-    for name in ("success", "tool", "error529", "error400", "stream_error529"):
-        # In this mode the span of a call that was not streamed bears neither the model nor the response's id,
-        # and no event bears a trace id.
-        nameless = _no_content({name: [_without(fact, "streaming") for fact in base[name]]})[name]
-        nameless = [fact | {"model": "unknown"} for fact in nameless]
-        events[name] = _unlinked(native[name], *nameless)
     return {
         "anthropic_openinference": base,
         "anthropic_openllmetry": openllmetry,
@@ -223,11 +211,6 @@ def _langchain_emitters() -> dict[str, Facts]:
     # Its invocation parameters say `"stream": false` of a stream too.
     openinference = _not_knowing(facts, "streaming")
     both = openinference | embedded
-    mixed = dict(both)
-    openllmetry = _openai_emitters()["openai_openllmetry"]
-    for name in ("stream", "stream_no_usage", "broken", "error429", "agent_error429"):
-        both[name] = _unlinked(openinference[name], *openinference[name])
-        mixed[name] = _unlinked(openinference[name], *openllmetry[name.removeprefix("agent_")])
     otel = facts | {"broken": [_failed(BROKEN, streaming=True)]}
     # Of a broken stream this one keeps no output, and of embeddings no input.
     silent = [_without(embedded["embeddings"][0], "input_contains")]
@@ -236,8 +219,8 @@ def _langchain_emitters() -> dict[str, Facts]:
         "langchain_openinference_twice": both,
         "langchain_otel": otel,
         "langchain_otel_twice": otel | {"embeddings": silent},
-        "langchain_mixed_twice": mixed,
-        "langchain_mixed_in_request": mixed,
+        "langchain_mixed_twice": both,
+        "langchain_mixed_in_request": both,
     }
 
 

@@ -67,7 +67,7 @@ class Commits:
             "ORDER BY executed_on, request_id",
             {"a": self.account_id, "s": superseded},
         )
-        return [replace(run_of_row(row), account_id="", received_on_us=0) for row in found]
+        return [replace(run_of_row(row), account_id="", received_on_us=0, version=0) for row in found]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))

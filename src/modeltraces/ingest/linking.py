@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from modeltraces.ingest.folding import fold, groups, original
+from modeltraces.ingest.folding import calls, fold, original
 from modeltraces.ingest.links import LinkIndex
+from modeltraces.ingest.neighbours import TEXT_CHARACTERS, meeting
 from modeltraces.ingest.otlp.logs import apply_contents
 from modeltraces.ingest.recordings import ContentPart, Limits
 from modeltraces.run import Run
@@ -14,9 +15,12 @@ from modeltraces.store.contents import fetch_contents, recent_contents
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import fetch_runs, recent_links, starts_of_requests
 
-_ROUNDS: Final = 4
-"""How far links are followed from a new recording: its parent, the parent's other children, their responses."""
+_ROUNDS: Final = 8
+"""How far links are followed from a new recording: its parent, the parent's other children, their responses, what
+overlaps with those …"""
 
+_Key = tuple[str, str]
+"""Account, Request ID."""
 _SpanKey = tuple[str, str, str]
 
 
@@ -30,9 +34,9 @@ class Linker:
 
     def recall(self, since_us: int) -> None:
         """Fill the index with what was received since then: called once, at start."""
-        for run in recent_links(self.store, since_us, self.index.max_entries // 4):
-            self.index.remember(run)
-        for account_id, trace_id, span_id in recent_contents(self.store, since_us, self.index.max_entries // 4):
+        for run in recent_links(self.store, since_us, self.index.max_entries // 6, TEXT_CHARACTERS):
+            self.index.remember(run, whole=False)
+        for account_id, trace_id, span_id in recent_contents(self.store, since_us, self.index.max_entries // 6):
             self.index.remember_content(account_id, trace_id, span_id)
 
     def settle_given_ids(self, runs: Sequence[Run]) -> None:
@@ -59,73 +63,144 @@ class Linker:
 
     def settle(self, runs: Sequence[Run], contents: Sequence[ContentPart]) -> list[Run]:
         """The rows to write for new recordings and new log records, and remember them."""
+        self.index.turn_if_due()
         for part in contents:
             self.index.remember_content(part.account_id, part.trace_id, part.span_id)
-        parents = {(run.account_id, run.trace_id, run.parent_span_id) for run in runs if run.parent_span_id}
-        spans = {(run.account_id, run.trace_id, run.span_id) for run in runs if run.span_id}
+        gathered = _Gathered(self.store, self.index, self.limits, contents)
+        told = [run for run in runs if run.span_id and self.index.has_content(run)]
+        gathered.add(told)
+        # Their text may now be like that of a recording which knew nothing of them.
+        gathered.fetch(
+            {
+                (part.account_id, start)
+                for part in contents
+                for start in self.index.span(part.account_id, part.trace_id, part.span_id)
+            }
+        )
+        settled = set(gathered.recordings)
+        others = [run for run in runs if (run.account_id, run.request_id) not in settled] if settled else runs
+        alone, linked = self._parted(others, list(gathered.recordings.values()))
+        rows: list[Run] = []
+        if linked or settled:
+            gathered.add(linked)
+            gathered.follow()
+            rows = gathered.rows()
+        for run in alone:
+            self.index.remember(run)
+        return alone + rows
+
+    def _parted(self, runs: Sequence[Run], settled: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+        """The runs that have no counterpart among themselves, the settled ones, and those in the index; and the rest."""
+        everything = [*runs, *settled] if settled else runs
+        parents = {(run.account_id, run.trace_id, run.parent_span_id) for run in everything if run.parent_span_id}
+        spans = {(run.account_id, run.trace_id, run.span_id) for run in everything if run.span_id}
         responses: dict[tuple[str, str], int] = defaultdict(int)
-        for run in runs:
+        for run in everything:
             if run.response_id:
                 responses[run.account_id, run.response_id] += 1
+        met = meeting(everything)
         alone: list[Run] = []
         linked: list[Run] = []
-        for run in runs:
+        for position, run in enumerate(runs):
             has_counterpart = (
                 (run.span_id and (run.account_id, run.trace_id, run.span_id) in parents)
                 or (run.parent_span_id and (run.account_id, run.trace_id, run.parent_span_id) in spans)
                 or (run.response_id and responses[run.account_id, run.response_id] > 1)
-                or (run.span_id and self.index.has_content(run))
+                or position in met
                 or self.index.counterparts(run)
             )
             (linked if has_counterpart else alone).append(run)
-        starts = {
-            (part.account_id, start)
-            for part in contents
-            for start in self.index.span(part.account_id, part.trace_id, part.span_id)
-        }
-        if linked or starts:
-            alone += self._folded(linked, starts, contents)
-        for run in alone:
-            self.index.remember(run)
-        return alone
+        return alone, linked
 
-    def _folded(self, new: Sequence[Run], starts: set[tuple[str, int]], contents: Sequence[ContentPart]) -> list[Run]:
-        known = {(run.account_id, run.request_id): run for run in new}
-        fetched: set[tuple[str, int]] = set()
-        reached = list(new)
-        for _ in range(_ROUNDS):
-            wanted = starts | {(run.account_id, start) for run in reached for start in self.index.counterparts(run)}
-            wanted -= fetched
-            if not wanted:
-                break
-            fetched |= wanted
-            starts = set()
-            reached = []
-            for row in fetch_runs(self.store, wanted):
-                if (row.account_id, row.request_id) not in known:
-                    run = original(row)
-                    known[row.account_id, row.request_id] = run
-                    reached.append(run)
-        parts = self._parts_of(known.values(), contents)
-        by_account: dict[str, list[Run]] = defaultdict(list)
-        counts: dict[str, int] = {}
-        for run in known.values():
+
+@dataclass(slots=True)
+class _Gathered:
+    """The recordings that one commit folds: new ones, and those that are read back for them."""
+
+    store: Store
+    index: LinkIndex
+    limits: Limits
+    contents: Sequence[ContentPart]
+    recordings: dict[_Key, Run] = field(default_factory=dict)
+    """As they were sent, and with what their log records say."""
+    parts: dict[_Key, int] = field(default_factory=lambda: defaultdict(int))
+    """How many log records a recording has."""
+    stored: dict[_Key, Run] = field(default_factory=dict)
+    """The rows as they stand in the store."""
+    fetched: set[tuple[str, int]] = field(default_factory=set)
+    unfollowed: set[_Key] = field(default_factory=set)
+    """The last ones that were reached: what they are linked with is not known."""
+
+    def add(self, runs: Iterable[Run]) -> list[Run]:
+        """Take recordings up, with their log records. The newest of one recording is the one that counts."""
+        new = {(run.account_id, run.request_id): run for run in runs}
+        parts = self._parts_of(new.values())
+        for key, run in new.items():
             own = parts.get((run.account_id, run.trace_id, run.span_id), [])
-            counts[run.request_id] = len({part.part_id for part in own})
-            by_account[run.account_id].append(apply_contents(run, own, self.limits) if own else run)
-        rows = []
+            self.parts[key] = len({part.part_id for part in own})
+            self.recordings[key] = apply_contents(original(run), own, self.limits) if own else original(run)
+        return [self.recordings[key] for key in new]
+
+    def fetch(self, starts: set[tuple[str, int]]) -> list[Run]:
+        """Read back the recordings of these (account, start), and take up those that are not there yet."""
+        wanted = starts - self.fetched
+        if not wanted:
+            return []
+        self.fetched |= wanted
+        rows = {(row.account_id, row.request_id): row for row in fetch_runs(self.store, wanted)}
+        self.stored |= rows
+        return self.add([row for key, row in rows.items() if key not in self.recordings])
+
+    def follow(self) -> None:
+        """Read back what is linked with the recordings, and what is linked with that."""
+        reached = list(self.recordings.values())
+        for _ in range(_ROUNDS):
+            reached = self.fetch({(run.account_id, start) for run in reached for start in self.index.counterparts(run)})
+            if not reached:
+                return
+        self.unfollowed = {(run.account_id, run.request_id) for run in reached}
+
+    def rows(self) -> list[Run]:
+        """The rows that are new or changed, and remember where all stand."""
+        by_account: dict[str, list[Run]] = defaultdict(list)
+        for run in self.recordings.values():
+            by_account[run.account_id].append(run)
+        rows: list[Run] = []
         for recordings in by_account.values():
-            for group in groups(recordings):
-                rows += fold(group, sum(counts[run.request_id] for run in group))
+            for call in calls(recordings):
+                keys = [(run.account_id, run.request_id) for run in call.recordings]
+                if self.unfollowed.issuperset(keys):
+                    continue
+                tied = dict(zip(keys, call.tied, strict=True))
+                for row in fold(call.recordings, sum(self.parts[key] for key in keys)):
+                    key = (row.account_id, row.request_id)
+                    self.index.remember(row, tied[key])
+                    if self._is_new(row):
+                        rows.append(row)
         return rows
 
-    def _parts_of(self, runs: Iterable[Run], contents: Sequence[ContentPart]) -> dict[_SpanKey, list[ContentPart]]:
+    def _is_new(self, row: Run) -> bool:
+        """Whether it says something that the stored row does not; it then gets a version that the store prefers."""
+        known = self.stored.get((row.account_id, row.request_id))
+        if known is None:
+            return True
+        if replace(known, version=row.version, received_on_us=row.received_on_us) == row:
+            return False
+        row.version = max(row.version, known.version + 1)
+        return True
+
+    def _parts_of(self, runs: Iterable[Run]) -> dict[_SpanKey, list[ContentPart]]:
+        keys = {
+            (run.account_id, run.trace_id, run.span_id)
+            for run in runs
+            if run.span_id and (run.borrowed or self.index.has_content(run))
+        }
         found: dict[_SpanKey, list[ContentPart]] = defaultdict(list)
-        for part in contents:
-            found[part.account_id, part.trace_id, part.span_id].append(part)
-        keys = [
-            (run.account_id, run.trace_id, run.span_id) for run in runs if run.span_id and self.index.has_content(run)
-        ]
+        if not keys:
+            return found
+        for part in self.contents:
+            if (part.account_id, part.trace_id, part.span_id) in keys:
+                found[part.account_id, part.trace_id, part.span_id].append(part)
         for part in fetch_contents(self.store, keys):
             found[part.account_id, part.trace_id, part.span_id].append(part)
         return found

@@ -1,8 +1,9 @@
-"""Which recordings speak of the same call: the rules, and the index of what arrived lately.
+"""Which recordings say themselves that they are of one call: the rules, and the index of what arrived lately.
 
 A call can be recorded more than once: by a framework's span around an SDK's, by two spans in two traces that bear one
-response id, by log records beside a span. `LinkIndex` remembers where the recordings of the last minutes stand, so
-that the writer needs the store only for those few that have a counterpart.
+response id, by log records beside a span; what only time and text tie together is for `nesting`. `LinkIndex` remembers
+where the recordings of the last minutes stand, so that the writer needs the store only for those few that have a
+counterpart.
 """
 
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from modeltraces.ingest.neighbours import Neighbours
 from modeltraces.run import Run
 
 _CLOCK_TOLERANCE_US: Final = 1_000_000
@@ -18,7 +20,7 @@ _CLOCK_TOLERANCE_US: Final = 1_000_000
 
 def same_call(outer: Run, inner: Run) -> bool:
     """Whether a model-call span and a model-call span inside it record one call."""
-    return _same_kind(outer, inner) and _overlap(outer, inner) and not _ids_contradict(outer, inner)
+    return same_kind(outer, inner) and _overlap(outer, inner) and not ids_contradict(outer, inner)
 
 
 def same_response(one: Run, other: Run) -> bool:
@@ -27,10 +29,10 @@ def same_response(one: Run, other: Run) -> bool:
     One instrumentation does not record a call twice; but test servers and some engines give one id to every response.
     So the id links only recordings by different instrumentations that overlap in time.
     """
-    return one.instrumentation != other.instrumentation and _same_kind(one, other) and _overlap(one, other)
+    return one.instrumentation != other.instrumentation and same_kind(one, other) and _overlap(one, other)
 
 
-def _same_kind(one: Run, other: Run) -> bool:
+def same_kind(one: Run, other: Run) -> bool:
     return (one.operation == "embeddings") == (other.operation == "embeddings")
 
 
@@ -44,14 +46,14 @@ def _ends(run: Run) -> float:
     return run.executed_on_us + run.response_time_ms * 1000 + _CLOCK_TOLERANCE_US
 
 
-def _ids_contradict(one: Run, other: Run) -> bool:
+def ids_contradict(one: Run, other: Run) -> bool:
     """Two ids of one form (`chatcmpl-…`) that differ are two responses; a framework's own id says nothing."""
     if not one.response_id or not other.response_id or one.response_id == other.response_id:
         return False
-    return _form(one.response_id) == _form(other.response_id)
+    return form_of(one.response_id) == form_of(other.response_id)
 
 
-def _form(response_id: str) -> str:
+def form_of(response_id: str) -> str:
     return response_id.replace("_", "-").partition("-")[0]
 
 
@@ -63,21 +65,24 @@ class LinkIndex:
     """
 
     window_seconds: float = 1800
-    max_entries: int = 400_000
+    max_entries: int = 600_000
     _young: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _old: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _young_near: Neighbours = field(default_factory=Neighbours)
+    _old_near: Neighbours = field(default_factory=Neighbours)
     _turned_on: float = field(default_factory=time.monotonic)
 
-    def remember(self, run: Run) -> None:
+    def remember(self, run: Run, tied: tuple[str, ...] = (), whole: bool = True) -> None:
+        """`tied`: the instrumentations whose recordings a parent or a response id ties to this one, its own too.
+        `whole`: whether its input is more than the last TEXT_CHARACTERS."""
         for key in _keys_of(run):
             known = self._young.get(key, ())
             if run.executed_on_us not in known:
                 self._young[key] = (*known[-31:], run.executed_on_us)
-        self._turn_if_due()
+        self._young_near.add(run, tied, whole)
 
     def remember_content(self, account_id: str, trace_id: str, span_id: str) -> None:
         self._young[_content_key(account_id, trace_id, span_id)] = ()
-        self._turn_if_due()
 
     def has_content(self, run: Run) -> bool:
         key = _content_key(run.account_id, run.trace_id, run.span_id)
@@ -99,15 +104,20 @@ class LinkIndex:
                 starts.update(self._get(_span_key(run.account_id, run.trace_id, run.parent_span_id)))
         if run.response_id:
             starts.update(self._get(_response_key(run.account_id, run.response_id)))
+        for near in (self._young_near, self._old_near):
+            starts.update(near.starts(run))
         return starts
 
     def _get(self, key: int) -> tuple[int, ...]:
         return self._young.get(key, ()) + self._old.get(key, ())
 
-    def _turn_if_due(self) -> None:
+    def turn_if_due(self) -> None:
+        """Forget the old half when the young one is full or its time is over: called once a commit."""
         now = time.monotonic()
-        if len(self._young) * 2 > self.max_entries or (now - self._turned_on) * 2 > self.window_seconds:
+        held = len(self._young) + 2 * self._young_near.size
+        if held * 2 > self.max_entries or (now - self._turned_on) * 2 > self.window_seconds:
             self._old, self._young, self._turned_on = self._young, {}, now
+            self._old_near, self._young_near = self._young_near, Neighbours()
 
 
 def _keys_of(run: Run) -> Iterator[int]:

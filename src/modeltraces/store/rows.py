@@ -113,19 +113,27 @@ def starts_of_requests(store: Store, account_id: str, request_ids: Sequence[str]
     return {row[0]: row[1] for row in rows}
 
 
-def recent_links(store: Store, since_us: int, limit: int) -> Iterator[Run]:
-    """What links the recordings that were received since then: runs with nothing but their ids, oldest first."""
+def recent_links(store: Store, since_us: int, limit: int, text_characters: int) -> Iterator[Run]:
+    """What links the recordings that were received since then, oldest first: runs with nothing but their ids, their
+    times and the end of their input."""
     rows = store.query(
         "SELECT account_id, request_id, toUnixTimestamp64Micro(executed_on), model, trace_id, span_id, parent_span_id, "
-        "response_id FROM runs WHERE received_on >= fromUnixTimestamp64Micro({since:Int64}) "
+        "response_id, instrumentation, response_time_ms, response_time_clamped, "
+        "rightUTF8(input, {characters:UInt64}), has(borrowed, 'input') "
+        "FROM runs WHERE received_on >= fromUnixTimestamp64Micro({since:Int64}) "
         "ORDER BY received_on DESC LIMIT {limit:UInt64}",
-        {"since": since_us, "limit": limit},
+        {"since": since_us, "limit": limit, "characters": text_characters},
         surface="ingest.recall",
     )
-    for account_id, request_id, start, model, trace_id, span_id, parent_span_id, response_id in reversed(rows):
+    for (
+        account_id, request_id, start, model, trace_id, span_id, parent_span_id,
+        response_id, instrumentation, response_time_ms, clamped, text, is_borrowed,
+    ) in reversed(rows):  # fmt: skip
         yield Run(
             account_id, request_id, start, model,
             trace_id=trace_id, span_id=span_id, parent_span_id=parent_span_id, response_id=response_id,
+            instrumentation=instrumentation, response_time_ms=response_time_ms, response_time_clamped=clamped,
+            input=text, borrowed=["input"] if is_borrowed else [],
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modeltraces.ingest.folding import fold, groups
+from modeltraces.ingest.folding import calls, fold
 from modeltraces.ingest.otlp.json import logs_from_json, traces_from_json
 from modeltraces.ingest.otlp.logs import apply_contents, contents_of_logs
 from modeltraces.ingest.otlp.spans import runs_of_traces
@@ -72,7 +72,7 @@ def test_every_recorded_scenario_gives_runs_that_say_model_provider_source_and_o
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.stem}" for path in FILES])
 def test_the_recordings_of_a_call_fold_into_the_run_that_is_expected(path: Path) -> None:
     """What the server tells of them is tested with the emitters; here a wrong reading is found without one."""
-    counted = [run for group in groups(runs_in(path)) for run in fold(group) if not run.superseded_by]
+    counted = [run for call in calls(runs_in(path)) for run in fold(call.recordings) if not run.superseded_by]
     check([as_json(run) for run in counted], json.loads(path.read_text())["expected"])
 
 
