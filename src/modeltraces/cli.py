@@ -99,15 +99,20 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, otlp_gr
         fail(str(error))
 
 
-def main() -> None:
+def with_all_commands() -> typer.Typer:
+    """The commands, with the groups that are kept in files of their own."""
     from modeltraces.cli_access import keys, users
     from modeltraces.cli_export import export
 
     app.add_typer(keys, name="keys")
     app.add_typer(users, name="users")
     app.command()(export)
+    return app
+
+
+def main() -> None:
     try:
-        status = app(standalone_mode=False)
+        status = with_all_commands()(standalone_mode=False)
     except typer.Abort:
         sys.exit(130)
     except Exception as error:

@@ -165,5 +165,5 @@ def _zone(name: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         raise CannotExport(f"--tz: {name!r} is not an IANA time zone such as Europe/Berlin") from None

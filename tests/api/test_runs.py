@@ -245,6 +245,12 @@ def test_a_parameter_that_is_wrong_is_named(client: httpx.Client, params: dict[s
     assert bad(client.get("/api/v1/runs", params=params))["parameter"] == parameter
 
 
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "/etc/passwd", "x" * 5000, "Europe", "a\0b"])
+@pytest.mark.parametrize("path", ["/api/v1/metrics/series", "/api/v1/runs/export"])
+def test_a_time_zone_that_is_none_is_refused(client: httpx.Client, path: str, zone: str) -> None:
+    assert bad(client.get(path, params={"tz": zone}))["parameter"] == "tz"
+
+
 def test_a_run_that_is_not_there_is_a_404(client: httpx.Client) -> None:
     for wrong in ("nope", "0" * 36, "a/b", "%00", "x" * 300):
         answer = client.get(f"/api/v1/runs/{wrong}")

@@ -4,10 +4,8 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
 import pytest
-import typer
 from typer.main import get_command
 
 from modeltraces import cli
@@ -23,14 +21,7 @@ OTHER_PROGRAMS: Final = {
 
 @cache
 def _command_line() -> Any:
-    """The commands of `modeltraces`, as a tree whose groups have `commands` and whose nodes have `params`.
-
-    `main` adds groups of commands late, to start quickly: it is run up to where it would read the command line.
-    """
-    applications: list[typer.Typer] = []
-    with patch.object(typer.Typer, "__call__", lambda application: applications.append(application)):
-        cli.main()
-    return get_command(applications[0])
+    return get_command(cli.with_all_commands())
 
 
 @cache

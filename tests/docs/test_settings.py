@@ -9,8 +9,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 HEAD = """# Settings
 
 Each is an environment variable; those with an option can be given to `modeltraces serve` and `modeltraces demo`, too, and
-the option wins. Where a secret is wanted, `…_FILE` names a file that holds it. This page is made from
-`src/modeltraces/settings.py`.
+the option wins. An empty variable is taken as not set. Where a secret is wanted (`MODELTRACES_ADMIN_PASSWORD`,
+`MODELTRACES_SECRET_KEY`, and the addresses of store and catalog, which may bear a password), `…_FILE` names a file that
+holds it. This page is made from `src/modeltraces/settings.py`.
 
 | variable | default | what it is |
 | --- | --- | --- |

@@ -1,9 +1,11 @@
 """A full disk: refused with 503 and said so, nothing acknowledged is lost, and all goes on when there is room again."""
 
+import contextlib
 import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,12 @@ def send(client: httpx.Client, number: int) -> int:
     return client.post("/api/v1/runs", json=run).status_code
 
 
+def fill(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+        while file.write(b"x" * 65536):
+            pass
+
+
 def ids(client: httpx.Client) -> set[str]:
     answer = client.get("/api/v1/runs", params={"period": "all", "limit": "1000"})
     assert answer.status_code == 200, answer.text
@@ -63,6 +71,10 @@ def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
             assert refusal.headers["content-type"] == "application/problem+json"
             assert ids(client) >= acknowledged
             assert client.get("/healthz").status_code == 200
+            fill(small_disk)
+            time.sleep(1.1)
+            assert client.get("/readyz").status_code == 503
+            (small_disk / "filler").unlink()
             subprocess.run(["mount", "-o", "remount,size=512m", small_disk], check=True)
             assert send(client, 1000) == 200
             assert ids(client) >= acknowledged | {"run-1000"}

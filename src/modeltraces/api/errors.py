@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from modeltraces.catalog.errors import CatalogUnavailable, Conflict, Invalid, NotFound
 from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding
@@ -103,12 +104,17 @@ def install(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first["loc"][1:])
         return problem_response(422, f"{where or 'the request'}: {first['msg']}", parameter=where)
 
+    async def left(request: Request, error: Exception) -> Response:
+        # Nobody is there to read it; but that a sender leaves is no fault of ours, to be logged with a traceback.
+        return problem_response(400, "The body ended before its end.")
+
     for kind in (
         Problem, SelectionError, CursorError, BodyTooLarge, BodyMalformed, UnsupportedEncoding, QueueFull, NotFound,
         Conflict, Invalid, StoreError, CatalogUnavailable, HTTPException, Exception,
     ):  # fmt: skip
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientDisconnect, left)
 
 
 def _sentence(text: str) -> str:

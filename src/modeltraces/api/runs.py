@@ -129,7 +129,7 @@ def zone_of(request: Request) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise SelectionError("tz", "tz must be an IANA time zone such as Europe/Berlin.") from error
 
 
