@@ -26,6 +26,8 @@ NOBODY = FilterContext()
         "01890a5d-ac96-774b-bcce-b302099a8057",
         "'; DROP TABLE runs; --",
     ],
+    # One of them is random, and two processes must collect the same tests.
+    ids=["of a span", "made here", "chosen", "of another time", "hostile"],
 )
 def test_a_run_is_found_by_its_request_id_whole(store: Store, account_id: str, request_id: str) -> None:
     whole = run(
