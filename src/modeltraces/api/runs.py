@@ -137,16 +137,17 @@ def zone_of(request: Request) -> ZoneInfo | None:
 async def get_runs(request: Request, identity: Reader) -> Response:
     """`{runs, next_cursor}` in the order asked for. Input and output are cut at 500 characters (`…_truncated` say so)."""
     ask = await asked(request, identity)
-    page = await ask.parts.workers.query(
-        partial(
-            list_runs,
-            limit=parse_limit(request.query_params),
-            cursor=request.query_params.get("cursor"),
-            secret=ask.parts.secret,
-        ),
-        ask.parts.store, ask.selection, ask.context,
-    )  # fmt: skip
-    return json_response({"runs": [summary_json(run, ask.facts) for run in page.runs], "next_cursor": page.next_cursor})
+    limit, cursor = parse_limit(request.query_params), request.query_params.get("cursor")
+
+    def listed() -> bytes:
+        page = list_runs(
+            ask.parts.store, ask.selection, ask.context, limit=limit, cursor=cursor, secret=ask.parts.secret
+        )
+        # A thousand runs with their attributes may be megabytes: written here, not on the event loop.
+        runs = [summary_json(run, ask.facts) for run in page.runs]
+        return orjson.dumps({"runs": runs, "next_cursor": page.next_cursor})
+
+    return Response(await ask.parts.workers.query(listed), media_type="application/json")
 
 
 _FORMAT = [
@@ -190,8 +191,14 @@ async def get_stream(request: Request, identity: Reader) -> Response:
 async def get_one(request: Request, request_id: str, identity: Reader) -> Response:
     """The run with its payloads. The id of a recording that was folded into another leads to that one."""
     parts = parts_of(request)
-    run = await parts.workers.query(get_run, parts.store, identity.account_id, request_id)
-    if run is None:
-        raise Problem(404, "This account has no run of that Request ID.")
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
-    return json_response(run_json(run, ModelFacts.of(entries)))
+
+    def whole() -> bytes | None:
+        run = get_run(parts.store, identity.account_id, request_id)
+        # Payloads may be megabytes: they are read and written here, not on the event loop.
+        return None if run is None else orjson.dumps(run_json(run, ModelFacts.of(entries)))
+
+    content = await parts.workers.query(whole)
+    if content is None:
+        raise Problem(404, "This account has no run of that Request ID.")
+    return Response(content, media_type="application/json")
