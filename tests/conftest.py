@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from modeltraces.store.engine import ClickHouseStore, open_store
+from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
 from modeltraces.store.migrate import migrate
 from tests.support.server import Server
+
+# The engine counts the whole process, and one that runs two thousand tests grows beyond what a server takes.
+LIMITS = EngineLimits(engine_memory_bytes=8 << 30)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]:
     """The embedded engine, in this process, with its tables; tests use account ids of their own."""
-    opened = open_store(f"chdb://{tmp_path_factory.mktemp('store')}/runs")
+    opened = open_store(f"chdb://{tmp_path_factory.mktemp('store')}/runs", LIMITS)
     migrate(opened)
     yield opened
     opened.close()

@@ -94,7 +94,10 @@ class Settings(BaseSettings):
     )
 
     store_memory_megabytes: int = Field(
-        1200, ge=256, description="MB the embedded engine may use for queries, inserts and merges together."
+        1800,
+        ge=512,
+        description="MB that the process may take before the embedded engine refuses a query or an insert; "
+        "the engine counts the whole process, 400 MB of which are there when nothing is asked.",
     )
     store_threads: int = Field(0, ge=0, description="Threads of one query in the embedded engine; 0: one a core.")
     query_timeout_seconds: float = Field(

@@ -89,7 +89,7 @@ class EngineLimits:
 
     query_timeout_seconds: float = 20
     query_memory_bytes: int = 600 << 20
-    engine_memory_bytes: int = 1200 << 20
+    engine_memory_bytes: int = 1800 << 20
     threads: int = 0
     clients: int = 8
 
