@@ -1,5 +1,6 @@
 """What every test may use. The engine allows one data directory a process, so each process has one server and one store."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]
     migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(autouse=True)
+def no_loop_of_the_browsers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Playwright's sync API leaves its event loop running in this thread; beside it `asyncio.run` refuses to work."""
+    if request.node.get_closest_marker("browser") is not None:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture
