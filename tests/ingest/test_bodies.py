@@ -51,6 +51,13 @@ def test_a_body_comes_out_as_it_went_in_however_it_is_cut_up(data: bytes, cuts: 
     assert read(split(ENCODERS[encoding](data), cuts), encoding) == data
 
 
+def test_deflate_whose_first_byte_comes_alone_is_told_from_raw() -> None:
+    whole = zlib.compress(b"x" * 100)
+    assert read([whole[:1], whole[1:2], whole[2:]], "deflate") == b"x" * 100
+    with pytest.raises(BodyMalformed, match="cut on the way"):
+        read([whole[:1]], "deflate")
+
+
 @given(data=st.binary(min_size=1, max_size=5000))
 def test_raw_deflate_is_read_too(data: bytes) -> None:
     assert read([raw_deflate(data)], "deflate") == data

@@ -87,9 +87,15 @@ async def _read_compressed(
         pieces.append(piece)
 
     sent = 0
+    held = b""
     try:
-        async for data in chunks:
-            sent += len(data)
+        async for chunk in chunks:
+            sent += len(chunk)
+            data, held = held + chunk, b""
+            if inflater is None and len(data) < 2:
+                # It takes two bytes to tell zlib from raw deflate.
+                held = data
+                continue
             if sent > cap:
                 # Empty gzip members, or a header that does not end: bytes that never become any.
                 raise BodyTooLarge(cap)
@@ -111,6 +117,6 @@ async def _read_compressed(
             keep(piece)
     except zlib.error as error:
         raise BodyMalformed(f"the body is not {name}, as its Content-Encoding says: {error}") from error
-    if inflater is None or not inflater.eof:
+    if held or inflater is None or not inflater.eof:
         raise BodyMalformed(f"the {name} body ends before its end: it was cut on the way")
     return b"".join(pieces)
