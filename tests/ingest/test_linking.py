@@ -9,24 +9,9 @@ from hypothesis import strategies as st
 
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
-from modeltraces.ingest.recordings import ContentPart
-from modeltraces.run import Run, request_id_of_span
-from modeltraces.store.contents import insert_contents
+from modeltraces.run import Run
 from modeltraces.store.engine import ClickHouseStore
-from modeltraces.store.rows import READ_COLUMNS, insert_runs, run_of_row
-
-START = 4_102_444_800_000_000
-
-
-def span(name: str, parent: str = "", *, trace: str = "t", start_ms: int = 0, ms: float = 100, **fields: object) -> Run:
-    start = START + start_ms * 1000
-    span_id, parent_id = name.ljust(16, "0"), parent.ljust(16, "0") if parent else ""
-    values: dict[str, object] = {
-        "trace_id": trace, "span_id": span_id, "parent_span_id": parent_id, "response_time_ms": ms, "operation": "chat",
-        "instrumentation": name, "source_type": "Application", "source": "app", **fields,
-    }  # fmt: skip
-    return Run("", request_id_of_span(trace, span_id, start), start, "gpt-4o", **values)  # type: ignore[arg-type]
-
+from tests.ingest.commits import START, Commits, span
 
 FRAMEWORK = span("aa", ms=130, input="hello", output="hi there", session_id="s1", source_type="Agent", source="planner")
 SDK = span(
@@ -34,41 +19,6 @@ SDK = span(
 )
 BARE = span("cc", "bb", start_ms=6, ms=90, input_tokens=3, base_model="gpt-4o-2024-08-06", response_id="chatcmpl-1")
 ELSEWHERE = span("dd", trace="u", start_ms=2, ms=120, output="hi there", user_id="u1", response_id="chatcmpl-1")
-
-
-class Commits:
-    """Commits as the writer does, without its thread."""
-
-    def __init__(self, store: ClickHouseStore, account_id: str) -> None:
-        self.store = store
-        self.account_id = account_id
-        self.linker = Linker(store, LinkIndex())
-        self.received = START
-
-    def restart(self) -> None:
-        self.linker = Linker(self.store, LinkIndex())
-        # Only what these tests received: the store of the process holds what all others left, too.
-        self.linker.recall(START)
-
-    def commit(self, *recordings: Run, parts: tuple[ContentPart, ...] = ()) -> None:
-        self.received += 1
-        mine = [replace(part, account_id=self.account_id) for part in parts]
-        runs = [replace(run, account_id=self.account_id, received_on_us=self.received) for run in recordings]
-        if mine:
-            insert_contents(self.store, mine, self.received)
-        rows = self.linker.settle(runs, mine)
-        for row in rows:
-            row.received_on_us = self.received
-        if rows:
-            insert_runs(self.store, rows)
-
-    def rows(self, superseded: bool = False) -> list[Run]:
-        found = self.store.query(
-            f"SELECT {READ_COLUMNS} FROM runs FINAL WHERE account_id = {{a:String}} AND (superseded_by != '') = {{s:Bool}} "
-            "ORDER BY executed_on, request_id",
-            {"a": self.account_id, "s": superseded},
-        )
-        return [replace(run_of_row(row), account_id="", received_on_us=0, version=0) for row in found]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
@@ -147,6 +97,23 @@ def test_a_response_id_that_a_server_gives_to_every_response_links_nothing(
             span(f"a{number}", trace=f"t{number}", instrumentation="sdk", response_id="chatcmpl-123", output="x")
         )
     assert len(commits.rows()) == 5
+
+
+def test_a_try_that_was_taken_for_the_call_is_a_run_when_the_one_that_passed_comes(
+    store: ClickHouseStore, account_id: str
+) -> None:
+    commits = Commits(store, account_id)
+    outer = span("f0", ms=900, input="hello", session_id="s1", source_type="Agent", source="planner")
+    failed = span("f1", "f0", start_ms=10, status="failed", error_type="RateLimitError", error_message="slow down")
+    passed = span("f2", "f0", start_ms=500, ms=300, input="hello", output="hi")
+    commits.commit(outer, failed)
+    assert [run.request_id for run in commits.rows()] == [failed.request_id]
+    commits.commit(passed)
+    alone, counted = commits.rows()
+    assert alone == replace(failed, response_time_ms=100.0, version=0), "nothing is left of what it had borrowed"
+    assert (counted.request_id, counted.session_id, counted.source) == (passed.request_id, "s1", "planner")
+    commits.commit(failed)
+    assert commits.rows() == [alone, counted]
 
 
 def test_embeddings_inside_a_chat_are_another_run(store: ClickHouseStore, account_id: str) -> None:

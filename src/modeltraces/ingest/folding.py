@@ -7,11 +7,11 @@ never from a mixture; and a recording that turns out to be of another call leave
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from modeltraces.ingest.links import same_call, same_response
+from modeltraces.ingest.links import latest_end, same_call, same_response
 from modeltraces.ingest.nesting import tie_nested, was_cut_off
 from modeltraces.ingest.ties import Ties
 from modeltraces.run import UNKNOWN_MODEL, Run
@@ -53,30 +53,46 @@ class Call:
 
     recordings: list[Run]
     tied: list[tuple[str, ...]]
-    """Of each recording, the instrumentations of those to which a parent or a response id ties it, its own too."""
+    """Of each recording, the instrumentations of those that bear its response id, its own too: no other recording by
+    one of these will ever be of this call."""
 
 
 def calls(runs: Sequence[Run]) -> list[Call]:
-    """The recordings of one account, grouped by the call they record."""
+    """The recordings of one account, grouped by the call they record, whatever the order they are given in."""
+    runs = sorted(runs, key=lambda run: (run.executed_on_us, run.request_id))
     ties = Ties(runs)
-    for one, other in _links(runs):
+    for one, other in _of_one_response(runs):
         ties.tie(one, other)
     tied = [tuple(sorted(ties.scopes(index))) for index in range(len(runs))]
+    for one, other in _parents(runs):
+        ties.tie(one, other)
     tie_nested(runs, ties)
     return [Call([runs[index] for index in group], [tied[index] for index in group]) for group in ties.groups()]
 
 
-def _links(runs: Sequence[Run]) -> list[tuple[int, int]]:
+def _of_one_response(runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
+    """`runs` by their start."""
+    by_response: dict[str, list[int]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        if run.response_id:
+            by_response[run.response_id].append(index)
+    for alike in by_response.values():
+        for position, one in enumerate(alike):
+            latest = latest_end(runs[one])
+            for later in range(position + 1, len(alike)):
+                if runs[alike[later]].executed_on_us > latest:
+                    break
+                if same_response(runs[one], runs[alike[later]]):
+                    yield one, alike[later]
+
+
+def _parents(runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
     at_span = {(run.trace_id, run.span_id): index for index, run in enumerate(runs) if run.span_id}
     children: dict[int, list[int]] = defaultdict(list)
-    by_response: dict[str, list[int]] = defaultdict(list)
     for index, run in enumerate(runs):
         parent = at_span.get((run.trace_id, run.parent_span_id)) if run.parent_span_id else None
         if parent is not None and parent != index and same_call(runs[parent], run):
             children[parent].append(index)
-        if run.response_id:
-            by_response[run.response_id].append(index)
-    edges = []
     for parent, inner in children.items():
         # A span around several calls (tries, steps) is one with the call whose response it returned: each call is a run.
         chosen = max(
@@ -87,15 +103,7 @@ def _links(runs: Sequence[Run]) -> list[tuple[int, int]]:
                 runs[index].span_id,
             ),
         )
-        edges.append((parent, chosen))
-    for alike in by_response.values():
-        edges += [
-            (one, other)
-            for position, one in enumerate(alike)
-            for other in alike[position + 1 :]
-            if same_response(runs[one], runs[other])
-        ]
-    return edges
+        yield parent, chosen
 
 
 def fold(recordings: Sequence[Run], parts: int = 0) -> list[Run]:

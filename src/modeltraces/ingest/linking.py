@@ -128,6 +128,8 @@ class _Gathered:
     stored: dict[_Key, Run] = field(default_factory=dict)
     """The rows as they stand in the store."""
     fetched: set[tuple[str, int]] = field(default_factory=set)
+    fresh: set[_Key] = field(default_factory=set)
+    """Those of which the index does not know yet what this commit brought."""
     unfollowed: set[_Key] = field(default_factory=set)
     """The last ones that were reached: what they are linked with is not known."""
 
@@ -153,12 +155,20 @@ class _Gathered:
 
     def follow(self) -> None:
         """Read back what is linked with the recordings, and what is linked with that."""
+        self.fresh = set(self.recordings)
         reached = list(self.recordings.values())
         for _ in range(_ROUNDS):
-            reached = self.fetch({(run.account_id, start) for run in reached for start in self.index.counterparts(run)})
+            reached = self.fetch({(run.account_id, start) for run in reached for start in self._counterparts(run)})
             if not reached:
                 return
         self.unfollowed = {(run.account_id, run.request_id) for run in reached}
+
+    def _counterparts(self, run: Run) -> set[int]:
+        starts = self.index.counterparts(run)
+        if "input" in run.borrowed:
+            # Before the log records with its text came, it may have been taken for another call's.
+            starts |= self.index.counterparts(replace(run, input=""))
+        return starts
 
     def rows(self) -> list[Run]:
         """The rows that are new or changed, and remember where all stand."""
@@ -174,7 +184,8 @@ class _Gathered:
                 tied = dict(zip(keys, call.tied, strict=True))
                 for row in fold(call.recordings, sum(self.parts[key] for key in keys)):
                     key = (row.account_id, row.request_id)
-                    self.index.remember(row, tied[key])
+                    if key in self.fresh or len(tied[key]) > 1:
+                        self.index.remember(row, tied[key])
                     if self._is_new(row):
                         rows.append(row)
         return rows

@@ -37,10 +37,11 @@ def same_kind(one: Run, other: Run) -> bool:
 
 
 def _overlap(one: Run, other: Run) -> bool:
-    return _ends(one) >= other.executed_on_us and _ends(other) >= one.executed_on_us
+    return latest_end(one) >= other.executed_on_us and latest_end(other) >= one.executed_on_us
 
 
-def _ends(run: Run) -> float:
+def latest_end(run: Run) -> float:
+    """Until when (µs) another recording of the same call may start."""
     if run.response_time_ms is None:
         return float("inf")
     return run.executed_on_us + run.response_time_ms * 1000 + _CLOCK_TOLERANCE_US
@@ -73,7 +74,7 @@ class LinkIndex:
     _turned_on: float = field(default_factory=time.monotonic)
 
     def remember(self, run: Run, tied: tuple[str, ...] = (), whole: bool = True) -> None:
-        """`tied`: the instrumentations whose recordings a parent or a response id ties to this one, its own too.
+        """`tied`: the instrumentations of those that bear its response id, its own too.
         `whole`: whether its input is more than the last TEXT_CHARACTERS."""
         for key in _keys_of(run):
             known = self._young.get(key, ())

@@ -24,7 +24,7 @@ _TEXT_KEPT: Final = 24
 _TEXT_COMPARED: Final = 4_000
 _FORM: Final = 4
 """How many characters of a response id tell whose it is (`chatcmpl-…`, `msg_…`)."""
-_MOST_FILED: Final = 128
+_MOST_FILED: Final = 256
 """How many of one trace, of one text, or of one instant are remembered: the last ones."""
 _INSTANT_BITS: Final = 14
 """Starts are filed by 16 ms: no bracket reaches over more than the next one."""
@@ -34,7 +34,7 @@ class _Entry(NamedTuple):
     start: int
     elapsed_ms: float
     scopes: tuple[str, ...]
-    """The instrumentations of the recordings that it is tied to already, its own too."""
+    """Its own instrumentation, and those of the recordings that bear its response id."""
     trace: int
     """Hash of the trace id; 0 where it is filed by its text only."""
     tail: str
@@ -100,7 +100,7 @@ def _put(shelf: dict[_Place, list[_Entry]], key: _Place, entry: _Entry) -> None:
         return
     if len(entry.scopes) > 1:
         # It stood there before it was tied.
-        held[:] = [other for other in held if other[:2] != entry[:2] or not set(other.scopes) <= set(entry.scopes)]
+        held[:] = [other for other in held if other._replace(scopes=entry.scopes) != entry]
     if len(held) >= _MOST_FILED:
         del held[0]
     held.append(entry)
@@ -112,7 +112,7 @@ class Neighbours:
     _accounts: dict[str, _Account] = field(default_factory=dict)
 
     def add(self, run: Run, tied: tuple[str, ...] = (), whole: bool = True) -> None:
-        """`tied`: the instrumentations with whose recordings a parent or a response id already ties it, its own too.
+        """`tied`: the instrumentations of the recordings that bear its response id, its own too.
         `whole`: whether its input is more than the last TEXT_CHARACTERS."""
         elapsed, scope = run.response_time_ms, run.instrumentation
         if elapsed is None or run.response_time_clamped or not run.span_id or not scope:
@@ -126,13 +126,16 @@ class Neighbours:
         tail, text, trace = run.input[-TEXT_CHARACTERS:], 0, hash(run.trace_id)
         if whole and tail and len(account.scopes) > 1:
             text = _text_hash(run.input)
-        scopes = tied or scopes
-        if run.borrowed and tail and "input" in run.borrowed:
-            # From log records it is the recording's own; from another recording it is not: look for both.
-            account.entries.append((run.executed_on_us, elapsed, scopes, 0, tail, text, run.response_id))
-            tail, text = "", 0
-            self.size += 1
-        account.entries.append((run.executed_on_us, elapsed, scopes, trace, tail, text, run.response_id))
+        scopes, response_id = tied or scopes, run.response_id
+        if run.borrowed:
+            if "response_id" in run.borrowed:
+                response_id = ""
+            if tail and "input" in run.borrowed:
+                # From log records it is the recording's own; from another recording it is not: look for both.
+                account.entries.append((run.executed_on_us, elapsed, scopes, 0, tail, text, response_id))
+                tail, text = "", 0
+                self.size += 1
+        account.entries.append((run.executed_on_us, elapsed, scopes, trace, tail, text, response_id))
         self.size += 1
 
     def starts(self, run: Run) -> Iterable[int]:

@@ -9,7 +9,7 @@ number.
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +18,7 @@ from modeltraces.ingest.neighbours import BRACKET_US, NESTED_TOLERANCE_US, inter
 from modeltraces.ingest.ties import Ties
 from modeltraces.run import UNKNOWN_MODEL, Run
 
-_MOST_TRIED: Final = 64
+_MOST_TRIED: Final = 32
 """How many spans around one are looked at before it is left alone."""
 _MOST_CLASSES: Final = 32
 
@@ -136,18 +136,12 @@ def tie_nested(runs: Sequence[Run], ties: Ties) -> None:
     classes = {index: (ties.scopes(index), bool(span.text), span.id_form) for index, span in spans.items()}
     matching = _Matching(spans, ties, classes)
     for key_of, holds in _EVIDENCE:
-        alike: dict[Hashable, list[int]] = defaultdict(list)
-        for index, span in spans.items():
-            key = key_of(span)
-            if all(key):
-                alike[key].append(index)
-        for members in alike.values():
-            matching.match(members, holds)
+        matching.match({index: key for index, span in spans.items() if all(key := key_of(span))}, holds)
 
 
 _Class = tuple[frozenset[str], bool, str]
-_Waiting = list[tuple[int, int, str, int]]
-"""End, -start, Request ID and index of spans that may be the outer one: the tightest first."""
+_Waiting = list[tuple[int, int]]
+"""End and index of spans that may be the outer one, the first to end first."""
 
 
 @dataclass(slots=True)
@@ -161,37 +155,62 @@ class _Matching:
     """Those that were matched with one around them; `around` likewise."""
     around: set[int] = field(default_factory=set)
 
-    def match(self, members: Iterable[int], holds: Callable[[Span, Span], bool]) -> None:
-        """The one that begins first gets the tightest around it, and so on: as many pairs as there can be."""
-        ordered = sorted(members, key=lambda index: (self.spans[index].start, self.spans[index].run.request_id))
-        if not 1 < len({self.classes[index] for index in ordered}) <= _MOST_CLASSES:
-            return
-        waiting: dict[_Class, _Waiting] = defaultdict(list)
+    def match(self, keys: dict[int, Hashable], holds: Callable[[Span, Span], bool]) -> None:
+        """First those that lie closest, which are right wherever it can be known; then of what is left as many as there
+        can be, so that the number is right where equal calls overlap.
+
+        All keys in one pass: which pairs there are then depends on what is near them, and on nothing else.
+        """
+        pairs = [
+            (self._gap(outer, inner), inner, outer)
+            for inner, lots in self._sweep(keys)
+            for outer in self._around(inner, lots, holds)
+        ]
+        for _, inner, outer in sorted(pairs):
+            self._pair(outer, inner)
+        for inner, lots in self._sweep(keys):
+            any(self._pair(outer, inner) for outer in self._around(inner, lots, holds))
+
+    def _sweep(self, keys: dict[int, Hashable]) -> Iterator[tuple[int, dict[_Class, _Waiting]]]:
+        """Those without a pair around them, as they begin, and with each what began before and has the same key."""
+        ordered = sorted(keys, key=lambda index: (self.spans[index].start, index))
+        waiting: dict[Hashable, dict[_Class, _Waiting]] = defaultdict(lambda: defaultdict(list))
         begun = 0
         for index in ordered:
-            inner = self.spans[index]
-            while begun < len(ordered) and self.spans[ordered[begun]].start <= inner.start + NESTED_TOLERANCE_US:
-                self._wait(ordered[begun], waiting)
+            latest = self.spans[index].start + NESTED_TOLERANCE_US
+            while begun < len(ordered) and self.spans[ordered[begun]].start <= latest:
+                other = ordered[begun]
+                if other not in self.around:
+                    insort(waiting[keys[other]][self.classes[other]], (self.spans[other].end, other))
                 begun += 1
-            if index in self.inside:
-                continue
-            candidates = [
-                self._tightest(index, lot, holds) for kind, lot in waiting.items() if self._may(index, kind, holds)
-            ]
-            best = min((found for found in candidates if found is not None), default=None)
-            if best is None:
-                continue
-            outer = best[-1]
-            lot = waiting[self.classes[outer]]
-            del lot[bisect_left(lot, best)]
-            self.inside.add(index)
-            self.around.add(outer)
-            self.ties.tie(outer, index)
+            lots = waiting[keys[index]]
+            if index not in self.inside and len(lots) <= _MOST_CLASSES:
+                yield index, lots
 
-    def _wait(self, index: int, waiting: dict[_Class, _Waiting]) -> None:
-        if index not in self.around:
-            span = self.spans[index]
-            insort(waiting[self.classes[index]], (span.end, -span.start, span.run.request_id, index))
+    def _around(self, index: int, lots: dict[_Class, _Waiting], holds: Callable[[Span, Span], bool]) -> Iterator[int]:
+        """Those that may be the outer one, the first to end first."""
+        inner = self.spans[index]
+        candidates: _Waiting = []
+        for kind, lot in lots.items():
+            if self._may(index, kind, holds):
+                first = bisect_left(lot, (inner.end - NESTED_TOLERANCE_US,))
+                candidates += lot[first : first + _MOST_TRIED]
+        for _, outer in sorted(candidates):
+            span = self.spans[outer]
+            if outer not in self.around and nested_in_time(span, inner) and holds(span, inner):
+                yield outer
+
+    def _pair(self, outer: int, inner: int) -> bool:
+        if outer in self.around or inner in self.inside or not self.ties.may_tie(outer, inner):
+            return False
+        self.around.add(outer)
+        self.inside.add(inner)
+        self.ties.tie(outer, inner)
+        return True
+
+    def _gap(self, outer: int, inner: int) -> int:
+        one, other = self.spans[outer], self.spans[inner]
+        return abs(other.start - one.start) + abs(one.end - other.end)
 
     def _may(self, index: int, kind: _Class, holds: Callable[[Span, Span], bool]) -> bool:
         scopes, has_text, id_form = self.classes[index]
@@ -200,15 +219,3 @@ class _Matching:
             and not (id_form and id_form == kind[2])
             and not (has_text and kind[1] and holds is not _any)
         )
-
-    def _tightest(
-        self, index: int, lot: _Waiting, holds: Callable[[Span, Span], bool]
-    ) -> tuple[int, int, str, int] | None:
-        inner = self.spans[index]
-        first = bisect_left(lot, (inner.end - NESTED_TOLERANCE_US,))
-        for candidate in lot[first : first + _MOST_TRIED]:
-            outer = candidate[-1]
-            span = self.spans[outer]
-            if nested_in_time(span, inner) and holds(span, inner) and self.ties.may_tie(outer, index):
-                return candidate
-        return None

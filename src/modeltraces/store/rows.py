@@ -119,7 +119,8 @@ def recent_links(store: Store, since_us: int, limit: int, text_characters: int) 
     rows = store.query(
         "SELECT account_id, request_id, toUnixTimestamp64Micro(executed_on), model, trace_id, span_id, parent_span_id, "
         "response_id, instrumentation, response_time_ms, response_time_clamped, "
-        "rightUTF8(input, {characters:UInt64}), has(borrowed, 'input') "
+        "rightUTF8(input, {characters:UInt64}), "
+        "has(borrowed, 'input'), has(borrowed, 'response_id') "
         "FROM runs WHERE received_on >= fromUnixTimestamp64Micro({since:Int64}) "
         "ORDER BY received_on DESC LIMIT {limit:UInt64}",
         {"since": since_us, "limit": limit, "characters": text_characters},
@@ -127,13 +128,14 @@ def recent_links(store: Store, since_us: int, limit: int, text_characters: int) 
     )
     for (
         account_id, request_id, start, model, trace_id, span_id, parent_span_id,
-        response_id, instrumentation, response_time_ms, clamped, text, is_borrowed,
+        response_id, instrumentation, response_time_ms, clamped, text, borrows_input, borrows_response_id,
     ) in reversed(rows):  # fmt: skip
         yield Run(
             account_id, request_id, start, model,
             trace_id=trace_id, span_id=span_id, parent_span_id=parent_span_id, response_id=response_id,
             instrumentation=instrumentation, response_time_ms=response_time_ms, response_time_clamped=clamped,
-            input=text, borrowed=["input"] if is_borrowed else [],
+            input=text,
+            borrowed=["input"] * borrows_input + ["response_id"] * borrows_response_id,
         )  # fmt: skip
 
 
