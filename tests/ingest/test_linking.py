@@ -38,7 +38,8 @@ def test_recordings_of_one_call_are_one_run_in_every_order(
     assert {row.superseded_by for row in commits.rows(superseded=True)} == {SDK.request_id}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(900)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_splitting_repeating_and_restarting_change_nothing(
     store: ClickHouseStore, account_id: str, data: st.DataObject
