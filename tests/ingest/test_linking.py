@@ -39,7 +39,7 @@ def test_recordings_of_one_call_are_one_run_in_every_order(
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_splitting_repeating_and_restarting_change_nothing(
     store: ClickHouseStore, account_id: str, data: st.DataObject
