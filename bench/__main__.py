@@ -43,7 +43,7 @@ def main() -> None:
                 command = [sys.executable, "-m", "bench.generate", f"--data-dir={data_dir}", f"--runs={page_runs}"]
                 subprocess.run(command, check=True)
             floor = partial(in_own_process, "pages", f"--data-dir={data_dir}")
-            for section in pages.measure(data_dir, runs=page_runs, floor=floor):
+            for section in pages.measure(data_dir, floor=floor):
                 found([section])
 
 

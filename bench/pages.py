@@ -43,15 +43,16 @@ CALLS: Final[dict[str, tuple[str, dict[str, str]]]] = {
 }  # fmt: skip
 
 
-def measure(data_dir: Path, *, runs: int, floor: Callable[[], Mapping[str, float]] | None = None) -> Iterator[Section]:
+def measure(data_dir: Path, *, floor: Callable[[], Mapping[str, float]] | None = None) -> Iterator[Section]:
     """`data_dir` holds the runs. `floor` is asked when the server has stopped: the same questions in plain SQL."""
-    calls = Section(f"Answers over {runs:,} runs, one at a time", ("call", "p50 ms", "p95 ms", "KB sent"))
     whole = Section("The server", ("what", "value"))
     began = time.perf_counter()
     with running(data_dir) as server:
         whole.add("start to first answer, s", time.perf_counter() - began)
         whole.add("memory after start, MB", memory_mb(server))
         with server.client("read") as client, _browser(server) as browser:
+            runs = client.get("/api/v1/metrics", params={"period": "all"}).json()["total_requests"]
+            calls = Section(f"Answers over {runs:,} runs, one at a time", ("call", "p50 ms", "p95 ms", "KB sent"))
             for name, (path, params) in CALLS.items():
                 calls.add(name, *_timed(client, path, params))
                 sys.stderr.write(".")

@@ -20,6 +20,7 @@ from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
+from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.redaction import redactor
 from modeltraces.ingest.writer import Writer
@@ -72,22 +73,14 @@ class Commits:
 
 @dataclass(slots=True)
 class Workers:
-    """Threads for what blocks, apart by purpose: a page never waits behind an export or a decode."""
+    """Threads for what blocks, apart by purpose: a page never waits behind an export."""
 
     queries: CapacityLimiter
     exports: CapacityLimiter
-    decoding: CapacityLimiter
     catalog: CapacityLimiter
-    heavy_decoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def query(self, ask: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await anyio.to_thread.run_sync(partial(ask, *args, **kwargs), limiter=self.queries)
-
-    async def decode(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await anyio.to_thread.run_sync(partial(read, *args, **kwargs), limiter=self.decoding)
-
-    async def decode_heavy(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await anyio.to_thread.run_sync(partial(read, *args, **kwargs), limiter=self.heavy_decoding)
 
     async def look_up(self, ask: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Anything asked of the catalog."""
@@ -106,6 +99,7 @@ class Parts:
     writer: Writer
     commits: Commits
     workers: Workers
+    decoders: Decoders
     limits: Limits
     secret: bytes
     first: FirstOwner
@@ -180,9 +174,9 @@ def build(settings: Settings) -> Parts:
         workers=Workers(
             queries=CapacityLimiter(settings.query_concurrency),
             exports=CapacityLimiter(settings.export_concurrency),
-            decoding=CapacityLimiter(2),
             catalog=CapacityLimiter(8),
         ),
+        decoders=Decoders(settings.decode_processes),
         limits=recording_limits(settings),
         secret=secret,
         first=first,

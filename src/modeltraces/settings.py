@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     queue_megabytes: int = Field(
         256, ge=1, description="MB of decoded runs waiting to be stored; over it a sender gets 503 and Retry-After."
     )
+    decode_processes: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="Processes that decode request bodies over 16 KB, some 60 MB each, started when they are first needed; "
+        "0: the server's own threads do. More than one a core is of no use.",
+    )
     commit_wait_ms: int = Field(
         20,
         ge=0,

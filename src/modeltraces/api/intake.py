@@ -1,10 +1,9 @@
-"""Taking in a request of runs: its body within the memory set aside, decoded off the event loop, stored before the answer."""
+"""Taking in a request of runs: its body within the memory set aside, stored before the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -16,12 +15,6 @@ from modeltraces.parts import Parts
 from modeltraces.run import now_us
 from modeltraces.store.contents import RejectionRow
 
-T = TypeVar("T")
-
-_INLINE_BYTES = 16 << 10
-"""Bodies up to this are decoded on the event loop: a thread's hand-over would take longer."""
-_HEAVY_BYTES = 8 << 20
-"""Bodies over this are decoded one at a time: unfolded they take several times their size."""
 _MOST_IDLES = 10
 """A body may take so many times `body_idle_seconds` in all: a sender of one byte now and then is no better than none."""
 _MOST_REJECTIONS = 200
@@ -70,13 +63,6 @@ async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[byte
                 {"Connection": "close"},
             ) from error
         yield piece
-
-
-async def decode(parts: Parts, body: Body, read: Callable[[], T]) -> T:
-    size = len(body.data)
-    if size <= _INLINE_BYTES:
-        return read()
-    return await parts.workers.decode(read) if size <= _HEAVY_BYTES else await parts.workers.decode_heavy(read)
 
 
 async def store(parts: Parts, batch: Batch) -> None:

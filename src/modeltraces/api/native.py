@@ -1,6 +1,5 @@
 """`POST /api/v1/runs`: runs as JSON, one, an array, or NDJSON."""
 
-from functools import partial
 from typing import Any
 
 import orjson
@@ -12,10 +11,11 @@ from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Ingester
 from modeltraces.api.otlp import defaults_of
 from modeltraces.api.state import parts_of
-from modeltraces.ingest.native import Invalid, NativeRun, load_runs, run_of_json
-from modeltraces.ingest.recordings import Limits, Rejection, SourceDefaults
+from modeltraces.ingest.decoding import decode_native
+from modeltraces.ingest.native import Invalid
+from modeltraces.ingest.recordings import Rejection
 from modeltraces.ingest.writer import Batch
-from modeltraces.run import ModelKind, now_us
+from modeltraces.run import ModelKind
 
 router = APIRouter(tags=["ingest"])
 
@@ -38,8 +38,14 @@ async def post_runs(request: Request, identity: Ingester) -> Response:
         )
     async with intake.body_of(request, parts) as body:
         defaults = defaults_of(identity)
-        read = partial(_read, body.data, media_type in _NDJSON, identity.account_id, defaults, parts.limits)
-        accepted, rejected, many = await intake.decode(parts, body, read)
+        try:
+            decoded = await parts.decoders.run(
+                decode_native, len(body.data),
+                body.data, media_type in _NDJSON, identity.account_id, defaults, parts.limits,
+            )  # fmt: skip
+        except Invalid as error:
+            raise Problem(400, f"{error}.") from error
+        accepted, rejected = decoded.accepted, decoded.rejected
         kinds: dict[str, ModelKind] = {native.run.model: native.kind for native in accepted if native.kind is not None}
         batch = Batch(
             identity.account_id,
@@ -55,31 +61,9 @@ async def post_runs(request: Request, identity: Ingester) -> Response:
             size=len(body.data),
         )  # fmt: skip
         await intake.store(parts, batch)
-    if rejected and not many:
+    if rejected and not decoded.many:
         raise Problem(422, rejected[0][1])
     answer: dict[str, Any] = {"request_ids": [native.run.request_id for native in accepted]}
-    if many:
+    if decoded.many:
         answer["rejected"] = [{"index": index, "reason": reason} for index, reason in rejected]
     return Response(orjson.dumps(answer), media_type="application/json")
-
-
-def _read(
-    body: bytes, ndjson: bool, account_id: str, defaults: SourceDefaults, limits: Limits
-) -> tuple[list[NativeRun], list[tuple[int, str]], bool]:
-    accepted: list[NativeRun] = []
-    rejected: list[tuple[int, str]] = []
-    received = now_us()
-    try:
-        values, many = load_runs(body, ndjson)
-    except Invalid as error:
-        raise Problem(400, f"{error}.") from error
-    for index, value in enumerate(values):
-        try:
-            accepted.append(
-                run_of_json(value, account_id=account_id, defaults=defaults, limits=limits, received_on_us=received)
-            )
-        except Invalid as error:
-            rejected.append((index, f"{error}"))
-        except Exception as error:  # One run must never take the others with it.
-            rejected.append((index, f"the run could not be read ({type(error).__name__})"))
-    return accepted, rejected, many

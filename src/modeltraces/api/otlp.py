@@ -5,7 +5,6 @@ Answers as the OTLP specification 1.x says, in the encoding that was sent: 200 w
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -21,13 +20,8 @@ from modeltraces.api import intake
 from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity, Ingester, require
 from modeltraces.api.state import parts_of
-from modeltraces.ingest.otlp.json import logs_from_json, traces_from_json
-from modeltraces.ingest.otlp.logs import contents_of_logs
-from modeltraces.ingest.otlp.protobuf import logs_from_protobuf, traces_from_protobuf
-from modeltraces.ingest.otlp.spans import runs_of_traces
-from modeltraces.ingest.recordings import Decoded, SourceDefaults
-from modeltraces.parts import Parts
-from modeltraces.run import now_us
+from modeltraces.ingest.decoding import decode_logs, decode_traces
+from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 
 router = APIRouter(tags=["ingest"])
 LangfuseSender = Annotated[Identity, Depends(require("ingest", basic=True))]
@@ -41,18 +35,6 @@ def defaults_of(identity: Identity) -> SourceDefaults:
     if key is None:
         return SourceDefaults()
     return SourceDefaults(key.default_source_type, key.default_source, key.name)
-
-
-def decode_traces(body: bytes, as_json: bool, parts: Parts, account_id: str, defaults: SourceDefaults) -> Decoded:
-    request = traces_from_json(body) if as_json else traces_from_protobuf(body)
-    return runs_of_traces(
-        request, account_id=account_id, defaults=defaults, limits=parts.limits, received_on_us=now_us()
-    )
-
-
-def decode_logs(body: bytes, as_json: bool, parts: Parts, account_id: str, defaults: SourceDefaults) -> Decoded:
-    request = logs_from_json(body) if as_json else logs_from_protobuf(body)
-    return contents_of_logs(request, account_id=account_id, limits=parts.limits, received_on_us=now_us())
 
 
 @router.post("/v1/traces", summary="OTLP/HTTP traces")
@@ -91,14 +73,14 @@ async def _take_in(
     request: Request,
     identity: Identity,
     signal: str,
-    read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded],
+    decode: Callable[[bytes, bool, str, SourceDefaults, Limits], Decoded],
 ) -> tuple[Decoded, bool]:
     parts = parts_of(request)
     as_json = _is_json(request)
     async with intake.body_of(request, parts) as body:
         try:
-            decoded = await intake.decode(
-                parts, body, partial(read, body.data, as_json, parts, identity.account_id, defaults_of(identity))
+            decoded = await parts.decoders.run(
+                decode, len(body.data), body.data, as_json, identity.account_id, defaults_of(identity), parts.limits
             )
         except (DecodeError, ValueError) as error:
             form = "OTLP/JSON" if as_json else "OTLP protobuf"

@@ -8,7 +8,6 @@ kept for messages over the cap.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -18,11 +17,11 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from modeltraces.api import intake
-from modeltraces.api.otlp import decode_logs, decode_traces
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.keys import KEY_START
-from modeltraces.ingest.recordings import Decoded, SourceDefaults
+from modeltraces.ingest.decoding import decode_logs, decode_traces
+from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.parts import Parts
 from modeltraces.store.engine import StoreUnavailable
@@ -70,7 +69,7 @@ class OtlpReceiver:
         messages: AsyncIterator[bytes],
         context: Context,
         signal: str,
-        read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded],
+        decode: Callable[[bytes, bool, str, SourceDefaults, Limits], Decoded],
     ) -> Decoded:
         self._calls += 1
         try:
@@ -79,7 +78,7 @@ class OtlpReceiver:
             key = await self._key_of(context)
             data = await self._message(messages)
             try:
-                return await self._store(data, key, signal, read)
+                return await self._store(data, key, signal, decode)
             finally:
                 self._parts.writer.release(len(data))
         except (DecodeError, ValueError) as error:
@@ -116,12 +115,11 @@ class OtlpReceiver:
         data: bytes,
         key: KeyIdentity,
         signal: str,
-        read: Callable[[bytes, bool, Parts, str, SourceDefaults], Decoded],
+        decode: Callable[[bytes, bool, str, SourceDefaults, Limits], Decoded],
     ) -> Decoded:
         parts = self._parts
         defaults = SourceDefaults(key.default_source_type, key.default_source, key.name)
-        decoding = partial(read, data, False, parts, key.account_id, defaults)
-        decoded = await intake.decode(parts, intake.Body(data, len(data)), decoding)
+        decoded = await parts.decoders.run(decode, len(data), data, False, key.account_id, defaults, parts.limits)
         await intake.store(parts, intake.batch_of(decoded, key.account_id, signal, key.name, len(data)))
         return decoded
 

