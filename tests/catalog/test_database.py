@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -15,6 +16,7 @@ import modeltraces.catalog
 from modeltraces.catalog import accounts, db
 from modeltraces.catalog.db import HEAD, Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.tables import AccountRow, Table
 
 MIGRATIONS = Path(modeltraces.catalog.__file__).parent / "migrations"
@@ -280,3 +282,28 @@ def test_no_environment_variable_is_read_here(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("MODELTRACES_CATALOG_URL", "sqlite:////elsewhere.db")
     assert Catalog(f"sqlite:///{tmp_path}/catalog.db").shown_url == f"sqlite:///{tmp_path}/catalog.db"
     assert not os.path.exists("/elsewhere.db")
+
+
+def test_upgrading_keeps_what_is_there(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    catalog = Catalog(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog._writing_engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO accounts VALUES ('a', 'default', 1, 0)",
+            "INSERT INTO models VALUES ('m', 'a', 'llama', 'open_source', 1, '', 'vllm', 5, 1, NULL)",
+            "INSERT INTO model_names VALUES ('a', 'llama', 'm')",
+            "INSERT INTO deployments VALUES ('d', 'a', 'm', 'v1', 1)",
+            "INSERT INTO connections VALUES ('c', 'a', 'azure-eu', 'azure', 1)",
+            "INSERT INTO model_connections VALUES ('m', 'c')",
+        ):
+            connection.execute(text(statement))
+    catalog.upgrade()
+    (entry,) = ModelRegistry(catalog).list_models("a")
+    assert (entry.name, entry.recorded_names, entry.first_run_on_us) == ("llama", ("llama",), 5)
+    assert [deployment.version for deployment in entry.deployments] == ["v1"]
+    assert [connection.name for connection in entry.connections] == ["azure-eu"]
+    catalog.close()

@@ -236,7 +236,7 @@ def test_two_thousand_models_are_listed_with_a_fixed_number_of_queries(catalog: 
     statements = Statements(catalog)
     registry = ModelRegistry(catalog)
     assert names(registry, cast.account_a.id) == [f"m{n}" for n in range(2000)]
-    assert len([statement for statement in statements.sent if statement.startswith("SELECT")]) == 5
+    assert len([statement for statement in statements.sent if statement.startswith("SELECT")]) == 6
 
 
 def merge(catalog: Catalog, account_id: str, source: str, target: str) -> None:

@@ -2,13 +2,25 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from decimal import Decimal
+from typing import Any, Final, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from modeltraces.catalog.tables import ConnectionRow, DeploymentRow, ModelConnectionRow, ModelNameRow, ModelRow
+from modeltraces.catalog.hosting.intervals import Interval, intervals_of
+from modeltraces.catalog.hosting.ledger import LedgerEvent, ledger_event
+from modeltraces.catalog.tables import (
+    ConnectionRow,
+    DeploymentEventRow,
+    DeploymentRow,
+    HardwareRow,
+    ModelConnectionRow,
+    ModelNameRow,
+    ModelRow,
+)
 from modeltraces.run import MODEL_KINDS, ModelKind
 
 _DIGITS: Final = re.compile(r"(\d+)")
@@ -18,6 +30,26 @@ _DIGITS: Final = re.compile(r"(\d+)")
 class DeploymentEntry:
     version: str
     created_on_us: int
+    hardware: str = ""
+    credits_per_replica_hour: Decimal | None = None
+    """Its own price, in place of its hardware's."""
+    endpoint: str = ""
+    protocol: str = ""
+    upstream_model: str = ""
+    has_credential: bool = False
+    events: tuple[LedgerEvent, ...] = ()
+    """Oldest first, by when they happened; struck-out ones too. Empty for a version that was only seen on runs."""
+    intervals: tuple[Interval, ...] = ()
+
+    @property
+    def replicas(self) -> int:
+        """How many are up now."""
+        return self.intervals[-1].replicas if self.intervals and self.intervals[-1].to_us is None else 0
+
+    @property
+    def deployed_on_us(self) -> int | None:
+        """When it was first deployed; None when nobody said."""
+        return self.intervals[0].from_us if self.intervals else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +57,7 @@ class ConnectionEntry:
     name: str
     provider: str
     created_on_us: int
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +75,13 @@ class ModelEntry:
     """The names that its runs bear."""
     created_on_us: int
     archived: bool
+    merged: tuple[str, ...] = ()
+    """The names of the models that were merged into it."""
+
+    @property
+    def deployed_on_us(self) -> int | None:
+        """When its first deployment went up; None when nobody said."""
+        return min((d.deployed_on_us for d in self.deployments if d.deployed_on_us is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +102,25 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
-    """Four queries, whatever the number of models."""
+    """Six queries, whatever the number of models."""
+    rows = {row.id: row for row in session.execute(select(ModelRow.__table__).where(ModelRow.account_id == account_id))}
+    # model id → the id of the model that it was merged into, in the end.
+    into = {model_id: _last(model_id, rows) for model_id in rows}
     deployments: dict[str, list[DeploymentEntry]] = defaultdict(list)
-    for model_id, version, created in session.execute(
-        select(DeploymentRow.model_id, DeploymentRow.version, DeploymentRow.created_on_us).where(
-            DeploymentRow.account_id == account_id
-        )
-    ):
-        deployments[model_id].append(DeploymentEntry(version, created))
-    connections: dict[str, list[ConnectionEntry]] = defaultdict(list)
-    for model_id, name, provider, created in session.execute(
-        select(ModelConnectionRow.model_id, ConnectionRow.name, ConnectionRow.provider, ConnectionRow.created_on_us)
-        .join(ConnectionRow, ConnectionRow.id == ModelConnectionRow.connection_id)
-        .where(ConnectionRow.account_id == account_id)
-    ):
-        connections[model_id].append(ConnectionEntry(name, provider, created))
+    for model_id, deployment in _deployments(session, account_id):
+        deployments[into[model_id]].append(deployment)
+    connections: dict[str, dict[str, ConnectionEntry]] = defaultdict(dict)
+    for model_id, connection in _connections(session, account_id):
+        connections[into[model_id]][connection.name] = connection
     recorded: dict[str, list[str]] = defaultdict(list)
     for name, model_id in session.execute(
         select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(ModelNameRow.account_id == account_id)
     ):
-        recorded[model_id].append(name)
+        recorded[into[model_id]].append(name)
+    merged: dict[str, list[Any]] = defaultdict(list)
+    for model_id, last in into.items():
+        if model_id != last:
+            merged[last].append(rows[model_id])
     entries = [
         ModelEntry(
             id=row.id,
@@ -89,17 +128,21 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
             kind=cast(ModelKind, row.kind),  # the table's check constraint
             base_model=row.base_model,
             provider=row.provider,
-            deployments=tuple(sorted(deployments[row.id], key=lambda d: natural_key(d.version))),
-            connections=tuple(sorted(connections[row.id], key=lambda c: natural_key(c.name))),
-            first_run_on_us=row.first_run_on_us,
+            deployments=tuple(sorted(_united(deployments[row.id]), key=lambda d: natural_key(d.version))),
+            connections=tuple(sorted(connections[row.id].values(), key=lambda c: natural_key(c.name))),
+            first_run_on_us=min(
+                (one.first_run_on_us for one in (row, *merged[row.id]) if one.first_run_on_us is not None), default=None
+            ),
             recorded_names=tuple(sorted(recorded[row.id])),
             created_on_us=row.created_on_us,
             archived=row.archived_on_us is not None,
+            merged=tuple(sorted(one.name for one in merged[row.id])),
         )
-        for row in session.execute(select(ModelRow.__table__).where(ModelRow.account_id == account_id))
+        for row in rows.values()
+        if into[row.id] == row.id
     ]
     entries.sort(key=lambda entry: (MODEL_KINDS.index(entry.kind), natural_key(entry.name), entry.name))
-    by_name = {name: entry for entry in entries for name in entry.recorded_names}
+    by_name = {name: entry for entry in entries for name in (*entry.merged, *entry.recorded_names)}
     by_name |= {entry.name: entry for entry in entries}
     return Snapshot(
         revision=revision,
@@ -110,3 +153,62 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
             for kind in MODEL_KINDS
         },
     )
+
+
+def _last(model_id: str, rows: Mapping[str, Any]) -> str:
+    while (further := rows[model_id].merged_into_id) is not None:
+        model_id = further
+    return model_id
+
+
+def _deployments(session: Session, account_id: str) -> Iterator[tuple[str, DeploymentEntry]]:
+    events: dict[str, list[LedgerEvent]] = defaultdict(list)
+    for event in session.scalars(
+        select(DeploymentEventRow)
+        .where(DeploymentEventRow.account_id == account_id)
+        .order_by(DeploymentEventRow.on_us, DeploymentEventRow.id)
+    ):
+        events[event.deployment_id].append(ledger_event(event))
+    for row, hardware in session.execute(
+        select(DeploymentRow, HardwareRow.name)
+        .outerjoin(HardwareRow, HardwareRow.id == DeploymentRow.hardware_id)
+        .where(DeploymentRow.account_id == account_id)
+    ):
+        price = row.credits_per_replica_hour
+        yield (
+            row.model_id,
+            DeploymentEntry(
+                version=row.version,
+                created_on_us=row.created_on_us,
+                hardware=hardware or "",
+                credits_per_replica_hour=None if price is None else Decimal(price),
+                endpoint=row.endpoint,
+                protocol=row.protocol,
+                upstream_model=row.upstream_model,
+                has_credential=row.credential is not None,
+                events=tuple(events[row.id]),
+                intervals=intervals_of(entry.event for entry in events[row.id] if entry.struck_on_us is None),
+            ),
+        )
+
+
+def _united(deployments: Iterable[DeploymentEntry]) -> Iterable[DeploymentEntry]:
+    """One of each version: of those that a merge brought together, the one that people deployed."""
+    by_version: dict[str, DeploymentEntry] = {}
+    for deployment in deployments:
+        known = by_version.get(deployment.version)
+        if known is None or (deployment.events and not known.events):
+            by_version[deployment.version] = deployment
+    return by_version.values()
+
+
+def _connections(session: Session, account_id: str) -> Iterator[tuple[str, ConnectionEntry]]:
+    for model_id, name, provider, created, archived in session.execute(
+        select(
+            ModelConnectionRow.model_id, ConnectionRow.name, ConnectionRow.provider, ConnectionRow.created_on_us,
+            ConnectionRow.archived_on_us,
+        )
+        .join(ConnectionRow, ConnectionRow.id == ModelConnectionRow.connection_id)
+        .where(ConnectionRow.account_id == account_id)
+    ):  # fmt: skip
+        yield model_id, ConnectionEntry(name, provider, created, archived is not None)

@@ -107,6 +107,8 @@ class ModelRow(Table):
     first_run_on_us: Mapped[int | None]
     created_on_us: Mapped[int]
     archived_on_us: Mapped[int | None]
+    merged_into_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"), index=True)
+    """The model that its runs are counted with. The entry itself stays, so that a merge can be undone."""
     __table_args__ = (
         UniqueConstraint("account_id", "name"),
         CheckConstraint("kind IN ('open_source', 'fine_tuned', 'external')", name="kind"),
@@ -122,14 +124,65 @@ class ModelNameRow(Table):
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
 
 
+class HardwareRow(Table):
+    """What replicas run on. Its price stands in `hardware_prices`, and changes there only by a new row."""
+
+    __tablename__ = "hardware"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    created_on_us: Mapped[int]
+    archived_on_us: Mapped[int | None]
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
+
+
+class HardwarePriceRow(Table):
+    __tablename__ = "hardware_prices"
+    hardware_id: Mapped[str] = mapped_column(ForeignKey("hardware.id", ondelete="CASCADE"), primary_key=True)
+    from_us: Mapped[int] = mapped_column(primary_key=True)
+    credits_per_replica_hour: Mapped[str]
+    """Decimal as text: SQLite has no decimals. So with every price."""
+    actor: Mapped[str]
+
+
 class DeploymentRow(Table):
+    """A version of an open-source or fine-tuned model: made by people, or seen on runs (then without hosting)."""
+
     __tablename__ = "deployments"
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
     version: Mapped[str]
     created_on_us: Mapped[int]
+    hardware_id: Mapped[str | None] = mapped_column(ForeignKey("hardware.id"), index=True)
+    credits_per_replica_hour: Mapped[str | None]
+    """Its own price, in place of its hardware's."""
+    endpoint: Mapped[str] = mapped_column(default="", server_default="")
+    protocol: Mapped[str] = mapped_column(default="", server_default="")
+    upstream_model: Mapped[str] = mapped_column(default="", server_default="")
+    credential: Mapped[str | None]
+    """Encrypted."""
     __table_args__ = (UniqueConstraint("model_id", "version"),)
+
+
+class DeploymentEventRow(Table):
+    """The ledger of hosting. Rows are only added; one that was a mistake is struck out, and stays."""
+
+    __tablename__ = "deployment_events"
+    id: Mapped[int] = mapped_column(AutoId, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id", ondelete="CASCADE"), index=True)
+    type: Mapped[str]
+    on_us: Mapped[int]
+    replicas: Mapped[int | None]
+    credits_per_replica_hour: Mapped[str | None]
+    """The price that applied: kept here, so that a later change of prices never rewrites history."""
+    hardware: Mapped[str]
+    actor: Mapped[str]
+    recorded_on_us: Mapped[int]
+    struck_on_us: Mapped[int | None]
+    struck_by: Mapped[str | None]
+    __table_args__ = (CheckConstraint("type IN ('deploy', 'scale', 'undeploy')", name="type"),)
 
 
 class ConnectionRow(Table):
@@ -139,6 +192,14 @@ class ConnectionRow(Table):
     name: Mapped[str]
     provider: Mapped[str]
     created_on_us: Mapped[int]
+    protocol: Mapped[str] = mapped_column(default="", server_default="")
+    """'' for one that was only seen on runs."""
+    base_url: Mapped[str] = mapped_column(default="", server_default="")
+    credential: Mapped[str | None]
+    """Encrypted."""
+    reaches: Mapped[str] = mapped_column(default="[]", server_default="[]")
+    """JSON array of the models' names upstream, or `["*"]`."""
+    archived_on_us: Mapped[int | None]
     __table_args__ = (UniqueConstraint("account_id", "name"),)
 
 

@@ -1,0 +1,220 @@
+"""Connections: how external models are reached, and by whose credential."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from modeltraces.catalog.addresses import clean_address
+from modeltraces.catalog.changes import changing
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.tables import ConnectionRow, ModelConnectionRow
+from modeltraces.catalog.text import clean_name
+from modeltraces.catalog.vault import Vault
+
+PROTOCOLS: Final = ("openai", "anthropic", "azure_openai")
+SETTABLE: Final = ("name", "provider", "protocol", "base_url", "credential", "models", "archived")
+MOST_MODELS: Final = 1000
+EVERY_MODEL: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """As it is listed. Its credential is known to be there, never what it is."""
+
+    name: str
+    provider: str
+    protocol: str
+    """'' for one that was only seen on runs."""
+    base_url: str
+    models: tuple[str, ...]
+    """The models' names upstream, or `*`."""
+    has_credential: bool
+    created_on_us: int
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a call through a connection needs. Never shown, never logged."""
+
+    protocol: str
+    base_url: str
+    locked_credential: str | None
+
+
+def list_connections(catalog: Catalog, account_id: str) -> list[Connection]:
+    """By name; archived ones too."""
+    with catalog.session() as session:
+        rows = session.scalars(
+            select(ConnectionRow).where(ConnectionRow.account_id == account_id).order_by(ConnectionRow.name)
+        )
+        return [_connection(row) for row in rows]
+
+
+def reach(catalog: Catalog, account_id: str, name: str) -> Reach:
+    """Raises NotFound, and Invalid for a connection that was only seen on runs."""
+    with catalog.session() as session:
+        row = session.scalar(
+            select(ConnectionRow).where(ConnectionRow.account_id == account_id, ConnectionRow.name == name)
+        )
+    if row is None:
+        raise NotFound(f"This account has no connection {name[:200]!r}.")
+    if not row.protocol or not row.base_url:
+        raise Invalid(f"{row.name} was only seen on runs: give it a protocol and an address first.")
+    return Reach(row.protocol, row.base_url, row.credential)
+
+
+def create(
+    catalog: Catalog,
+    account_id: str,
+    values: Mapping[str, Any],
+    vault: Vault,
+    *,
+    actor: str,
+    allow_link_local: bool = False,
+) -> str:
+    """A connection from `SETTABLE`; its name. One that was only seen on runs becomes this one.
+
+    Raises Invalid, and Conflict when the name is used.
+    """
+    for name in ("name", "protocol", "base_url"):
+        if not values.get(name):
+            raise Invalid(f"{name} is missing.")
+    with changing(catalog, account_id, actor) as change:
+        named = _text(values["name"], "The connection's name")
+        row = change.session.scalar(
+            select(ConnectionRow).where(ConnectionRow.account_id == account_id, ConnectionRow.name == named)
+        )
+        if row is not None and row.protocol:
+            raise Conflict(f"This account has a connection {named!r} already.")
+        if row is None:
+            row = ConnectionRow(
+                id=str(uuid.uuid4()), account_id=account_id, name=named, provider="", created_on_us=change.now_us,
+                protocol="", base_url="", credential=None, reaches="[]", archived_on_us=None,
+            )  # fmt: skip
+            change.session.add(row)
+        _set(row, {"models": [EVERY_MODEL], **values}, vault, change.now_us, allow_link_local)
+        change.session.flush()
+        change.record("connection.add", f"connection:{named}", None, _shown(row))
+        return named
+
+
+def edit(
+    catalog: Catalog,
+    account_id: str,
+    name: str,
+    values: Mapping[str, Any],
+    vault: Vault,
+    *,
+    has_runs: bool,
+    actor: str,
+    allow_link_local: bool = False,
+) -> str:
+    """Change what is given of `SETTABLE`; the connection's name afterwards.
+
+    Raises Invalid, NotFound, and Conflict for a new name that is used, or while runs bear the old one.
+    """
+    with changing(catalog, account_id, actor) as change:
+        row = change.connection(name)
+        before = _shown(row)
+        if "name" in values and values["name"] != row.name:
+            renamed = _text(values["name"], "The connection's name")
+            taken = select(ConnectionRow.id).where(
+                ConnectionRow.account_id == account_id, ConnectionRow.name == renamed
+            )
+            if change.session.scalar(taken) is not None:
+                raise Conflict(f"This account has a connection {renamed!r} already.")
+            if has_runs:
+                raise Conflict(f"Runs bear the name {row.name!r}. Make a new connection, and archive this one.")
+            row.name = renamed
+        _set(row, values, vault, change.now_us, allow_link_local)
+        change.session.flush()
+        after = _shown(row)
+        if before != after or values.get("credential"):
+            change.record("connection.edit", f"connection:{name}", before, after)
+        return row.name
+
+
+def delete(catalog: Catalog, account_id: str, name: str, *, has_runs: bool, actor: str) -> None:
+    """Raises NotFound, and Conflict for one that runs came through: archive it instead."""
+    with changing(catalog, account_id, actor) as change:
+        row = change.connection(name)
+        if has_runs:
+            raise Conflict(f"Runs came through {row.name}. Archive it instead.")
+        for link in change.session.scalars(
+            select(ModelConnectionRow).where(ModelConnectionRow.connection_id == row.id)
+        ):
+            change.session.delete(link)
+        change.record("connection.delete", f"connection:{row.name}", _shown(row))
+        change.session.delete(row)
+
+
+def _set(row: ConnectionRow, values: Mapping[str, Any], vault: Vault, now_us: int, allow_link_local: bool) -> None:
+    if unknown := sorted(set(values) - set(SETTABLE)):
+        raise Invalid(f"A connection has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.")
+    if "provider" in values:
+        row.provider = _text(values["provider"], "The provider") if values["provider"] else ""
+    if "protocol" in values:
+        if values["protocol"] not in PROTOCOLS:
+            raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
+        row.protocol = values["protocol"]
+    if "base_url" in values:
+        if not isinstance(values["base_url"], str):
+            raise Invalid("base_url must be text.")
+        row.base_url = clean_address(values["base_url"], "The address", allow_link_local=allow_link_local)
+    if "credential" in values:
+        if values["credential"] is not None and not isinstance(values["credential"], str):
+            raise Invalid("credential must be text.")
+        row.credential = vault.lock(values["credential"]) if values["credential"] else None
+    if "models" in values:
+        row.reaches = json.dumps(_models(values["models"]))
+    if "archived" in values:
+        if not isinstance(values["archived"], bool):
+            raise Invalid("archived must be true or false.")
+        row.archived_on_us = (row.archived_on_us or now_us) if values["archived"] else None
+
+
+def _models(value: Any) -> list[str]:
+    if not isinstance(value, list) or not value or len(value) > MOST_MODELS:
+        raise Invalid(f'models must be a list of 1 to {MOST_MODELS} names, or ["*"] for every model.')
+    names = list(dict.fromkeys(_text(name, "A model's name") for name in value))
+    if EVERY_MODEL in names and len(names) > 1:
+        raise Invalid('models is either ["*"] or a list of names, not both.')
+    return names
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"{what} must be text.")
+    return clean_name(value, what)
+
+
+def _shown(row: ConnectionRow) -> dict[str, Any]:
+    """For the audit log: of the credential, only whether there is one."""
+    return {
+        "name": row.name,
+        "provider": row.provider,
+        "protocol": row.protocol,
+        "base_url": row.base_url,
+        "models": json.loads(row.reaches),
+        "credential": "set" if row.credential else "none",
+        "archived": row.archived_on_us is not None,
+    }
+
+
+def _connection(row: ConnectionRow) -> Connection:
+    return Connection(
+        name=row.name,
+        provider=row.provider,
+        protocol=row.protocol,
+        base_url=row.base_url,
+        models=tuple(json.loads(row.reaches)),
+        has_credential=row.credential is not None,
+        created_on_us=row.created_on_us,
+        archived=row.archived_on_us is not None,
+    )

@@ -1,0 +1,171 @@
+"""Deployments: versions of an open-source or fine-tuned model, what they run on, and how they are reached."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from modeltraces.catalog.addresses import clean_address
+from modeltraces.catalog.amounts import amount_text, parse_amount
+from modeltraces.catalog.changes import Change, changing
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import Conflict, Invalid
+from modeltraces.catalog.hosting import ledger
+from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, HardwareRow, ModelRow
+from modeltraces.catalog.text import clean_name
+from modeltraces.catalog.vault import Vault
+
+PROTOCOLS: Final = ("openai", "anthropic", "ollama")
+"""How an endpoint is spoken to: OpenAI-compatible (vLLM, TGI, llama.cpp, SGLang, …), Anthropic's Messages, Ollama's own."""
+_NUMBERED: Final = re.compile(r"v(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What can be said of a deployment: name → value as it came in. An absent name leaves what is there; '' clears it."""
+
+    values: Mapping[str, Any]
+    vault: Vault
+    allow_link_local: bool = False
+
+
+SETTABLE: Final = ("hardware", "credits_per_replica_hour", "endpoint", "protocol", "upstream_model", "credential")
+
+
+def create(
+    catalog: Catalog,
+    account_id: str,
+    model: str,
+    fields: Fields,
+    *,
+    actor: str,
+    version: str | None = None,
+    replicas: Any = 1,
+    deployed_on_us: int | None = None,
+) -> str:
+    """Deploy a version of a model, now or at an instant in the past; the version, `v1`, `v2`, … when none is given.
+
+    A version that was only seen on runs becomes this deployment. Raises Invalid, NotFound, Conflict (the version is
+    used; the model is external).
+    """
+    with changing(catalog, account_id, actor) as change:
+        row = change.model(model)
+        if row.archived_on_us is not None:
+            raise Conflict(f"{row.name} is archived. Restore it first.")
+        named = _version(change, row, version)
+        deployment = _adopted(change, row, named) or DeploymentRow(
+            id=str(uuid.uuid4()), account_id=account_id, model_id=row.id, version=named, created_on_us=change.now_us,
+            hardware_id=None, credits_per_replica_hour=None, endpoint="", protocol="", upstream_model="",
+            credential=None,
+        )  # fmt: skip
+        change.session.add(deployment)
+        _set(change, deployment, fields)
+        change.session.flush()
+        change.record("deployment.add", f"deployment:{row.name}@{named}", None, _shown(change, deployment))
+        ledger.append(change, row, deployment, "deploy", replicas=replicas, on_us=deployed_on_us)
+        row.kind_is_inferred = False
+        return named
+
+
+def edit(catalog: Catalog, account_id: str, model: str, version: str, fields: Fields, *, actor: str) -> None:
+    """Change what is said of a deployment. A new price holds from its next event on. Raises Invalid, NotFound."""
+    with changing(catalog, account_id, actor) as change:
+        row = change.model(model)
+        deployment = change.deployment(row, version)
+        before = _shown(change, deployment)
+        _set(change, deployment, fields)
+        change.session.flush()
+        after = _shown(change, deployment)
+        if before != after or fields.values.get("credential"):
+            change.record("deployment.edit", f"deployment:{row.name}@{version}", before, after)
+
+
+def delete(catalog: Catalog, account_id: str, model: str, version: str, *, has_runs: bool, actor: str) -> None:
+    """Raises NotFound, and Conflict for one that has runs or was ever hosted: its history is others' numbers."""
+    with changing(catalog, account_id, actor) as change:
+        row = change.model(model)
+        deployment = change.deployment(row, version)
+        hosted = change.session.scalar(
+            select(DeploymentEventRow.id).where(
+                DeploymentEventRow.deployment_id == deployment.id, DeploymentEventRow.struck_on_us.is_(None)
+            ).limit(1)
+        )  # fmt: skip
+        if has_runs or hosted is not None:
+            raise Conflict(
+                f"{row.name}@{version} {'has runs' if has_runs else 'was hosted'}: deleting it would change what was "
+                "counted. Undeploy it instead, or strike out the events that were mistakes."
+            )
+        before = _shown(change, deployment)
+        change.session.delete(deployment)
+        change.record("deployment.delete", f"deployment:{row.name}@{version}", before)
+
+
+def _version(change: Change, model: ModelRow, version: str | None) -> str:
+    if version is not None:
+        return clean_name(version, "The version")
+    ids = [member.id for member in change.family(model)]
+    used = change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids)))
+    numbers = [int(found[1]) for name in used if (found := _NUMBERED.fullmatch(name))]
+    return f"v{max(numbers, default=0) + 1}"
+
+
+def _adopted(change: Change, model: ModelRow, version: str) -> DeploymentRow | None:
+    ids = [member.id for member in change.family(model)]
+    found = change.session.scalars(
+        select(DeploymentRow).where(DeploymentRow.model_id.in_(ids), DeploymentRow.version == version)
+    ).all()
+    for row in found:
+        standing = select(DeploymentEventRow.id).where(DeploymentEventRow.deployment_id == row.id).limit(1)
+        if change.session.scalar(standing) is not None:
+            raise Conflict(
+                f"{model.name} has a version {version!r} already. Deploy that again with an event, or choose another version."
+            )
+    return found[0] if found else None
+
+
+def _set(change: Change, deployment: DeploymentRow, fields: Fields) -> None:
+    given = fields.values
+    if unknown := sorted(set(given) - set(SETTABLE)):
+        raise Invalid(f"A deployment has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.")
+    for name in ("hardware", "endpoint", "protocol", "upstream_model", "credential"):
+        if name in given and given[name] is not None and not isinstance(given[name], str):
+            raise Invalid(f"{name} must be text.")
+    if "hardware" in given:
+        deployment.hardware_id = change.hardware(given["hardware"]).id if given["hardware"] else None
+    if "credits_per_replica_hour" in given:
+        price = given["credits_per_replica_hour"]
+        deployment.credits_per_replica_hour = (
+            None if price in (None, "") else amount_text(parse_amount(price, "credits_per_replica_hour"))
+        )
+    if "endpoint" in given:
+        address = given["endpoint"] or ""
+        deployment.endpoint = (
+            clean_address(address, "The endpoint", allow_link_local=fields.allow_link_local) if address.strip() else ""
+        )
+    if "protocol" in given:
+        if (given["protocol"] or "") not in ("", *PROTOCOLS):
+            raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
+        deployment.protocol = given["protocol"] or ""
+    if deployment.endpoint and not deployment.protocol:
+        deployment.protocol = PROTOCOLS[0]
+    if "upstream_model" in given:
+        name = given["upstream_model"] or ""
+        deployment.upstream_model = clean_name(name, "The model's name upstream") if name.strip() else ""
+    if "credential" in given:
+        deployment.credential = fields.vault.lock(given["credential"]) if given["credential"] else None
+
+
+def _shown(change: Change, row: DeploymentRow) -> dict[str, Any]:
+    """For the audit log: of the credential, only whether there is one."""
+    hardware = change.session.get(HardwareRow, row.hardware_id) if row.hardware_id else None
+    return {
+        "hardware": hardware.name if hardware else None,
+        "credits_per_replica_hour": row.credits_per_replica_hour,
+        "endpoint": row.endpoint,
+        "protocol": row.protocol,
+        "upstream_model": row.upstream_model,
+        "credential": "set" if row.credential else "none",
+    }

@@ -1,0 +1,104 @@
+"""From a deployment's events to hosted intervals, and from those to credits. Pure, and exact: integers and decimals.
+
+Times are microseconds since the epoch, UTC; daylight saving does not exist here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Final, Literal
+
+EventType = Literal["deploy", "scale", "undeploy"]
+
+_US_PER_HOUR: Final = 3_600_000_000
+_EXACT: Final = Context(prec=60)
+_MILLIONTH: Final = Decimal("0.000001")
+
+
+class OutOfOrder(ValueError):
+    """The events make no sense one after the other; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    type: EventType
+    on_us: int
+    replicas: int | None = None
+    """None for `undeploy`."""
+    credits_per_replica_hour: Decimal | None = None
+    """The price that applied; None where none was known."""
+    hardware: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """So many replicas, at one price, from an instant to an instant; `to_us` is None while it is open."""
+
+    from_us: int
+    to_us: int | None
+    replicas: int
+    credits_per_replica_hour: Decimal | None
+    hardware: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """What hosting amounts to in a period."""
+
+    credits: Decimal | None
+    """Exact to 1e-6; None where no price is known of any of it."""
+    replica_us: int
+    """Hosted replica time, in µs: two replicas for a second are two seconds."""
+
+
+def intervals_of(events: Iterable[Event]) -> tuple[Interval, ...]:
+    """The hosted intervals, oldest first. Raises OutOfOrder for events that do not follow from one another."""
+    made: list[Interval] = []
+    is_open = False
+    previous: Event | None = None
+    for event in sorted(events, key=lambda event: event.on_us):
+        if previous is not None and previous.on_us == event.on_us:
+            raise OutOfOrder("there is another event at the same instant")
+        if event.type == "deploy" and is_open:
+            raise OutOfOrder("it is up already at that time: scale it, or undeploy it first")
+        if event.type == "scale" and not is_open:
+            raise OutOfOrder("it is not up at that time, so it cannot be scaled: deploy it first")
+        if event.type == "undeploy" and not is_open:
+            raise OutOfOrder("it is not up at that time, so it cannot be undeployed")
+        if is_open:
+            last = made[-1]
+            made[-1] = Interval(last.from_us, event.on_us, last.replicas, last.credits_per_replica_hour, last.hardware)
+        is_open = event.type != "undeploy"
+        if is_open:
+            made.append(
+                Interval(event.on_us, None, event.replicas or 1, event.credits_per_replica_hour, event.hardware)
+            )
+        previous = event
+    return tuple(made)
+
+
+def hosted(intervals: Iterable[Interval], from_us: int | None, to_us: int | None, now_us: int) -> Hosted:
+    """The sum of overlap, times replicas, times price, over a period (from inclusive, to exclusive; None: without bound, up to now).
+
+    No interval lasts beyond now: what is to come has not been hosted.
+    """
+    end = now_us if to_us is None else min(to_us, now_us)
+    credits_us: Decimal | None = None
+    replica_us = 0
+    for interval in intervals:
+        first = interval.from_us if from_us is None else max(interval.from_us, from_us)
+        last = end if interval.to_us is None else min(interval.to_us, end)
+        time_us = max(0, last - first) * interval.replicas
+        replica_us += time_us
+        if interval.credits_per_replica_hour is not None:
+            share = _EXACT.multiply(Decimal(time_us), interval.credits_per_replica_hour)
+            credits_us = share if credits_us is None else _EXACT.add(credits_us, share)
+    if credits_us is None:
+        return Hosted(None, replica_us)
+    return Hosted(_EXACT.divide(credits_us, Decimal(_US_PER_HOUR)).quantize(_MILLIONTH, context=_EXACT), replica_us)
+
+
+def added(parts: Sequence[Hosted]) -> Hosted:
+    """Several together."""
+    priced = [part.credits for part in parts if part.credits is not None]
+    return Hosted(sum(priced, Decimal(0)) if priced else None, sum(part.replica_us for part in parts))

@@ -1,0 +1,190 @@
+"""What people change about models: make, rename, say the kind, archive, merge and take a merge back."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from modeltraces.catalog.changes import Change, changing
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, ModelNameRow, ModelRow
+from modeltraces.catalog.text import clean_name
+from modeltraces.run import MODEL_KINDS
+
+EDITABLE: Final = ("name", "kind", "base_model", "provider", "archived")
+
+
+def create(
+    catalog: Catalog, account_id: str, name: Any, kind: Any, *, base_model: Any = "", provider: Any = "", actor: str
+) -> str:
+    """Its name as it is kept. Raises Invalid, and Conflict when a model or runs have that name already."""
+    named = _text(name, "The model's name")
+    kind = _kind(kind)
+    with changing(catalog, account_id, actor) as change:
+        _require_free(change, named)
+        row = ModelRow(
+            id=str(uuid.uuid4()), account_id=account_id, name=named, kind=kind, kind_is_inferred=False,
+            base_model=_optional(base_model, "The base model"), provider=_optional(provider, "The provider"),
+            first_run_on_us=None, created_on_us=change.now_us, archived_on_us=None, merged_into_id=None,
+        )  # fmt: skip
+        change.session.add(row)
+        change.record("model.add", f"model:{named}", None, _shown(row))
+    return named
+
+
+def edit(catalog: Catalog, account_id: str, name: str, values: Mapping[str, Any], *, actor: str) -> str:
+    """Change what is given of `EDITABLE`; the model's name afterwards. Its runs keep the names they bear.
+
+    Raises Invalid, NotFound, and Conflict when the new name is another's or the kind contradicts what is hosted.
+    """
+    if unknown := sorted(set(values) - set(EDITABLE)):
+        raise Invalid(f"A model has no field {unknown[0]!r} to change; it has {', '.join(EDITABLE)}.")
+    with changing(catalog, account_id, actor) as change:
+        row = change.model(name)
+        before = _shown(row)
+        if "name" in values:
+            renamed = _text(values["name"], "The model's name")
+            if renamed != row.name:
+                _require_free(change, renamed, but=row)
+                row.name = renamed
+        if "kind" in values:
+            kind = _kind(values["kind"])
+            if kind == "external" and row.kind != kind and _is_hosted(change, row):
+                raise Conflict(
+                    f"{row.name} has hosted deployments, and external models have none. Strike their events out first."
+                )
+            row.kind, row.kind_is_inferred = kind, False
+        if "base_model" in values:
+            row.base_model = _optional(values["base_model"], "The base model")
+        if "provider" in values:
+            row.provider = _optional(values["provider"], "The provider")
+        if "archived" in values:
+            if not isinstance(values["archived"], bool):
+                raise Invalid("archived must be true or false.")
+            row.archived_on_us = (row.archived_on_us or change.now_us) if values["archived"] else None
+        after = _shown(row)
+        if before != after:
+            change.record("model.edit", f"model:{before['name']}", before, after)
+        return row.name
+
+
+def merge(catalog: Catalog, account_id: str, name: str, into: str, *, actor: str) -> None:
+    """Count `name`'s runs, past and to come, as `into`'s. Nothing is lost: `unmerge` takes it back.
+
+    Raises NotFound, and Conflict for the same model, another kind, or two ledgers of one version.
+    """
+    with changing(catalog, account_id, actor) as change:
+        source, target = change.model(name), change.model(into)
+        if source.id == target.id:
+            raise Conflict(f"{name} and {into} are one model already.")
+        if source.kind != target.kind:
+            raise Conflict(
+                f"{source.name} is {_words(source.kind)}, {target.name} is {_words(target.kind)}. Make them of one kind first."
+            )
+        if both := sorted(_hosted_versions(change, source) & _hosted_versions(change, target)):
+            raise Conflict(
+                f"Both have a hosted version {both[0]!r}: runs could not be told apart. Strike one's events out."
+            )
+        source.merged_into_id = target.id
+        change.record("model.merge", f"model:{source.name}", None, {"into": target.name})
+
+
+def unmerge(catalog: Catalog, account_id: str, name: str, *, actor: str) -> None:
+    """Make a model that was merged into another one of its own again. Raises NotFound."""
+    with changing(catalog, account_id, actor) as change:
+        row = change.session.scalar(
+            select(ModelRow).where(
+                ModelRow.account_id == account_id, ModelRow.name == name, ModelRow.merged_into_id.is_not(None)
+            )
+        )
+        if row is None:
+            raise NotFound(f"This account has no merged model {name[:200]!r}.")
+        into = change.session.get(ModelRow, row.merged_into_id)
+        row.merged_into_id = None
+        change.record("model.unmerge", f"model:{row.name}", {"into": into.name if into else ""}, None)
+
+
+def delete(catalog: Catalog, account_id: str, name: str, *, has_runs: bool, actor: str) -> None:
+    """Raises NotFound, and Conflict for one that has runs, was hosted, or holds merged ones: archive it instead."""
+    with changing(catalog, account_id, actor) as change:
+        row = change.model(name)
+        family = change.family(row)
+        if has_runs or any(member.first_run_on_us is not None for member in family):
+            raise Conflict(f"{row.name} has runs, which would lose their model. Archive it instead.")
+        if _is_hosted(change, row):
+            raise Conflict(f"{row.name} was hosted; its credits would be gone. Archive it instead.")
+        if len(family) > 1:
+            raise Conflict(f"Other models are merged into {row.name}. Take that back first.")
+        change.record("model.delete", f"model:{row.name}", _shown(row))
+        change.session.delete(row)
+
+
+def _require_free(change: Change, name: str, but: ModelRow | None = None) -> None:
+    own = {member.id for member in change.family(but)} if but else set()
+    taken = change.session.scalar(
+        select(ModelRow).where(ModelRow.account_id == change.account_id, ModelRow.name == name)
+    )
+    if taken is not None and (but is None or taken.id != but.id):
+        raise Conflict(f"This account has a model {name!r} already. Choose another name, or merge the two.")
+    holder = change.session.scalar(
+        select(ModelNameRow.model_id).where(
+            ModelNameRow.account_id == change.account_id, ModelNameRow.recorded_name == name
+        )
+    )
+    if holder is not None and holder not in own:
+        other = change.session.get(ModelRow, holder)
+        assert other is not None
+        raise Conflict(
+            f"Runs that bear the name {name!r} are counted as {change.resolved(other).name}'s. Choose another name."
+        )
+
+
+def _is_hosted(change: Change, model: ModelRow) -> bool:
+    return bool(_hosted_versions(change, model))
+
+
+def _hosted_versions(change: Change, model: ModelRow) -> set[str]:
+    ids = [member.id for member in change.family(model)]
+    return set(
+        change.session.scalars(
+            select(DeploymentRow.version)
+            .join(DeploymentEventRow, DeploymentEventRow.deployment_id == DeploymentRow.id)
+            .where(DeploymentRow.model_id.in_(ids), DeploymentEventRow.struck_on_us.is_(None))
+        )
+    )
+
+
+def _shown(row: ModelRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "base_model": row.base_model,
+        "provider": row.provider,
+        "archived": row.archived_on_us is not None,
+    }
+
+
+def _kind(value: Any) -> str:
+    if value not in MODEL_KINDS:
+        raise Invalid(f"kind must be one of {', '.join(MODEL_KINDS)}.")
+    return str(value)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", "-")
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"{what} must be text.")
+    return clean_name(value, what)
+
+
+def _optional(value: Any, what: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Invalid(f"{what} must be text.")
+    return clean_name(value, what) if value.strip() else ""
