@@ -20,6 +20,7 @@ from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
+from modeltraces.catalog.vault import Vault
 from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.redaction import redactor
@@ -102,6 +103,7 @@ class Parts:
     decoders: Decoders
     limits: Limits
     secret: bytes
+    vault: Vault
     first: FirstOwner
 
     def close(self) -> None:
@@ -179,6 +181,7 @@ def build(settings: Settings) -> Parts:
         decoders=Decoders(settings.decode_processes),
         limits=recording_limits(settings),
         secret=secret,
+        vault=Vault(secret),
         first=first,
     )
 

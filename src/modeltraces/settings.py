@@ -42,6 +42,10 @@ class Settings(BaseSettings):
         None,
         description="Key that signs cursors and encrypts credentials; made and kept in the data directory when absent.",
     )
+    allow_link_local: bool = Field(
+        False,
+        description="`true`: endpoints and connections may lead to link-local addresses, where clouds keep their metadata services.",
+    )
     session_hours: int = Field(24 * 14, ge=1, description="Hours a sign-in lasts without use.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug`, `info`, `warning` or `error`."

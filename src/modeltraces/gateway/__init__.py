@@ -1,0 +1,1 @@
+"""Calling models through the catalog's connections and deployments."""
