@@ -70,6 +70,8 @@ _ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "GET /api/v1/models/{name}": content("Model"),
     "GET /api/v1/metrics": content("Metrics"),
     "GET /api/v1/metrics/series": content("Series"),
+    "GET /api/v1/audit-log": content("AuditLogPage"),
+    "GET /api/v1/audit-log/export": {name: _FILES[name] for name in ("text/csv", "application/x-ndjson")},
     "GET /api/v1/runs": content("RunPage"),
     "GET /api/v1/runs/export": _FILES,
     "GET /api/v1/runs/stream": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -120,7 +122,7 @@ def _complete_operation(name: str, operation: dict[str, Any]) -> None:
         statuses[400] = "A parameter cannot be used: `parameter` names it, and for a filter `position` says where."
     if name == "POST /api/v1/runs":
         statuses[422] = "The single run cannot be taken."
-    if name.endswith("/export"):
+    if name.endswith("/runs/export"):
         statuses[429] = "As many exports run as may."
     problem = content("Problem", "application/problem+json")
     for status in sorted(statuses):

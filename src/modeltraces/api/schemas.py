@@ -148,6 +148,19 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "first_run_on": nullable("string", format="date-time"),
         }
     ),
+    "AuditEntry": _object(
+        {
+            "id": _COUNT,
+            "at": _INSTANT,
+            "actor": _TEXT,
+            "action": _TEXT,
+            "object": _TEXT,
+            "before": nullable("object"),
+            "after": nullable("object"),
+        },
+        description="A change: who did what to what, and the values that it was about.",
+    ),
+    "AuditLogPage": _object({"entries": {"type": "array", "items": _ref("AuditEntry")}, "next_cursor": _MAYBE_TEXT}),
     "Models": _object({"models": {"type": "array", "items": _ref("Model")}}),
 }
 

@@ -1,11 +1,14 @@
-"""The audit log: who changed what, with the values before and after. Digests and tokens never enter it."""
+"""The audit log: who changed what, with the values before and after. Digests, keys and credentials never enter it."""
 
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from modeltraces.catalog.audit_secrets import without_secrets
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.tables import AuditRow
 
@@ -22,6 +25,37 @@ class AuditEntry:
     after: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries; what is '' or None does not narrow."""
+
+    actor: str = ""
+    """Exactly this one."""
+    action: str = ""
+    """Exactly this one, or with `*` at its end all that begin with what stands before it: `model.*`."""
+    object: str = ""
+    """Stands anywhere in the object, in any case."""
+    from_us: int | None = None
+    """Inclusive, µs since the epoch."""
+    to_us: int | None = None
+    """Exclusive, µs since the epoch."""
+
+    @property
+    def narrows(self) -> bool:
+        return self != ALL
+
+
+ALL: Final = AuditFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditChoices:
+    """What stands in an account's log, in alphabetical order."""
+
+    actors: tuple[str, ...]
+    actions: tuple[str, ...]
+
+
 def record(
     session: Session,
     *,
@@ -33,7 +67,11 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    """Add an entry to the transaction of the change itself: neither is there without the other."""
+    """Add an entry to the transaction of the change itself: neither is there without the other.
+
+    Values that are secret by their name or their look are left out, see `audit_secrets`.
+    """
+    before, after = without_secrets(before, after)
     session.add(
         AuditRow(
             account_id=account_id, at_us=at_us, actor=actor, action=action, object=object, before=before, after=after
@@ -42,14 +80,87 @@ def record(
 
 
 def list_entries(
-    catalog: Catalog, account_id: str, *, limit: int = 100, before_id: int | None = None
+    catalog: Catalog,
+    account_id: str,
+    filter: AuditFilter = ALL,
+    *,
+    limit: int = 100,
+    before_id: int | None = None,
+    after_id: int | None = None,
 ) -> list[AuditEntry]:
-    """Newest first. `before_id`: the last id of the page before."""
-    query = select(AuditRow).where(AuditRow.account_id == account_id).order_by(AuditRow.id.desc()).limit(limit)
+    """At most `limit` entries of the account that the filter lets through, newest first.
+
+    `before_id`: only older ones than this, say than the last of the page before. `after_id`: only newer ones than
+    this, and of these the oldest.
+    """
+    query = select(AuditRow).where(AuditRow.account_id == account_id).limit(limit)
     if before_id is not None:
         query = query.where(AuditRow.id < before_id)
+    if after_id is not None:
+        query = query.where(AuditRow.id > after_id)
+    upwards = after_id is not None
     with catalog.session() as session:
-        return [
-            AuditEntry(row.id, row.at_us, row.actor, row.action, row.object, row.before, row.after)
-            for row in session.scalars(query)
+        query = query.where(*_conditions(catalog, session, filter))
+        rows = session.scalars(query.order_by(AuditRow.id.asc() if upwards else AuditRow.id.desc()))
+        entries = [
+            AuditEntry(row.id, row.at_us, row.actor, row.action, row.object, row.before, row.after) for row in rows
         ]
+    return entries[::-1] if upwards else entries
+
+
+def pages(
+    catalog: Catalog, account_id: str, filter: AuditFilter = ALL, *, size: int = 500
+) -> Iterator[list[AuditEntry]]:
+    """All entries that the filter lets through, newest first, `size` at a time, each page a transaction of its own.
+
+    What is written meanwhile is newer than the first page, and not among them.
+    """
+    before_id: int | None = None
+    while found := list_entries(catalog, account_id, filter, limit=size, before_id=before_id):
+        yield found
+        if len(found) < size:
+            return
+        before_id = found[-1].id
+
+
+def choices(catalog: Catalog, account_id: str) -> AuditChoices:
+    """The actors and actions of the account's log: what its filters can be set to."""
+    mine = AuditRow.account_id == account_id
+    with catalog.session() as session:
+        return AuditChoices(
+            tuple(sorted(session.scalars(select(AuditRow.actor).where(mine).distinct()))),
+            tuple(sorted(session.scalars(select(AuditRow.action).where(mine).distinct()))),
+        )
+
+
+def _conditions(catalog: Catalog, session: Session, filter: AuditFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filter.actor:
+        found.append(AuditRow.actor == filter.actor)
+    if filter.action.endswith("*"):
+        # Not LIKE, which SQLite compares in any case.
+        start = filter.action[:-1]
+        found.append(func.substr(AuditRow.action, 1, len(start)) == start)
+    elif filter.action:
+        found.append(AuditRow.action == filter.action)
+    if filter.object:
+        found.append(_object_contains(catalog, session, unicodedata.normalize("NFC", filter.object)))
+    if filter.from_us is not None:
+        found.append(AuditRow.at_us >= filter.from_us)
+    if filter.to_us is not None:
+        found.append(AuditRow.at_us < filter.to_us)
+    return found
+
+
+def _object_contains(catalog: Catalog, session: Session, text: str) -> ColumnElement[bool]:
+    if not catalog.is_sqlite:
+        return AuditRow.object.icontains(text, autoescape=True)
+    # SQLite's own lower() and LIKE know the case of ASCII only.
+    connection = session.connection().connection.driver_connection
+    assert connection is not None
+    connection.create_function("contains_in_any_case", 2, _contains_in_any_case, deterministic=True)
+    return func.contains_in_any_case(AuditRow.object, text) == 1
+
+
+def _contains_in_any_case(text: str, part: str) -> bool:
+    return part.lower() in text.lower()

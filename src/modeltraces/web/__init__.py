@@ -10,6 +10,7 @@ from modeltraces.web.pages import (
     access,
     api_docs,
     api_keys,
+    audit_log,
     members,
     model_traces,
     models,
@@ -25,7 +26,19 @@ def install(app: FastAPI) -> None:
     static.manifest()
     app.router.routes.append(static.route)
     app.add_api_route("/", _home, include_in_schema=False)
-    for page in (suggest, model_traces, rejected, models, api_keys, members, profile, access, api_docs, nowhere):
+    for page in (
+        suggest,
+        model_traces,
+        rejected,
+        models,
+        api_keys,
+        members,
+        audit_log,
+        profile,
+        access,
+        api_docs,
+        nowhere,
+    ):
         app.include_router(page.router)
 
 

@@ -14,11 +14,13 @@ MODEL_TRACES: Final = "/settings/monitoring/model-traces"
 REJECTED: Final = "/settings/monitoring/rejected"
 API_KEYS: Final = "/settings/api-keys"
 MEMBERS: Final = "/settings/members"
+AUDIT_LOG: Final = "/settings/audit-log"
 MODELS: Final = "/settings/models"
 PROFILE: Final = "/settings/profile"
 SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"
 EXPORT: Final = "/api/v1/runs/export"
+AUDIT_LOG_EXPORT: Final = "/api/v1/audit-log/export"
 STREAM: Final = "/api/v1/runs/stream"
 
 PERIODS: Final = {

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from modeltraces.api.identity import Identity
-from modeltraces.web.address import API_KEYS, MEMBERS, MODEL_TRACES, MODELS, PROFILE, REJECTED
+from modeltraces.web.address import API_KEYS, AUDIT_LOG, MEMBERS, MODEL_TRACES, MODELS, PROFILE, REJECTED
 from modeltraces.web.contexts import NavGroup, NavItem, Shell
 from modeltraces.web.formatting import zone_of
 
@@ -16,9 +16,19 @@ THEME_COOKIE: Final = "theme"
 
 _NAVIGATION: Final = (
     ("Monitoring", (("Model Traces", MODEL_TRACES, "traces"), ("Rejected", REJECTED, "reject"))),
-    ("Account", (("Models", MODELS, "cube"), ("API keys", API_KEYS, "key"), ("Members", MEMBERS, "people"))),
+    (
+        "Account",
+        (
+            ("Models", MODELS, "cube"),
+            ("API keys", API_KEYS, "key"),
+            ("Members", MEMBERS, "people"),
+            ("Audit log", AUDIT_LOG, "clock"),
+        ),
+    ),
     ("You", (("Profile", PROFILE, "person"),)),
 )
+_FOR_ADMINS: Final = frozenset({AUDIT_LOG})
+"""Pages that others may not see, and are not led to."""
 
 
 def zone(request: Request) -> tzinfo:
@@ -41,7 +51,14 @@ def shell(request: Request, identity: Identity, title: str, path: str) -> Shell:
         title=title,
         crumbs=(("Settings", ""), (section, ""), (title, "")),
         nav=tuple(
-            NavGroup(label, tuple(NavItem(name, href, icon, href == path) for name, href, icon in items))
+            NavGroup(
+                label,
+                tuple(
+                    NavItem(name, href, icon, href == path)
+                    for name, href, icon in items
+                    if href not in _FOR_ADMINS or "admin" in identity.scopes
+                ),
+            )
             for label, items in _NAVIGATION
         ),
         account_name=user.account_name,
