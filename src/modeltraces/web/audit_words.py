@@ -2,18 +2,28 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
+from modeltraces.query.times import FIRST_US, LAST_US
 from modeltraces.web.audit_contexts import AuditChange, AuditValue
+from modeltraces.web.formatting import instant
 
 SHORT_CHARACTERS: Final = 120
 WHOLE_CHARACTERS: Final = 20_000
 """What a page shows of one value at most; the export has all of it."""
 CHANGES_SHOWN: Final = 8
 
+_INSTANT: Final = "_us"
+"""Ends the names of fields that hold microseconds since the epoch."""
 _ACTORS: Final = {"cli": "Command line", "ingest": "Incoming runs", "server": "Server"}
-_NOUNS: Final = {"key": "API key", "user": "Login"}
-_ACTIONS: Final = {"member.role": "Role changed", "user.password": "Password changed"}
+_NOUNS: Final = {"key": "API key"}
+_ACTIONS: Final = {
+    "member.role": "Role changed",
+    "user.disable": "Login closed",
+    "user.enable": "Login opened",
+    "user.password": "Password changed",
+}
 _VERBS: Final = {
     "add": "added",
     "apply": "applied",
@@ -22,9 +32,9 @@ _VERBS: Final = {
     "create": "created",
     "delete": "deleted",
     "deploy": "deployed",
-    "disable": "closed",
+    "disable": "disabled",
     "edit": "changed",
-    "enable": "opened",
+    "enable": "enabled",
     "kind": "kind changed",
     "merge": "merged",
     "move": "moved",
@@ -70,11 +80,11 @@ def object_words(object: str) -> tuple[str, str]:
     return (shown(name), noun_words(kind)) if colon and name else (shown(object), "")
 
 
-def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[AuditChange]:
-    """The fields that are not the same on both sides, in the order they were recorded in."""
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, zone: tzinfo = UTC) -> list[AuditChange]:
+    """The fields that are not the same on both sides, in the order they were recorded in; instants in the zone."""
     old, new = dict(_flat(before or {})), dict(_flat(after or {}))
     return [
-        AuditChange(_field_words(name), _value(old.get(name)), _value(new.get(name)))
+        AuditChange(_field_words(name), *(_value(_readable(name, side.get(name), zone)) for side in (old, new)))
         for name in dict.fromkeys((*old, *new))
         if not _same(old.get(name), new.get(name))
     ]
@@ -122,8 +132,13 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _readable(name: str, value: Any, zone: tzinfo) -> Any:
+    is_instant = name.endswith(_INSTANT) and isinstance(value, int) and not isinstance(value, bool)
+    return instant(value, zone) if is_instant and FIRST_US <= value < LAST_US else value
+
+
 def _field_words(name: str) -> str:
-    return shown(_spaced(name))
+    return shown(_spaced(name.removesuffix(_INSTANT)))
 
 
 def _spaced(text: str) -> str:

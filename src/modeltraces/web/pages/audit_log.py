@@ -240,17 +240,19 @@ def _action_groups(actions: Sequence[str], chosen: str) -> tuple[AuditChoiceGrou
 
 def _local(text: str, here: tzinfo) -> str:
     try:
-        moment = at(parse_instant(text), here)
+        us = _instant(text, here, "")
     except ValueError:
-        # What was typed stays; a browser shows what it understands.
-        return words.shown(text)
+        us = None
+    if us is None:
+        return ""
+    moment = at(us, here)
     return (moment - timedelta(microseconds=moment.microsecond)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _line(entry: AuditEntry, here: tzinfo, now: int) -> AuditLine:
     actor, actor_kind = words.actor_words(entry.actor)
     name, kind = words.object_words(entry.object)
-    changes = words.changes(entry.before, entry.after)
+    changes = words.changes(entry.before, entry.after, here)
     return AuditLine(
         id=entry.id,
         at=Moment(instant(entry.at_us, here, now_us=now), iso(entry.at_us)),
