@@ -14,6 +14,7 @@ from modeltraces.catalog.changes import Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid
 from modeltraces.catalog.hosting import ledger
+from modeltraces.catalog.model_kinds import infer_kind
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, HardwareRow, ModelRow
 from modeltraces.catalog.text import clean_name
 from modeltraces.catalog.vault import Vault
@@ -55,6 +56,10 @@ def create(
         row = change.model(model)
         if row.archived_on_us is not None:
             raise Conflict(f"{row.name} is archived. Restore it first.")
+        if row.kind == "external" and row.kind_is_inferred:
+            # Nobody said so; who deploys it knows better.
+            row.kind = infer_kind(row.name, row.provider, has_deployment=True)
+            change.record("model.edit", f"model:{row.name}", {"kind": "external"}, {"kind": row.kind})
         named = _version(change, row, version)
         deployment = _adopted(change, row, named) or DeploymentRow(
             id=str(uuid.uuid4()), account_id=account_id, model_id=row.id, version=named, created_on_us=change.now_us,
