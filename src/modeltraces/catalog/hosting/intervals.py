@@ -3,16 +3,17 @@
 Times are microseconds since the epoch, UTC; daylight saving does not exist here.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Final, Literal
 
 EventType = Literal["deploy", "scale", "undeploy"]
 
-_US_PER_HOUR: Final = 3_600_000_000
+_US_PER_HOUR: Final = Decimal(3_600_000_000)
 _EXACT: Final = Context(prec=60)
 _MILLIONTH: Final = Decimal("0.000001")
+_NOTHING: Final = Decimal(0)
 
 
 class OutOfOrder(ValueError):
@@ -46,9 +47,11 @@ class Hosted:
     """What hosting amounts to in a period."""
 
     credits: Decimal | None
-    """Exact to 1e-6; None where no price is known of any of it."""
+    """Exact to 1e-6; None where no price is known of anything that was up."""
     replica_us: int
     """Hosted replica time, in µs: two replicas for a second are two seconds."""
+    credit_us: Decimal | None = field(default=None, repr=False, compare=False)
+    """Credits per hour times µs, not rounded, so that many small parts add up to what they are."""
 
 
 def intervals_of(events: Iterable[Event]) -> tuple[Interval, ...]:
@@ -83,22 +86,38 @@ def hosted(intervals: Iterable[Interval], from_us: int | None, to_us: int | None
     No interval lasts beyond now: what is to come has not been hosted.
     """
     end = now_us if to_us is None else min(to_us, now_us)
-    credits_us: Decimal | None = None
+    credit_us: Decimal | None = None
     replica_us = 0
+    is_priced = False
     for interval in intervals:
+        price = interval.credits_per_replica_hour
+        is_priced |= price is not None
         first = interval.from_us if from_us is None else max(interval.from_us, from_us)
         last = end if interval.to_us is None else min(interval.to_us, end)
         time_us = max(0, last - first) * interval.replicas
         replica_us += time_us
-        if interval.credits_per_replica_hour is not None:
-            share = _EXACT.multiply(Decimal(time_us), interval.credits_per_replica_hour)
-            credits_us = share if credits_us is None else _EXACT.add(credits_us, share)
-    if credits_us is None:
+        if time_us and price is not None:
+            credit_us = _EXACT.add(credit_us or _NOTHING, _EXACT.multiply(Decimal(time_us), price))
+    # Nothing up is nothing spent, where prices are known at all.
+    return _hosted(_NOTHING if is_priced and not replica_us else credit_us, replica_us)
+
+
+def added(parts: Iterable[Hosted]) -> Hosted:
+    """Several together, rounded once."""
+    credit_us: Decimal | None = None
+    replica_us = 0
+    for part in parts:
+        replica_us += part.replica_us
+        share = part.credit_us
+        if share is None and part.credits is not None:
+            share = _EXACT.multiply(part.credits, _US_PER_HOUR)
+        if share is not None:
+            credit_us = _EXACT.add(credit_us or _NOTHING, share)
+    return _hosted(credit_us, replica_us)
+
+
+def _hosted(credit_us: Decimal | None, replica_us: int) -> Hosted:
+    if credit_us is None:
         return Hosted(None, replica_us)
-    return Hosted(_EXACT.divide(credits_us, Decimal(_US_PER_HOUR)).quantize(_MILLIONTH, context=_EXACT), replica_us)
-
-
-def added(parts: Sequence[Hosted]) -> Hosted:
-    """Several together."""
-    priced = [part.credits for part in parts if part.credits is not None]
-    return Hosted(sum(priced, Decimal(0)) if priced else None, sum(part.replica_us for part in parts))
+    credits = _EXACT.quantize(_EXACT.divide(credit_us, _US_PER_HOUR), _MILLIONTH)
+    return Hosted(credits, replica_us, credit_us)
