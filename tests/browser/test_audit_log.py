@@ -64,6 +64,7 @@ def account(world: World) -> str:
             now - 20_000_000, "key:" + "k" * 120, "hardware.apply", "hardware:prices", None,
             {f"price_{n}": f"{n}.5" for n in range(30)},
         )  # fmt: skip
+        put(now - 15_000_000, OLGA, "connection.edit", "connection:aws", {"credential": "set"}, {"credential": "set"})
         put(
             now - 10_000_000, OLGA, "connection.edit", "connection:azure-eu",
             {"credential": "sk-the-old-one", "base_url": "https://a.example"},
@@ -103,6 +104,7 @@ def test_an_owner_comes_to_it_by_the_navigation_and_reads_who_did_what(desk: Vis
 def test_no_credential_is_on_the_page_nor_in_an_export_but_that_it_changed_is(desk: Visit) -> None:
     page = desk.go(AUDIT)
     expect(page.locator("tr").filter(has_text="azure-eu")).to_contain_text("(another secret)")
+    expect(page.locator("tr").filter(has_text="aws")).to_contain_text("Something that is never shown")
     assert "sk-the" not in page.content()
     for format in ("csv", "jsonl"):
         answer = page.request.get(f"{desk.url}/api/v1/audit-log/export?format={format}")

@@ -130,4 +130,6 @@ def test_that_a_secret_is_set_changed_or_taken_away_can_be_read() -> None:
     assert without_secrets({"credential": "a"}, {"credential": "a"})[1] == {"credential": HIDDEN}
     assert without_secrets({"credential": "a"}, {"credential": "b"})[1] == {"credential": CHANGED}
     assert without_secrets({"credential": "a"}, {"credential": ""})[1] == {"credential": ""}
+    for word in ("set", "none", "changed"):
+        assert without_secrets(None, {"credential": word}) == (None, {"credential": word})
     assert without_secrets({"credential": False}, {"credential": True}) == ({"credential": False}, {"credential": True})

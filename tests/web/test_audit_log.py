@@ -60,6 +60,8 @@ def test_one_and_yes_are_not_the_same_and_zero_is_not_nothing() -> None:
 def test_instants_are_shown_in_the_readers_zone() -> None:
     found = audit_words.changes({"expires_on_us": None}, {"expires_on_us": 1_790_000_000_000_000}, BERLIN)
     assert found == [AuditChange("expires on", None, AuditValue("21 Sep 2026, 16:13:20"))]
+    scaled = audit_words.changes(None, {"on": "2026-11-01T12:00:00Z", "depends_on": "x"}, BERLIN)
+    assert [change.new for change in scaled] == [AuditValue("1 Nov 2026, 13:00:00"), AuditValue("x")]
     assert lines({"a_us": 1 << 62}, {"a_us": True}) == [("a", str(1 << 62), "yes")]
 
 

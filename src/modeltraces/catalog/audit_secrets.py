@@ -10,6 +10,8 @@ from typing import Any, Final
 HIDDEN: Final = "(secret)"
 CHANGED: Final = "(another secret)"
 """In place of the value after, where it is not the value before: that it changed is part of the log."""
+_NO_SECRETS: Final = frozenset({"set", "none", "changed"})
+"""What writers say in place of a credential; whether there is one is no secret."""
 
 _SECRET_WORDS: Final = frozenset(
     {"password", "passwd", "secret", "token", "credential", "credentials", "digest", "hash", "authorization", "cookie"}
@@ -51,8 +53,7 @@ def _clean(value: Any, other: Any, changed: str) -> Any:
 
 
 def _hide(value: Any, other: Any, changed: str) -> Any:
-    # Whether there is one is no secret.
-    if value is None or isinstance(value, bool) or value in ("", [], {}):
+    if not value or isinstance(value, bool) or (isinstance(value, str) and value in _NO_SECRETS):
         return value
     return HIDDEN if other in (None, "", value) else changed
 

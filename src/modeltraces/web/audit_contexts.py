@@ -41,6 +41,8 @@ class AuditLine:
     changes: tuple[AuditChange, ...]
     more_changes: tuple[AuditChange, ...]
     """Those beyond the first few."""
+    unseen: bool
+    """Values were recorded, and they are the same: what changed is not among them, say a credential."""
 
 
 @dataclass(frozen=True, slots=True)

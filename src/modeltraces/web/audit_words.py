@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
-from modeltraces.query.times import FIRST_US, LAST_US
+from modeltraces.query.times import FIRST_US, LAST_US, parse_instant
 from modeltraces.web.audit_contexts import AuditChange, AuditValue
 from modeltraces.web.formatting import instant
 
@@ -19,7 +20,10 @@ _INSTANT: Final = "_us"
 _ACTORS: Final = {"cli": "Command line", "ingest": "Incoming runs", "server": "Server"}
 _NOUNS: Final = {"key": "API key"}
 _ACTIONS: Final = {
+    "deployment.strike": "Deployment event struck out",
+    "hardware.price": "Hardware price changed",
     "member.role": "Role changed",
+    "model.unmerge": "Model merge undone",
     "user.disable": "Login closed",
     "user.enable": "Login opened",
     "user.password": "Password changed",
@@ -49,7 +53,6 @@ _VERBS: Final = {
     "unarchive": "brought back",
     "undeploy": "undeployed",
     "undo": "undone",
-    "unmerge": "merge undone",
     "update": "changed",
 }
 
@@ -133,8 +136,13 @@ def _text(value: Any) -> str:
 
 
 def _readable(name: str, value: Any, zone: tzinfo) -> Any:
-    is_instant = name.endswith(_INSTANT) and isinstance(value, int) and not isinstance(value, bool)
-    return instant(value, zone) if is_instant and FIRST_US <= value < LAST_US else value
+    """Instants as they are shown, all else as it is."""
+    if name.endswith(_INSTANT) and isinstance(value, int) and not isinstance(value, bool):
+        return instant(value, zone) if FIRST_US <= value < LAST_US else value
+    if isinstance(value, str) and (name == "on" or name.endswith(("_on", ".on"))):
+        with suppress(ValueError):
+            return instant(parse_instant(value), zone)
+    return value
 
 
 def _field_words(name: str) -> str:

@@ -265,6 +265,7 @@ def _line(entry: AuditEntry, here: tzinfo, now: int) -> AuditLine:
         object_href=_Asked(object=words.shown(entry.object)).url,
         changes=tuple(changes[: words.CHANGES_SHOWN]),
         more_changes=tuple(changes[words.CHANGES_SHOWN :]),
+        unseen=not changes and entry.before is not None and entry.after is not None,
     )
 
 
