@@ -40,10 +40,6 @@ class AuditFilter:
     to_us: int | None = None
     """Exclusive, µs since the epoch."""
 
-    @property
-    def narrows(self) -> bool:
-        return self != ALL
-
 
 ALL: Final = AuditFilter()
 
