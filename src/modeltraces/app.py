@@ -6,7 +6,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from modeltraces import __version__, web
-from modeltraces.api import audit_log, errors, health, models, native, otlp, otlp_grpc, runs
+from modeltraces.api import (
+    audit_log,
+    connections,
+    deployments,
+    errors,
+    hardware,
+    health,
+    models,
+    native,
+    otlp,
+    otlp_grpc,
+    runs,
+)
 from modeltraces.api.openapi import complete
 from modeltraces.parts import Parts
 
@@ -48,7 +60,8 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or complete(described())  # type: ignore[method-assign]
     errors.install(app)
-    for router in (health.router, otlp.router, native.router, models.router, runs.router, audit_log.router):
-        app.include_router(router)
+    # A model's name may hold slashes: what stands below one must be looked for first.
+    for part in (health, otlp, native, deployments, models, connections, hardware, runs, audit_log):
+        app.include_router(part.router)
     web.install(app)
     return app

@@ -39,7 +39,6 @@ def test_every_route_but_the_open_ones_wants_credentials(server: Server, run_of_
     for path, verbs in paths(server).items():
         if path in OPEN:
             continue
-        filled = re.sub(r"\{request_id(:path)?\}", run_of_alice, re.sub(r"\{name(:path)?\}", "alices-model", path))
         for verb in verbs:
             for headers in (
                 {},
@@ -47,7 +46,7 @@ def test_every_route_but_the_open_ones_wants_credentials(server: Server, run_of_
                 {"x-api-key": "nonsense"},
                 {"Cookie": "modeltraces_session=nonsense"},
             ):
-                answer = httpx.request(verb, server.url + filled, headers=headers)
+                answer = httpx.request(verb, server.url + filled(path, run_of_alice), headers=headers)
                 assert answer.status_code == 401, (verb, path, answer.text)
                 assert answer.json().get("detail") in (None, ""), "nothing else is said"
                 assert SECRET not in answer.text
@@ -128,7 +127,29 @@ def test_an_expired_or_revoked_key_is_no_key(server: Server) -> None:
 
 
 SCOPES = ("ingest", "gateway", "read", "admin")
-WANTED = {"/v1/traces": "ingest", "/v1/logs": "ingest", "/api/public/otel/v1/traces": "ingest", "/metrics": "admin"}
+
+
+def filled(path: str, run_of_alice: str) -> str:
+    values = {"request_id": run_of_alice, "name": "alices-model", "version": "v1", "event_id": "1"}
+    return re.sub(r"\{(\w+)(:path)?\}", lambda found: values[found[1]], path)
+
+
+def scope_of(path: str, verb: str) -> str:
+    if path in WANTED:
+        return WANTED[path]
+    if verb == "get":
+        return "read"
+    return "ingest" if path == "/api/v1/runs" else "admin"
+
+
+WANTED = {
+    "/v1/traces": "ingest",
+    "/v1/logs": "ingest",
+    "/api/public/otel/v1/traces": "ingest",
+    "/metrics": "admin",
+    "/api/v1/audit-log": "admin",
+    "/api/v1/audit-log/export": "admin",
+}
 
 
 def test_every_route_refuses_every_other_scope_and_names_the_one_it_wants(server: Server, run_of_alice: str) -> None:
@@ -136,14 +157,15 @@ def test_every_route_refuses_every_other_scope_and_names_the_one_it_wants(server
     for path, verbs in paths(server).items():
         if path in OPEN:
             continue
-        filled = re.sub(r"\{request_id(:path)?\}", run_of_alice, re.sub(r"\{name(:path)?\}", "alices-model", path))
         for verb in verbs:
-            wanted = WANTED.get(path) or ("ingest" if verb != "get" else "read")
+            wanted = scope_of(path, verb)
             for scope in SCOPES:
                 # `admin` reads and sends, too.
                 if scope == wanted or scope == "admin":
                     continue
-                answer = httpx.request(verb, server.url + filled, headers={"x-api-key": server.key(scope)})
+                answer = httpx.request(
+                    verb, server.url + filled(path, run_of_alice), headers={"x-api-key": server.key(scope)}
+                )
                 assert answer.status_code == 403, (verb, path, scope, answer.text)
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert repr(wanted) in answer.json()["detail"]

@@ -61,7 +61,7 @@ def test_a_catalog_that_fails_is_not_ready_and_said(tmp_path: Path) -> None:
         ("GET", "/api/v1/nope", 404),
         ("GET", "/v1/traces", 405),
         ("PUT", "/api/v1/runs", 405),
-        ("DELETE", "/api/v1/models/m", 405),
+        ("DELETE", "/api/v1/metrics", 405),
         ("OPTIONS", "/v1/traces", 405),
         ("GET", "/api/v1/runs/%FF%FE", 404),
         ("GET", "/api/v1/models/..%2F..%2Fetc", 404),

@@ -43,7 +43,7 @@ def test_a_run_of_another_account_is_not_there(store: Store, account_id: str) ->
     insert_runs(store, [run(account_id, 1)])
     assert get_run(store, f"{account_id} B", "run-00001") is None
     assert get_run(store, account_id, "run-00009") is None
-    assert summaries(store, f"{account_id} B", [(NOON_US + 1_000_000, "run-00001")]) == []
+    assert summaries(store, f"{account_id} B", [(NOON_US + 1_000_000, "run-00001")], FilterContext()) == []
 
 
 def test_a_recording_that_was_folded_leads_to_its_run_and_counts_nowhere(store: Store, account_id: str) -> None:

@@ -7,15 +7,18 @@ import pytest
 
 from modeltraces.query.metrics import Metrics, Percentiles
 from modeltraces.query.series import Point, Series
-from modeltraces.web.overview import overview, point_change, relative_change
+from modeltraces.web.changes import point_change, relative_change
+from modeltraces.web.contexts import MetricCard
+from modeltraces.web.overview import overview
 
 NONE = Percentiles(None, None, None)
 BEFORE = "the 7 days before"
+CREDITS = MetricCard("credits", "Hosting Credits", "", ())
 
 
 def metrics(total: int, failed: int, p90: float | None) -> Metrics:
     times = Percentiles(p90, p90, p90)
-    return Metrics(total, failed, failed / total if total else None, times, None, None, 0.0, 1_000)
+    return Metrics(total, failed, failed / total if total else None, times, None, None, 0.0, 0, 1_000)
 
 
 def series(*totals: int) -> Series:
@@ -64,13 +67,13 @@ def test_a_rate_of_nothing_has_no_change() -> None:
 
 
 def test_hosting_credits_have_no_card_where_they_are_not_defined() -> None:
-    for hosted, keys in ((True, ["total", "times", "failures", "credits"]), (False, ["total", "times", "failures"])):
-        made = overview(metrics(10, 1, 5.0), None, series(5, 5), period=BEFORE, hosted=hosted, zone=UTC, now_us=0)
+    for card, keys in ((CREDITS, ["total", "times", "failures", "credits"]), (None, ["total", "times", "failures"])):
+        made = overview(metrics(10, 1, 5.0), None, series(5, 5), period=BEFORE, hosting=card, zone=UTC, now_us=0)
         assert [card.key for card in made.cards] == keys
 
 
 def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
-    made = overview(metrics(0, 0, None), None, series(0, 0), period=BEFORE, hosted=True, zone=UTC, now_us=0)
+    made = overview(metrics(0, 0, None), None, series(0, 0), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
     assert made.chart is None
     total, times, failures, _ = made.cards
     assert total.figures[0].value == "0"
@@ -80,12 +83,12 @@ def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
 
 def test_a_period_that_had_hardly_begun_is_not_compared_with() -> None:
     for before, compared in ((metrics(5, 0, 1.0), True), (metrics(4, 0, 1.0), False)):
-        made = overview(metrics(100, 1, 5.0), before, series(100), period=BEFORE, hosted=False, zone=UTC, now_us=0)
+        made = overview(metrics(100, 1, 5.0), before, series(100), period=BEFORE, hosting=None, zone=UTC, now_us=0)
         assert [card.change is not None for card in made.cards] == [compared] * 3
 
 
 def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
-    made = overview(metrics(12, 0, 5.0), None, series(2, 0, 10), period=BEFORE, hosted=True, zone=UTC, now_us=0)
+    made = overview(metrics(12, 0, 5.0), None, series(2, 0, 10), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
     assert made.chart is not None
     data = json.loads(made.chart.data)
     assert data["ok"] == [2, 0, 10]
@@ -95,6 +98,6 @@ def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
 
 
 def test_the_charts_data_cannot_end_its_element() -> None:
-    made = overview(metrics(1, 0, 5.0), None, series(1), period=BEFORE, hosted=True, zone=UTC, now_us=0)
+    made = overview(metrics(1, 0, 5.0), None, series(1), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
     assert made.chart is not None
     assert "<" not in made.chart.data

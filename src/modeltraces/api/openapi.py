@@ -39,6 +39,35 @@ def takes(*parameters: list[dict[str, Any]]) -> dict[str, Any]:
     return {"parameters": [one for group in parameters for one in group]}
 
 
+# call → (schema of its body, schema of its answer)
+CATALOG_CALLS: Final[dict[str, tuple[str, str]]] = {
+    "GET /api/v1/models": ("", "Models"),
+    "POST /api/v1/models": ("NewModel", "Model"),
+    "GET /api/v1/models/{name}": ("", "Model"),
+    "PATCH /api/v1/models/{name}": ("ModelChange", "Model"),
+    "DELETE /api/v1/models/{name}": ("", ""),
+    "POST /api/v1/models/{name}/merge": ("MergeInto", "Model"),
+    "POST /api/v1/models/{name}/unmerge": ("", "Model"),
+    "GET /api/v1/models/{name}/deployments": ("", "Deployments"),
+    "POST /api/v1/models/{name}/deployments": ("NewDeployment", "Deployment"),
+    "GET /api/v1/models/{name}/deployments/{version}": ("", "Deployment"),
+    "PATCH /api/v1/models/{name}/deployments/{version}": ("DeploymentChange", "Deployment"),
+    "DELETE /api/v1/models/{name}/deployments/{version}": ("", ""),
+    "GET /api/v1/models/{name}/deployments/{version}/events": ("", "DeploymentEvents"),
+    "POST /api/v1/models/{name}/deployments/{version}/events": ("NewDeploymentEvent", "DeploymentEvent"),
+    "DELETE /api/v1/models/{name}/deployments/{version}/events/{event_id}": ("", ""),
+    "GET /api/v1/connections": ("", "Connections"),
+    "POST /api/v1/connections": ("NewConnection", "Connection"),
+    "GET /api/v1/connections/{name}": ("", "Connection"),
+    "PATCH /api/v1/connections/{name}": ("ConnectionChange", "Connection"),
+    "DELETE /api/v1/connections/{name}": ("", ""),
+    "POST /api/v1/connections/{name}/test": ("", "ConnectionTest"),
+    "GET /api/v1/hardware": ("", "PriceList"),
+    "POST /api/v1/hardware": ("NewPrice", "Hardware"),
+    "PATCH /api/v1/hardware/{name}": ("PriceChange", "Hardware"),
+    "DELETE /api/v1/hardware/{name}": ("", ""),
+}
+
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _PLAIN: Final = {"text/plain": {"schema": {"type": "string"}}}
 _OTLP: Final = {"application/x-protobuf": _BINARY, "application/json": {"schema": {"type": "object"}}}
@@ -66,8 +95,7 @@ _ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/logs": _OTLP,
     "POST /api/public/otel/v1/traces": _OTLP,
     "POST /api/v1/runs": content("Accepted"),
-    "GET /api/v1/models": content("Models"),
-    "GET /api/v1/models/{name}": content("Model"),
+    **{name: content(answer) for name, (_, answer) in CATALOG_CALLS.items() if answer},
     "GET /api/v1/metrics": content("Metrics"),
     "GET /api/v1/metrics/series": content("Series"),
     "GET /api/v1/audit-log": content("AuditLogPage"),
@@ -82,6 +110,7 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/logs": _OTLP,
     "POST /api/public/otel/v1/traces": _OTLP,
     "POST /api/v1/runs": _RUNS_BODY,
+    **{name: content(sent) for name, (sent, _) in CATALOG_CALLS.items() if sent},
 }
 _OPEN: Final = ("GET /healthz", "GET /readyz")
 _KEYS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
@@ -103,11 +132,15 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_operation(name: str, operation: dict[str, Any]) -> None:
-    found = {"200": {"description": "OK", "content": _ANSWERS[name]}} if name in _ANSWERS else operation["responses"]
+    found = operation["responses"]
+    if name in _ANSWERS:
+        found = {next(iter(found)): {"description": "OK", "content": _ANSWERS[name]}}
     statuses = {503: "The store or the catalog is away, or more waits than fits; `Retry-After` says when to ask again."}
     if name not in _OPEN:
         statuses |= {401: "No valid key or session.", 403: "The key's scopes or the person's role do not allow it."}
         operation["security"] = [*_KEYS, {"basic": []}] if "/public/otel/" in name else _KEYS
+    if name in CATALOG_CALLS and not name.startswith("GET "):
+        statuses |= {409: "It contradicts what is there; `detail` says what to do.", 422: "A value cannot be taken."}
     if name in _BODIES:
         operation["requestBody"] = {"required": True, "content": _BODIES[name]}
         statuses |= {

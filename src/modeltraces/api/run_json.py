@@ -19,18 +19,35 @@ class ModelFacts:
 
     kinds: Mapping[str, ModelKind]
     base_models: Mapping[str, str]
+    names: Mapping[str, str]
+    """The name that runs bear → the model's name in the catalog, where they differ."""
+    recorded: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, entries: list[ModelEntry]) -> "ModelFacts":
-        names = [(name, entry) for entry in entries for name in (*entry.recorded_names, entry.name)]
-        return cls({name: entry.kind for name, entry in names}, {name: entry.base_model for name, entry in names})
+        names = [(name, entry) for entry in entries for name in (*entry.merged, *entry.recorded_names, entry.name)]
+        return cls(
+            {name: entry.kind for name, entry in names},
+            {name: entry.base_model for name, entry in names},
+            {name: entry.name for entry in entries for name in entry.recorded_names if name != entry.name},
+            {
+                # Its own name, too: runs may come that bear it.
+                name: (*entry.recorded_names, entry.name)
+                for name, entry in names
+                if entry.recorded_names not in ((), (name,))
+            },
+        )
+
+    def name_of(self, model: str) -> str:
+        """The catalog's name of the model that a run names."""
+        return self.names.get(model, model)
 
     @property
     def context(self) -> FilterContext:
         names: dict[ModelKind, list[str]] = {}
         for name, kind in self.kinds.items():
             names.setdefault(kind, []).append(name)
-        return FilterContext(names, self.base_models)
+        return FilterContext(names, self.base_models, self.names, self.recorded)
 
 
 def summary_json(run: RunSummary, facts: ModelFacts) -> dict[str, Any]:
@@ -74,7 +91,7 @@ def _common(run: Run | RunSummary, facts: ModelFacts) -> dict[str, Any]:
     return {
         "request_id": run.request_id,
         "status": run.status,
-        "model": run.model,
+        "model": facts.name_of(run.model),
         "model_kind": facts.kinds.get(run.model),
         "base_model": run.base_model or facts.base_models.get(run.model) or None,
         "provider": run.provider or None,

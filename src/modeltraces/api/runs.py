@@ -13,10 +13,12 @@ from fastapi.responses import Response, StreamingResponse
 from modeltraces.api import live
 from modeltraces.api.errors import Problem
 from modeltraces.api.export import export_response
+from modeltraces.api.hosting import deployed_since, hosting_json, hosting_of
 from modeltraces.api.identity import Identity, Reader
 from modeltraces.api.openapi import ORDER, PAGE, SELECTION, parameter, takes
 from modeltraces.api.run_json import ModelFacts, run_json, summary_json
 from modeltraces.api.state import parts_of
+from modeltraces.catalog.models import ModelEntry
 from modeltraces.parts import Parts
 from modeltraces.query.filters import FilterContext
 from modeltraces.query.metrics import Percentiles, metrics
@@ -37,6 +39,7 @@ class Asked:
     selection: Selection
     context: FilterContext
     facts: ModelFacts
+    entries: list[ModelEntry]
 
 
 async def asked(request: Request, identity: Identity, also: Collection[str] = ()) -> Asked:
@@ -45,7 +48,7 @@ async def asked(request: Request, identity: Identity, also: Collection[str] = ()
     selection = parse_selection(request.query_params, account_id=identity.account_id, now_us=now_us(), also=also)
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
     facts = ModelFacts.of(entries)
-    return Asked(parts, selection, facts.context, facts)
+    return Asked(parts, selection, facts.context, facts, entries)
 
 
 def json_response(value: Any) -> Response:
@@ -60,19 +63,23 @@ def percentiles_json(percentiles: Percentiles) -> dict[str, float | None]:
 async def get_metrics(request: Request, identity: Reader) -> Response:
     """Counts, failure rate (0 to 1), response time percentiles (ms), tokens (null: unknown) and hosting credits.
 
-    Percentiles are exact up to 10 000 runs and within 1 % above. `hosting_credits` and `utilization` are null for
-    external models and where no hosting is configured.
+    Percentiles are exact up to 10 000 runs and within 1 % above. `hosting_credits`: the sum, over the deployments' hosted
+    intervals, of hours in the period, replicas and credits per replica-hour; `utilization`: response time per hosted
+    replica time; both null for external models and where no hosting was entered. A filter by version narrows both.
+    `hosted_models`: how many models they cover.
     """
     ask = await asked(request, identity)
-    found = await ask.parts.workers.query(metrics, ask.parts.store, ask.selection, ask.context)
+    hosting = hosting_of(ask.selection, ask.entries)
+    found = await ask.parts.workers.query(
+        metrics, ask.parts.store, ask.selection, ask.context, hosting.names, deployed_since(ask.entries)
+    )
     return json_response(
         {
             "total_requests": found.total_requests,
             "failed_requests": found.failed_requests,
             "failure_rate": found.failure_rate,
             "response_time_ms": percentiles_json(found.response_time_ms),
-            "hosting_credits": None,
-            "utilization": None,
+            **hosting_json(hosting, found),
             "input_tokens": found.input_tokens,
             "output_tokens": found.output_tokens,
             "total_requests_since_deployment": found.total_requests_since_deployment,

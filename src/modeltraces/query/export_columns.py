@@ -51,7 +51,7 @@ def json_line(context: FilterContext, bound: Bound) -> str:
     fields = {
         "request_id": "toJSONString(request_id)",
         "status": "toJSONString(status)",
-        "model": "toJSONString(model)",
+        "model": f"toJSONString({context.model})",
         "model_kind": _json_text(_model_kind(context, bound)),
         "base_model": _json_text(_base_model(context, bound)),
         **{name: _json_text(name) for name in ("provider", "deployment_version", "connection_name", "operation")},
@@ -99,7 +99,7 @@ def parquet(context: FilterContext, bound: Bound) -> str:
     named = {
         "request_id": "request_id",
         "status": "toString(status)",
-        "model": "toString(model)",
+        "model": f"toString({context.model})",
         "model_kind": _or_null(_model_kind(context, bound)),
         "base_model": _or_null(_base_model(context, bound)),
         "executed_on": "executed_on",

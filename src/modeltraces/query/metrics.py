@@ -1,10 +1,11 @@
 """The numbers at the top of the page, over the raw rows of a selection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
-from modeltraces.query.filters import FilterContext
+from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.selection import Selection, where
 from modeltraces.store.engine import Store
 
@@ -40,24 +41,41 @@ class Metrics:
     input_tokens: int | None
     """None when no run of the selection says how many; the sum of those that do otherwise."""
     output_tokens: int | None
-    busy_ms: float
-    """The sum of response times: what hosted time is compared against."""
+    hosted_busy_ms: float
+    """The sum of response times of the hosted models' runs: what hosted time is compared against."""
+    hosted_requests: int
+    """How many runs of the selection are of hosted models."""
     total_requests_since_deployment: int
-    """All runs of the selected models since their first, whatever the period and the filter."""
+    """All runs of the selected models since they were first deployed or integrated, whatever the period and the filter."""
 
 
-def metrics(store: Store, selection: Selection, context: FilterContext) -> Metrics:
-    """The metrics of a selection."""
+def metrics(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    hosted: Sequence[str] = (),
+    deployed_since: Mapping[str, int] = MappingProxyType({}),
+) -> Metrics:
+    """The metrics of a selection.
+
+    `hosted`: the names that runs of hosted models bear. `deployed_since`: a name that runs bear → the instant (µs) from
+    which on they count as "since deployment".
+    """
     condition, params = where(selection, context)
+    bound = Bound("m")
+    is_hosted = f"model IN {bound(list(hosted), 'Array(String)')}" if hosted else "false"
     (row,) = store.query(
         f"SELECT count(), countIf(status = 'failed'), {PERCENTILES}, sum(input_tokens), sum(output_tokens), "
-        f"sumIf(assumeNotNull(response_time_ms), {_COUNTED}) FROM runs FINAL WHERE {condition}",
-        params,
+        f"sumIf(assumeNotNull(response_time_ms), {_COUNTED} AND {is_hosted}), countIf({is_hosted}) "
+        f"FROM runs FINAL WHERE {condition}",
+        {**params, **bound.params},
         surface="metrics",
     )
-    total, failed, percentiles, input_tokens, output_tokens, busy_ms = row
+    total, failed, percentiles, input_tokens, output_tokens, busy_ms, hosted_requests = row
     ever = selection.ever()
-    everything = selection.from_us is None and selection.to_us is None and selection.filter is None
+    everything = (
+        selection.from_us is None and selection.to_us is None and selection.filter is None and not deployed_since
+    )
     return Metrics(
         total_requests=total,
         failed_requests=failed,
@@ -65,14 +83,30 @@ def metrics(store: Store, selection: Selection, context: FilterContext) -> Metri
         response_time_ms=percentiles_of(percentiles),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        busy_ms=busy_ms,
-        total_requests_since_deployment=total if everything else count_runs(store, ever, context),
+        hosted_busy_ms=busy_ms,
+        hosted_requests=hosted_requests,
+        total_requests_since_deployment=total if everything else count_runs(store, ever, context, deployed_since),
     )
 
 
-def count_runs(store: Store, selection: Selection, context: FilterContext) -> int:
-    """How many runs the selection holds."""
+def count_runs(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    deployed_since: Mapping[str, int] = MappingProxyType({}),
+) -> int:
+    """How many runs the selection holds; of the models in `deployed_since`, those from that instant on."""
     condition, params = where(selection, context)
+    if deployed_since:
+        bound = Bound("d")
+        names, starts = (
+            bound(list(deployed_since), "Array(String)"),
+            bound(list(deployed_since.values()), "Array(Int64)"),
+        )
+        condition += (
+            f" AND toUnixTimestamp64Micro(executed_on) >= transform(toString(model), {names}, {starts}, toInt64(0))"
+        )
+        params |= bound.params
     (row,) = store.query(f"SELECT count() FROM runs FINAL WHERE {condition}", params, surface="metrics.count")
     return int(row[0])
 

@@ -20,6 +20,8 @@ class Ordering:
 
     sort: str
     order: Order
+    model: str = "model"
+    """SQL of a model's name, `FilterContext.model`."""
 
     @property
     def value(self) -> str:
@@ -30,6 +32,8 @@ class Ordering:
             return "NULL"
         if spec.kind == "status":
             return "toString(status)"
+        if spec.name == "model":
+            column = self.model
         return f"nullIf({column}, '')" if spec.kind in ("keyword", "id") else column
 
     @property

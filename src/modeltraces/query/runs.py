@@ -78,9 +78,11 @@ _EXPRESSIONS: Final = {
         for side in ("input", "output")
     },
 }
-SUMMARY_COLUMNS: Final = ", ".join(
-    f"{_EXPRESSIONS.get(name, name)} AS c_{name}" for name in RunSummary.__dataclass_fields__
-)
+
+
+def _columns(context: FilterContext) -> str:
+    expressions = {**_EXPRESSIONS, "model": context.model}
+    return ", ".join(f"{expressions.get(name, name)} AS c_{name}" for name in RunSummary.__dataclass_fields__)
 
 
 def list_runs(
@@ -99,7 +101,7 @@ def list_runs(
     has_next = more if direction == "after" else True
     has_previous = position is not None if direction == "after" else more
     return Page(
-        summaries(store, selection.account_id, [(at.executed_on_us, at.request_id) for at in found]),
+        summaries(store, selection.account_id, [(at.executed_on_us, at.request_id) for at in found], context),
         encode(selection, found[-1], "after", secret) if found and has_next else None,
         encode(selection, found[0], "before", secret) if found and has_previous else None,
     )
@@ -113,7 +115,7 @@ def _positions(
     direction: Direction,
     limit: int,
 ) -> list[Position]:
-    ordering = Ordering(selection.sort, selection.order)
+    ordering = Ordering(selection.sort, selection.order, context.model)
     condition, params = where(selection, context)
     bound = Bound("k")
     if position is not None:
@@ -127,16 +129,23 @@ def _positions(
     return [Position(*row) for row in rows]
 
 
-def summaries(store: Store, account_id: str, keys: Sequence[tuple[int, str]]) -> list[RunSummary]:
+def summaries(
+    store: Store, account_id: str, keys: Sequence[tuple[int, str]], context: FilterContext
+) -> list[RunSummary]:
     """The runs of (executed_on_us, request_id), in the order given; those that are gone are left out."""
     if not keys:
         return []
     # PREWHERE may hold only the sort key: it is applied before FINAL has chosen a row.
     rows = store.query(
-        f"SELECT {SUMMARY_COLUMNS} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
+        f"SELECT {_columns(context)} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
         "AND executed_on IN (SELECT fromUnixTimestamp64Micro(arrayJoin({starts:Array(Int64)}), 'UTC')) "
         "AND request_id IN {ids:Array(String)}",
-        {"account_id": account_id, "starts": [at for at, _ in keys], "ids": [request_id for _, request_id in keys]},
+        {
+            "account_id": account_id,
+            "starts": [at for at, _ in keys],
+            "ids": [request_id for _, request_id in keys],
+            **context.params,
+        },
         surface="runs.rows",
     )
     found = {(row[1], row[0]): RunSummary(*row) for row in rows}
@@ -193,11 +202,11 @@ def neighbours(
     run = get_run(store, selection.account_id, request_id)
     if run is None:
         return None, None
-    ordering = Ordering(selection.sort, selection.order)
+    ordering = Ordering(selection.sort, selection.order, context.model)
     rows = store.query(
         f"SELECT {ordering.value} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
         "AND executed_on = fromUnixTimestamp64Micro({at:Int64}, 'UTC') AND request_id = {request_id:String}",
-        {"account_id": run.account_id, "at": run.executed_on_us, "request_id": run.request_id},
+        {"account_id": run.account_id, "at": run.executed_on_us, "request_id": run.request_id, **context.params},
         surface="run.place",
     )
     place = Position(rows[0][0] if rows else None, run.executed_on_us, run.request_id)
@@ -235,4 +244,4 @@ def runs_since(
         {**params, **bound.params},
         surface="runs.since",
     )
-    return summaries(store, selection.account_id, [(at_us, request_id) for at_us, request_id in rows])
+    return summaries(store, selection.account_id, [(at_us, request_id) for at_us, request_id in rows], context)

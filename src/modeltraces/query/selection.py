@@ -113,8 +113,10 @@ def where(selection: Selection, context: FilterContext) -> tuple[str, dict[str, 
     """(SQL condition, parameters) of a selection, over `runs FINAL`."""
     bound = Bound("s")
     parts = [f"account_id = {bound.text(selection.account_id)}", "superseded_by = ''"]
+    bound.params.update(context.params)
     if selection.models:
-        parts.append(f"model IN {bound(list(selection.models), 'Array(String)')}")
+        borne = {name for model in selection.models for name in context.recorded.get(model, (model,))}
+        parts.append(f"model IN {bound(sorted(borne), 'Array(String)')}")
     if selection.from_us is not None:
         parts.append(f"executed_on >= {bound.instant(selection.from_us)}")
     if selection.to_us is not None:

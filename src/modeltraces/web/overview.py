@@ -5,21 +5,27 @@ from typing import Final
 
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.series import Series
-from modeltraces.web.contexts import Change, Chart, Figure, MetricCard, Moment, Overview, SeriesRow, Tone
+from modeltraces.web.changes import point_change, relative_change
+from modeltraces.web.contexts import Chart, Figure, MetricCard, Moment, Overview, SeriesRow
 from modeltraces.web.formatting import UNKNOWN, count, duration, duration_parts, instant, iso, percent
 from modeltraces.web.sparkline import sparkline
 from modeltraces.web.templating import script_json
 
 _FEWER: Final = 20
 """With so many times fewer requests, the period before had hardly begun: changes against it would say nothing."""
-_STEADY: Final = 0.005
-"""Relative changes below half a percent are none."""
 
 
 def overview(
-    now: Metrics, before: Metrics | None, points: Series, *, period: str, hosted: bool, zone: tzinfo, now_us: int
+    now: Metrics,
+    before: Metrics | None,
+    points: Series,
+    *,
+    period: str,
+    hosting: MetricCard | None,
+    zone: tzinfo,
+    now_us: int,
 ) -> Overview:
-    """`period`: the period before in words (`the 7 days before`). `hosted`: whether Hosting Credits apply at all."""
+    """`period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply."""
     if before is not None and before.total_requests * _FEWER < now.total_requests:
         before = None
     cards = [
@@ -27,15 +33,8 @@ def overview(
         _response_time(now, before, points, period),
         _failure_rate(now, before, points, period),
     ]
-    if hosted:
-        cards.append(
-            MetricCard(
-                "credits",
-                "Hosting Credits",
-                "Credits consumed by keeping the deployments up, for comparison against their utilization.",
-                (Figure("", "not configured", none=True, title="No hosting is configured for the deployments."),),
-            )
-        )
+    if hosting is not None:
+        cards.append(hosting)
     return Overview(tuple(cards), _chart(points, zone, now_us) if now.total_requests and points.points else None)
 
 
@@ -90,42 +89,6 @@ def _failure_rate(now: Metrics, before: Metrics | None, points: Series, period: 
         note=f"{count(now.failed_requests)} failed",
         spark=sparkline(rates, tone="bad"),
     )
-
-
-def relative_change(
-    now: float | None, before: float | None, period: str, good: str | None, *, subject: str = ""
-) -> Change | None:
-    """The change in percent. `good`: the direction that is an improvement (`up`, `down`), None for neither."""
-    if now is None or not before:
-        return None
-    ratio = now / before - 1
-    if abs(ratio) < _STEADY:
-        return Change(f"{subject}same", "same", "neutral", f"{subject}as in {period}")
-    direction = "up" if ratio > 0 else "down"
-    amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{now / before:.0f}\N{MULTIPLICATION SIGN}"
-    words = f"{subject}{direction} {amount} from {period}" if abs(ratio) < 10 else f"{subject}{amount} of {period}"
-    return Change(f"{subject}{amount}", "up" if ratio > 0 else "down", _tone(direction, good), words)
-
-
-def point_change(now: float | None, before: float | None, period: str) -> Change | None:
-    """The change of a rate, in percentage points; less is better."""
-    if now is None or before is None:
-        return None
-    points = (now - before) * 100
-    if abs(points) < 0.005:
-        return Change("same", "same", "neutral", f"as in {period}")
-    direction = "up" if points > 0 else "down"
-    amount = f"{abs(points):.2f}" if abs(points) < 1 else f"{abs(points):.1f}"
-    return Change(
-        f"{amount} pp", "up" if points > 0 else "down", _tone(direction, "down"),
-        f"{direction} {amount} percentage points from {period}",
-    )  # fmt: skip
-
-
-def _tone(direction: str, good: str | None) -> Tone:
-    if good is None:
-        return "neutral"
-    return "good" if direction == good else "bad"
 
 
 def _chart(points: Series, zone: tzinfo, now_us: int) -> Chart:

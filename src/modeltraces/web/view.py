@@ -40,7 +40,7 @@ class View:
     @property
     def hosting_applies(self) -> bool:
         """Hosting Credits are not defined for external models."""
-        return not self.address.models or self.kinds() != {"external"}
+        return not self.kinds() or self.kinds() != {"external"}
 
     @property
     def has_runs(self) -> bool:

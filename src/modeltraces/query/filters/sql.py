@@ -25,6 +25,21 @@ class FilterContext:
     names_of_kind: Mapping[ModelKind, Sequence[str]] = field(default_factory=dict)
     base_models: Mapping[str, str] = field(default_factory=dict)
     """Model → base model, for runs that do not say theirs; exports need it, filters do not."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The name that runs bear → the model's name in the catalog, where they differ (it was renamed, or merged)."""
+    recorded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """A model's name, or one that its runs bear → all names that its runs bear, where there is more than that one."""
+
+    @property
+    def model(self) -> str:
+        """SQL of the model's name in the catalog, in queries that take `params`."""
+        if not self.names:
+            return "model"
+        return "transform(toString(model), {renamed:Array(String)}, {renamed_to:Array(String)}, toString(model))"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"renamed": list(self.names), "renamed_to": list(self.names.values())} if self.names else {}
 
 
 class Bound:
@@ -54,6 +69,7 @@ class Bound:
 def compile(filter: Filter, context: FilterContext, bound: Bound | None = None) -> tuple[str, dict[str, Any]]:
     """(SQL, parameters) of a filter; the SQL holds nothing but our own text and `{name:Type}` places."""
     bound = bound or Bound()
+    bound.params.update(context.params)
     return _expression(filter, context, bound), bound.params
 
 
@@ -75,7 +91,7 @@ def _term(term: Term, context: FilterContext, bound: Bound) -> str:
     if spec.kind == "model_kind":
         names = [name for value in term.values for name in _names_of_kind(value, context)]
         return f"(model IN {bound(names, 'Array(String)')})"
-    columns = spec.columns
+    columns = (context.model,) if spec.name == "model" else spec.columns
     if spec.kind == "map":
         columns = (f"attributes[{bound.text(attribute_key(term.field))}]",)
     if term.operator == "present":

@@ -1,7 +1,7 @@
 """The Model Traces page, and the run that is open beside its table."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from modeltraces.api.errors import Problem, problem_of
+from modeltraces.api.hosting import deployed_since, hosting_of
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
 from modeltraces.query.cursor import CursorError
@@ -26,6 +27,7 @@ from modeltraces.web.filter_bar import filter_bar
 from modeltraces.web.filter_rows import reads_texts
 from modeltraces.web.first_run import first_run
 from modeltraces.web.guard import PageReader, PageRoute, is_fragment
+from modeltraces.web.hosting_card import hosting_card
 from modeltraces.web.overview import overview
 from modeltraces.web.payloads import model_suffix, pretty
 from modeltraces.web.shell import shell
@@ -159,16 +161,22 @@ async def _numbers(view: View) -> _Numbers:
         return _Numbers()
     query, store, context = view.parts.workers.query, view.parts.store, view.context
     before = selection.before()
+    hosting, since = hosting_of(selection, view.entries), deployed_since(view.entries)
     try:
         now, then, points = await asyncio.gather(
-            query(metrics, store, selection, context),
-            query(metrics, store, before, context) if before else _nothing(),
+            query(metrics, store, selection, context, hosting.names, since),
+            query(metrics, store, before, context, (), since) if before else _nothing(),
             query(partial(series, tz=_zone_info(view)), store, selection, context),
         )
     except StoreError as error:
         return _Numbers(trouble=_trouble(error, view.address.url))
     words = f"the {PERIODS[view.address.period]} before" if view.address.period in PERIODS else "the period before"
-    made = overview(now, then, points, period=words, hosted=view.hosting_applies, zone=view.zone, now_us=view.now_us)
+    card = None
+    if view.hosting_applies:
+        earlier = hosting_of(before, view.entries).hosted if before else None
+        several = len(view.address.models) != 1
+        card = hosting_card(hosting, now, earlier, points, period=words, several=several, now_us=view.now_us)
+    made = overview(now, then, points, period=words, hosting=card, zone=view.zone, now_us=view.now_us)
     return _Numbers(made, now.total_requests)
 
 
@@ -241,7 +249,7 @@ async def _detail(view: View, run: Run | None) -> RunDetail | None:
             # The run itself is here; its neighbours are a convenience.
             log.warning("the neighbours of a run could not be found", error=str(error))
     return detail(
-        run,
+        replace(run, model=view.facts.name_of(run.model)),
         view.address,
         view.zone,
         kind=view.facts.kinds.get(run.model),

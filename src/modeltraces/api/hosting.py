@@ -1,0 +1,100 @@
+"""What hosting amounts to in a selection: the catalog's ledger, cut to the period and narrowed by the filter."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from modeltraces.catalog.hosting.intervals import Hosted, added, hosted
+from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
+from modeltraces.query.filters.narrow import may_match
+from modeltraces.query.metrics import Metrics
+from modeltraces.query.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """Deployments that the selection leaves room for, and what they were hosted for in its period."""
+
+    applies: bool
+    """False when every selected model is external: then there are no Hosting Credits at all."""
+    covered: tuple[ModelEntry, ...]
+    """The models of which hosting is known."""
+    deployments: tuple[DeploymentEntry, ...]
+    hosted: Hosted
+
+    @property
+    def names(self) -> list[str]:
+        """The names that runs of the covered models bear."""
+        return [name for entry in self.covered for name in (*entry.recorded_names, entry.name)]
+
+    def between(self, from_us: int, to_us: int, now_us: int) -> Hosted:
+        """The same deployments in another period."""
+        return _sum(self.deployments, from_us, to_us, now_us)
+
+
+def hosting_of(selection: Selection, entries: Sequence[ModelEntry]) -> Hosting:
+    """Hosting of the selected models (none named: of all). Versions that a filter rules out are left out."""
+    chosen = [entry for entry in entries if not selection.models or _is_named(entry, selection.models)]
+    inside = [entry for entry in chosen if entry.kind != "external"]
+    pairs = [(entry, deployment) for entry in inside for deployment in _left(entry, selection)]
+    return Hosting(
+        applies=bool(inside) or not chosen,
+        covered=tuple({entry.id: entry for entry, _ in pairs}.values()),
+        deployments=tuple(deployment for _, deployment in pairs),
+        hosted=_sum([deployment for _, deployment in pairs], selection.from_us, selection.to_us, selection.now_us),
+    )
+
+
+def deployed_since(entries: Iterable[ModelEntry]) -> dict[str, int]:
+    """The names of runs → when their model was first deployed (µs), where runs were recorded before."""
+    return {
+        name: entry.deployed_on_us
+        for entry in entries
+        if entry.kind != "external" and entry.deployed_on_us is not None
+        if entry.first_run_on_us is not None and entry.first_run_on_us < entry.deployed_on_us
+        for name in entry.recorded_names
+    }
+
+
+def utilization(hosting: Hosting, metrics: Metrics) -> float | None:
+    """Σ response time of the hosted models' runs in the period, per hosted replica time; None where none was hosted."""
+    return metrics.hosted_busy_ms * 1000 / hosting.hosted.replica_us if hosting.hosted.replica_us else None
+
+
+def credits_per_1000(hosting: Hosting, metrics: Metrics) -> float | None:
+    """Hosting credits per 1 000 requests to the hosted models; None without either."""
+    if hosting.hosted.credits is None or not metrics.hosted_requests:
+        return None
+    return float(hosting.hosted.credits * 1000 / Decimal(metrics.hosted_requests))
+
+
+def hosting_json(hosting: Hosting, metrics: Metrics) -> dict[str, Any]:
+    """`hosting_credits` and `utilization` of the contract, and what makes them comparable."""
+    credits = hosting.hosted.credits
+    return {
+        "hosting_credits": None if credits is None else float(credits),
+        "utilization": utilization(hosting, metrics),
+        "credits_per_1000_requests": credits_per_1000(hosting, metrics),
+        "hosted_models": len(hosting.covered),
+    }
+
+
+def _is_named(entry: ModelEntry, names: Sequence[str]) -> bool:
+    return any(name in names for name in (entry.name, *entry.recorded_names, *entry.merged))
+
+
+def _left(entry: ModelEntry, selection: Selection) -> Iterator[DeploymentEntry]:
+    for deployment in entry.deployments:
+        known = {
+            "model": entry.name,
+            "model_kind": entry.kind,
+            "deployment_version": deployment.version,
+            "connection_name": "",
+        }
+        if deployment.intervals and may_match(selection.filter, known):
+            yield deployment
+
+
+def _sum(deployments: Iterable[DeploymentEntry], from_us: int | None, to_us: int | None, now_us: int) -> Hosted:
+    return added([hosted(deployment.intervals, from_us, to_us, now_us) for deployment in deployments])

@@ -1,0 +1,44 @@
+"""Changes against the period before, in figures and in words."""
+
+from typing import Final
+
+from modeltraces.web.contexts import Change, Tone
+
+_STEADY: Final = 0.005
+"""Relative changes below half a percent are none."""
+
+
+def relative_change(
+    now: float | None, before: float | None, period: str, good: str | None, *, subject: str = ""
+) -> Change | None:
+    """The change in percent. `good`: the direction that is an improvement (`up`, `down`), None for neither."""
+    if now is None or not before:
+        return None
+    ratio = now / before - 1
+    if abs(ratio) < _STEADY:
+        return Change(f"{subject}same", "same", "neutral", f"{subject}as in {period}")
+    direction = "up" if ratio > 0 else "down"
+    amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{now / before:.0f}\N{MULTIPLICATION SIGN}"
+    words = f"{subject}{direction} {amount} from {period}" if abs(ratio) < 10 else f"{subject}{amount} of {period}"
+    return Change(f"{subject}{amount}", "up" if ratio > 0 else "down", _tone(direction, good), words)
+
+
+def point_change(now: float | None, before: float | None, period: str) -> Change | None:
+    """The change of a rate, in percentage points; less is better."""
+    if now is None or before is None:
+        return None
+    points = (now - before) * 100
+    if abs(points) < 0.005:
+        return Change("same", "same", "neutral", f"as in {period}")
+    direction = "up" if points > 0 else "down"
+    amount = f"{abs(points):.2f}" if abs(points) < 1 else f"{abs(points):.1f}"
+    return Change(
+        f"{amount} pp", "up" if points > 0 else "down", _tone(direction, "down"),
+        f"{direction} {amount} percentage points from {period}",
+    )  # fmt: skip
+
+
+def _tone(direction: str, good: str | None) -> Tone:
+    if good is None:
+        return "neutral"
+    return "good" if direction == good else "bad"

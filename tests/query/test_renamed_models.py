@@ -1,0 +1,102 @@
+"""Models that were renamed or merged: runs keep the name they bear, and everything says the catalog's."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from modeltraces.query.export import export
+from modeltraces.query.filters import FilterContext, parse
+from modeltraces.query.metrics import metrics
+from modeltraces.query.runs import list_runs, neighbours, runs_since
+from modeltraces.query.selection import Selection
+from modeltraces.query.suggest import suggest
+from modeltraces.store.engine import Store
+from modeltraces.store.rows import insert_runs
+from tests.query.runs import DAY_US, NOON_US, run
+
+BORNE = ("llama-8b", "meta/llama-8b")
+RENAMED = FilterContext(
+    names_of_kind={"open_source": [*BORNE, "Llama 8B"], "external": ["gpt-4o"]},
+    names=dict.fromkeys(BORNE, "Llama 8B"),
+    recorded={name: (*BORNE, "Llama 8B") for name in (*BORNE, "Llama 8B")},
+)
+SECRET = b"secret"
+
+
+@pytest.fixture
+def runs(store: Store, account_id: str) -> Store:
+    insert_runs(
+        store,
+        [
+            run(account_id, 1, model="llama-8b"),
+            run(account_id, 2, model="meta/llama-8b"),
+            run(account_id, 3, model="gpt-4o"),
+            run(account_id, 4, model="Llama 8B"),
+        ],
+    )
+    return store
+
+
+def names(store: Store, selection: Selection) -> list[str]:
+    return [one.model for one in list_runs(store, selection, RENAMED, limit=50, cursor=None, secret=SECRET).runs]
+
+
+@pytest.mark.parametrize("chosen", ["Llama 8B", "llama-8b", "meta/llama-8b"])
+def test_a_model_is_chosen_by_its_name_and_by_those_that_its_runs_bear(
+    runs: Store, account_id: str, chosen: str
+) -> None:
+    selection = Selection(account_id, (chosen,), now_us=NOON_US + DAY_US)
+    assert names(runs, selection) == ["Llama 8B"] * 3
+    assert metrics(runs, selection, RENAMED).total_requests == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('model:"Llama 8B"', 3),
+        ('model:"llama 8b"', 3),
+        ("model:llama*", 3),
+        ("model:meta*", 0),
+        ("model:(gpt-4o OR x)", 1),
+        ('-model:"Llama 8B"', 1),
+        ("model_kind:open_source", 3),
+    ],
+)
+def test_a_filter_asks_for_the_catalogs_name(runs: Store, account_id: str, text: str, found: int) -> None:
+    selection = Selection(account_id, filter=parse(text), filter_text=text, now_us=NOON_US + DAY_US)
+    assert len(names(runs, selection)) == found
+    assert metrics(runs, selection, RENAMED).total_requests == found
+
+
+def test_runs_are_sorted_and_paged_by_the_catalogs_name(runs: Store, account_id: str) -> None:
+    selection = Selection(account_id, sort="model", order="asc", now_us=NOON_US + DAY_US)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = list_runs(runs, selection, RENAMED, limit=1, cursor=cursor, secret=SECRET)
+        seen += [one.model for one in page.runs]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert seen == ["Llama 8B"] * 3 + ["gpt-4o"]
+    assert neighbours(runs, selection, RENAMED, "run-00003") == ("run-00004", None)
+
+
+def test_suggestions_the_live_view_and_exports_say_the_catalogs_name(
+    runs: Store, account_id: str, tmp_path: Path
+) -> None:
+    selection = Selection(account_id, ("llama-8b",), now_us=NOON_US + DAY_US)
+    assert [(found.value, found.count) for found in suggest(runs, selection, RENAMED, "model")] == [("Llama 8B", 3)]
+    assert {one.model for one in runs_since(runs, selection, RENAMED, 0, 10)} == {"Llama 8B"}
+    texts = {}
+    for format in ("csv", "jsonl", "parquet"):
+        with export(runs, selection, RENAMED, format=format, scratch=tmp_path) as pieces:
+            texts[format] = b"".join(pieces)
+    assert len(list(csv.DictReader(io.StringIO(texts["csv"].decode())))) == 3
+    assert [json.loads(line)["model"] for line in texts["jsonl"].splitlines()] == ["Llama 8B"] * 3
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(io.BytesIO(texts["parquet"]))
+    assert table.column("model").to_pylist() == ["Llama 8B"] * 3
