@@ -1,10 +1,7 @@
 """The parts of one server, built from the settings and held together."""
 
 import asyncio
-import contextlib
 import os
-import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +22,7 @@ from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.redaction import redactor
 from modeltraces.ingest.writer import Writer
+from modeltraces.secret_key import SecretKeyUnavailable, secret_key
 from modeltraces.settings import Settings
 from modeltraces.store.engine import (
     ClickHouseStore,
@@ -138,7 +136,10 @@ def recording_limits(settings: Settings) -> Limits:
 def build(settings: Settings) -> Parts:
     """Open everything. Raises StoreUnavailable, CatalogUnavailable or catalog Invalid, each with one line to show."""
     _prepare_data_dir(settings.data_dir)
-    secret = _secret(settings)
+    try:
+        secret = secret_key(settings)
+    except SecretKeyUnavailable as error:
+        raise StoreUnavailable(str(error)) from error
     store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings))
     try:
         migrate(store)
@@ -197,26 +198,3 @@ def _prepare_data_dir(path: Path) -> None:
         raise StoreUnavailable(
             f"the data directory {path} cannot be read and written. Choose another with --data-dir, or mend its rights."
         )
-
-
-def _secret(settings: Settings) -> bytes:
-    """The key that signs: from the settings, or made at the first start and kept beside the data."""
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
-    path = settings.data_dir / "secret.key"
-    try:
-        if not path.exists() or not path.stat().st_size:
-            path.unlink(missing_ok=True)
-            # Under its own name only when it is whole, and never over another's: nobody signs with a part of it, and
-            # of processes that start together all sign with the same one.
-            with tempfile.NamedTemporaryFile(dir=settings.data_dir, prefix="secret-") as file:
-                file.write(secrets.token_urlsafe(48).encode())
-                file.flush()
-                os.fsync(file.fileno())
-                with contextlib.suppress(FileExistsError):
-                    os.link(file.name, path)
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreUnavailable(
-            f"the secret key {path} cannot be read or written: {error.strerror}. Mend its rights, or set MODELTRACES_SECRET_KEY."
-        ) from error

@@ -3,13 +3,13 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, TypedDict
 
 from sqlalchemy import select
 
 from modeltraces.catalog.addresses import clean_address
-from modeltraces.catalog.changes import changing
+from modeltraces.catalog.changes import Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
 from modeltraces.catalog.tables import ConnectionRow, ModelConnectionRow
@@ -44,7 +44,7 @@ class Reach:
 
     protocol: str
     base_url: str
-    locked_credential: str | None
+    locked_credential: str | None = field(repr=False)
 
 
 def list_connections(catalog: Catalog, account_id: str) -> list[Connection]:
@@ -85,23 +85,29 @@ def create(
     for name in ("name", "protocol", "base_url"):
         if not values.get(name):
             raise Invalid(f"{name} is missing.")
+    named = _text(values["name"], "The connection's name")
+    columns = _columns({"models": [EVERY_MODEL], **values}, vault, allow_link_local)
     with changing(catalog, account_id, actor) as change:
-        named = _text(values["name"], "The connection's name")
-        row = change.session.scalar(
-            select(ConnectionRow).where(ConnectionRow.account_id == account_id, ConnectionRow.name == named)
-        )
-        if row is not None and row.protocol:
-            raise Conflict(f"This account has a connection {named!r} already.")
-        if row is None:
-            row = ConnectionRow(
-                id=str(uuid.uuid4()), account_id=account_id, name=named, provider="", created_on_us=change.now_us,
-                protocol="", base_url="", credential=None, reaches="[]", archived_on_us=None,
-            )  # fmt: skip
-            change.session.add(row)
-        _set(row, {"models": [EVERY_MODEL], **values}, vault, change.now_us, allow_link_local)
-        change.session.flush()
-        change.record("connection.add", f"connection:{named}", None, _shown(row))
+        add(change, named, columns)
         return named
+
+
+def add(change: Change, name: str, columns: "Columns") -> None:
+    """As `create`, in a change that is under way and with values that were checked."""
+    row = change.session.scalar(
+        select(ConnectionRow).where(ConnectionRow.account_id == change.account_id, ConnectionRow.name == name)
+    )
+    if row is not None and row.protocol:
+        raise Conflict(f"This account has a connection {name!r} already.")
+    if row is None:
+        row = ConnectionRow(
+            id=str(uuid.uuid4()), account_id=change.account_id, name=name, provider="", created_on_us=change.now_us,
+            protocol="", base_url="", credential=None, reaches="[]", archived_on_us=None,
+        )  # fmt: skip
+        change.session.add(row)
+    _assign(row, columns, change.now_us)
+    change.session.flush()
+    change.record("connection.add", f"connection:{name}", None, _shown(row))
 
 
 def edit(
@@ -119,6 +125,7 @@ def edit(
 
     Raises Invalid, NotFound, and Conflict for a new name that is used, or while runs bear the old one.
     """
+    columns = _columns(values, vault, allow_link_local)
     with changing(catalog, account_id, actor) as change:
         row = change.connection(name)
         before = _shown(row)
@@ -132,54 +139,94 @@ def edit(
             if has_runs:
                 raise Conflict(f"Runs bear the name {row.name!r}. Make a new connection, and archive this one.")
             row.name = renamed
-        _set(row, values, vault, change.now_us, allow_link_local)
-        change.session.flush()
-        after = _shown(row)
-        if before != after or values.get("credential"):
-            change.record("connection.edit", f"connection:{name}", before, after)
+        _revise(change, row, columns, before)
         return row.name
+
+
+def revise(change: Change, row: ConnectionRow, columns: "Columns") -> None:
+    """As `edit` without a new name, in a change that is under way and with values that were checked."""
+    _revise(change, row, columns, _shown(row))
+
+
+def _revise(change: Change, row: ConnectionRow, columns: "Columns", before: dict[str, Any]) -> None:
+    _assign(row, columns, change.now_us)
+    change.session.flush()
+    after = _shown(row)
+    if columns.get("credential") and before["credential"] == "set":
+        after["credential"] = "changed"
+    if before != after:
+        change.record("connection.edit", f"connection:{before['name']}", before, after)
 
 
 def delete(catalog: Catalog, account_id: str, name: str, *, has_runs: bool, actor: str) -> None:
     """Raises NotFound, and Conflict for one that runs came through: archive it instead."""
     with changing(catalog, account_id, actor) as change:
-        row = change.connection(name)
-        if has_runs:
-            raise Conflict(f"Runs came through {row.name}. Archive it instead.")
-        for link in change.session.scalars(
-            select(ModelConnectionRow).where(ModelConnectionRow.connection_id == row.id)
-        ):
-            change.session.delete(link)
-        change.record("connection.delete", f"connection:{row.name}", _shown(row))
-        change.session.delete(row)
+        drop(change, change.connection(name), has_runs=has_runs)
 
 
-def _set(row: ConnectionRow, values: Mapping[str, Any], vault: Vault, now_us: int, allow_link_local: bool) -> None:
+def drop(change: Change, row: ConnectionRow, *, has_runs: bool) -> None:
+    """As `delete`, in a change that is under way."""
+    if has_runs:
+        raise Conflict(f"Runs came through {row.name}. Archive it instead.")
+    for link in change.session.scalars(select(ModelConnectionRow).where(ModelConnectionRow.connection_id == row.id)):
+        change.session.delete(link)
+    change.record("connection.delete", f"connection:{row.name}", _shown(row))
+    change.session.delete(row)
+    change.session.flush()
+
+
+class Columns(TypedDict, total=False):
+    """What is kept of a connection, checked; what is not named stays as it is."""
+
+    provider: str
+    protocol: str
+    base_url: str
+    credential: str | None
+    """Locked."""
+    models: list[str]
+    archived: bool
+
+
+def _assign(row: ConnectionRow, columns: Columns, now_us: int) -> None:
+    row.provider = columns.get("provider", row.provider)
+    row.protocol = columns.get("protocol", row.protocol)
+    row.base_url = columns.get("base_url", row.base_url)
+    row.credential = columns.get("credential", row.credential)
+    if "models" in columns:
+        row.reaches = json.dumps(columns["models"])
+    if "archived" in columns:
+        row.archived_on_us = (row.archived_on_us or now_us) if columns["archived"] else None
+
+
+def _columns(values: Mapping[str, Any], vault: Vault, allow_link_local: bool) -> Columns:
+    columns = Columns()
     if unknown := sorted(set(values) - set(SETTABLE)):
         raise Invalid(f"A connection has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.")
     if "provider" in values:
-        row.provider = _text(values["provider"], "The provider") if values["provider"] else ""
+        columns["provider"] = _text(values["provider"], "The provider") if values["provider"] else ""
     if "protocol" in values:
         if values["protocol"] not in PROTOCOLS:
             raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
-        row.protocol = values["protocol"]
+        columns["protocol"] = values["protocol"]
     if "base_url" in values:
         if not isinstance(values["base_url"], str):
             raise Invalid("base_url must be text.")
-        row.base_url = clean_address(values["base_url"], "The address", allow_link_local=allow_link_local)
+        columns["base_url"] = clean_address(values["base_url"], "The address", allow_link_local=allow_link_local)
     if "credential" in values:
         if values["credential"] is not None and not isinstance(values["credential"], str):
             raise Invalid("credential must be text.")
-        row.credential = vault.lock(values["credential"]) if values["credential"] else None
+        columns["credential"] = vault.lock(values["credential"]) if values["credential"] else None
     if "models" in values:
-        row.reaches = json.dumps(_models(values["models"]))
+        columns["models"] = clean_models(values["models"])
     if "archived" in values:
         if not isinstance(values["archived"], bool):
             raise Invalid("archived must be true or false.")
-        row.archived_on_us = (row.archived_on_us or now_us) if values["archived"] else None
+        columns["archived"] = values["archived"]
+    return columns
 
 
-def _models(value: Any) -> list[str]:
+def clean_models(value: Any) -> list[str]:
+    """The names that a connection reaches, each once. Raises Invalid."""
     if not isinstance(value, list) or not value or len(value) > MOST_MODELS:
         raise Invalid(f'models must be a list of 1 to {MOST_MODELS} names, or ["*"] for every model.')
     names = list(dict.fromkeys(_text(name, "A model's name") for name in value))

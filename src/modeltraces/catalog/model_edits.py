@@ -22,16 +22,26 @@ def create(
     """Its name as it is kept. Raises Invalid, and Conflict when a model or runs have that name already."""
     named = _text(name, "The model's name")
     kind = _kind(kind)
+    base_model, provider = _optional(base_model, "The base model"), _optional(provider, "The provider")
     with changing(catalog, account_id, actor) as change:
-        _require_free(change, named)
-        row = ModelRow(
-            id=str(uuid.uuid4()), account_id=account_id, name=named, kind=kind, kind_is_inferred=False,
-            base_model=_optional(base_model, "The base model"), provider=_optional(provider, "The provider"),
-            first_run_on_us=None, created_on_us=change.now_us, archived_on_us=None, merged_into_id=None,
-        )  # fmt: skip
-        change.session.add(row)
-        change.record("model.add", f"model:{named}", None, _shown(row))
+        add(change, named, kind, base_model=base_model, provider=provider)
     return named
+
+
+def add(
+    change: Change, name: str, kind: str, *, base_model: str = "", provider: str = "", archived: bool = False
+) -> ModelRow:
+    """As `create`, in a change that is under way and with values that were checked."""
+    _require_free(change, name)
+    row = ModelRow(
+        id=str(uuid.uuid4()), account_id=change.account_id, name=name, kind=kind, kind_is_inferred=False,
+        base_model=base_model, provider=provider, first_run_on_us=None, created_on_us=change.now_us,
+        archived_on_us=change.now_us if archived else None, merged_into_id=None,
+    )  # fmt: skip
+    change.session.add(row)
+    change.session.flush()
+    change.record("model.add", f"model:{name}", None, _shown(row))
+    return row
 
 
 def edit(catalog: Catalog, account_id: str, name: str, values: Mapping[str, Any], *, actor: str) -> str:
@@ -41,33 +51,34 @@ def edit(catalog: Catalog, account_id: str, name: str, values: Mapping[str, Any]
     """
     if unknown := sorted(set(values) - set(EDITABLE)):
         raise Invalid(f"A model has no field {unknown[0]!r} to change; it has {', '.join(EDITABLE)}.")
+    checked = _checked(values)
     with changing(catalog, account_id, actor) as change:
         row = change.model(name)
-        before = _shown(row)
-        if "name" in values:
-            renamed = _text(values["name"], "The model's name")
-            if renamed != row.name:
-                _require_free(change, renamed, but=row)
-                row.name = renamed
-        if "kind" in values:
-            kind = _kind(values["kind"])
-            if kind == "external" and row.kind != kind and _is_hosted(change, row):
-                raise Conflict(
-                    f"{row.name} has hosted deployments, and external models have none. Strike their events out first."
-                )
-            row.kind, row.kind_is_inferred = kind, False
-        if "base_model" in values:
-            row.base_model = _optional(values["base_model"], "The base model")
-        if "provider" in values:
-            row.provider = _optional(values["provider"], "The provider")
-        if "archived" in values:
-            if not isinstance(values["archived"], bool):
-                raise Invalid("archived must be true or false.")
-            row.archived_on_us = (row.archived_on_us or change.now_us) if values["archived"] else None
-        after = _shown(row)
-        if before != after:
-            change.record("model.edit", f"model:{before['name']}", before, after)
+        revise(change, row, checked)
         return row.name
+
+
+def revise(change: Change, row: ModelRow, values: Mapping[str, Any]) -> None:
+    """As `edit`, in a change that is under way and with values that were checked."""
+    before, was_inferred = _shown(row), row.kind_is_inferred
+    if "name" in values and values["name"] != row.name:
+        _require_free(change, values["name"], but=row)
+        row.name = values["name"]
+    if "kind" in values:
+        if values["kind"] == "external" and row.kind != "external" and _is_hosted(change, row):
+            raise Conflict(
+                f"{row.name} has hosted deployments, and external models have none. Strike their events out first."
+            )
+        row.kind, row.kind_is_inferred = values["kind"], False
+    row.base_model = values.get("base_model", row.base_model)
+    row.provider = values.get("provider", row.provider)
+    if "archived" in values:
+        row.archived_on_us = (row.archived_on_us or change.now_us) if values["archived"] else None
+    after = _shown(row)
+    if was_inferred and not row.kind_is_inferred:
+        before["kind_is_inferred"], after["kind_is_inferred"] = True, False
+    if before != after:
+        change.record("model.edit", f"model:{before['name']}", before, after)
 
 
 def merge(catalog: Catalog, account_id: str, name: str, into: str, *, actor: str) -> None:
@@ -79,16 +90,22 @@ def merge(catalog: Catalog, account_id: str, name: str, into: str, *, actor: str
         source, target = change.model(name), change.model(into)
         if source.id == target.id:
             raise Conflict(f"{name} and {into} are one model already.")
-        if source.kind != target.kind:
-            raise Conflict(
-                f"{source.name} is {_words(source.kind)}, {target.name} is {_words(target.kind)}. Make them of one kind first."
-            )
-        if both := sorted(_hosted_versions(change, source) & _hosted_versions(change, target)):
-            raise Conflict(
-                f"Both have a hosted version {both[0]!r}: runs could not be told apart. Strike one's events out."
-            )
-        source.merged_into_id = target.id
-        change.record("model.merge", f"model:{source.name}", None, {"into": target.name})
+        join(change, source, target)
+
+
+def join(change: Change, source: ModelRow, target: ModelRow) -> None:
+    """As `merge`, in a change that is under way; both stand for themselves and are not the same."""
+    if source.kind != target.kind:
+        raise Conflict(
+            f"{source.name} is {_words(source.kind)}, {target.name} is {_words(target.kind)}. Make them of one kind first."
+        )
+    if both := sorted(_hosted_versions(change, source) & _hosted_versions(change, target)):
+        raise Conflict(
+            f"Both have a hosted version {both[0]!r}: runs could not be told apart. Strike one's events out."
+        )
+    source.merged_into_id = target.id
+    change.session.flush()
+    change.record("model.merge", f"model:{source.name}", None, {"into": target.name})
 
 
 def unmerge(catalog: Catalog, account_id: str, name: str, *, actor: str) -> None:
@@ -101,24 +118,52 @@ def unmerge(catalog: Catalog, account_id: str, name: str, *, actor: str) -> None
         )
         if row is None:
             raise NotFound(f"This account has no merged model {name[:200]!r}.")
-        into = change.session.get(ModelRow, row.merged_into_id)
-        row.merged_into_id = None
-        change.record("model.unmerge", f"model:{row.name}", {"into": into.name if into else ""}, None)
+        part(change, row)
+
+
+def part(change: Change, row: ModelRow) -> None:
+    """As `unmerge`, in a change that is under way."""
+    into = change.session.get(ModelRow, row.merged_into_id)
+    row.merged_into_id = None
+    change.session.flush()
+    change.record("model.unmerge", f"model:{row.name}", {"into": into.name if into else ""}, None)
 
 
 def delete(catalog: Catalog, account_id: str, name: str, *, has_runs: bool, actor: str) -> None:
     """Raises NotFound, and Conflict for one that has runs, was hosted, or holds merged ones: archive it instead."""
     with changing(catalog, account_id, actor) as change:
-        row = change.model(name)
-        family = change.family(row)
-        if has_runs or any(member.first_run_on_us is not None for member in family):
-            raise Conflict(f"{row.name} has runs, which would lose their model. Archive it instead.")
-        if _is_hosted(change, row):
-            raise Conflict(f"{row.name} was hosted; its credits would be gone. Archive it instead.")
-        if len(family) > 1:
-            raise Conflict(f"Other models are merged into {row.name}. Take that back first.")
-        change.record("model.delete", f"model:{row.name}", _shown(row))
-        change.session.delete(row)
+        drop(change, change.model(name), has_runs=has_runs)
+
+
+def drop(change: Change, row: ModelRow, *, has_runs: bool) -> None:
+    """As `delete`, in a change that is under way."""
+    family = change.family(row)
+    if has_runs or any(member.first_run_on_us is not None for member in family):
+        raise Conflict(f"{row.name} has runs, which would lose their model. Archive it instead.")
+    if _is_hosted(change, row):
+        raise Conflict(f"{row.name} was hosted; its credits would be gone. Archive it instead.")
+    if len(family) > 1:
+        raise Conflict(f"Other models are merged into {row.name}. Take that back first.")
+    change.record("model.delete", f"model:{row.name}", _shown(row))
+    change.session.delete(row)
+    change.session.flush()
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    if "name" in values:
+        checked["name"] = _text(values["name"], "The model's name")
+    if "kind" in values:
+        checked["kind"] = _kind(values["kind"])
+    if "base_model" in values:
+        checked["base_model"] = _optional(values["base_model"], "The base model")
+    if "provider" in values:
+        checked["provider"] = _optional(values["provider"], "The provider")
+    if "archived" in values:
+        if not isinstance(values["archived"], bool):
+            raise Invalid("archived must be true or false.")
+        checked["archived"] = values["archived"]
+    return checked
 
 
 def _require_free(change: Change, name: str, but: ModelRow | None = None) -> None:

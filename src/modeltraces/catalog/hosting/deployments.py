@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -21,14 +21,15 @@ from modeltraces.catalog.vault import Vault
 
 PROTOCOLS: Final = ("openai", "anthropic", "ollama")
 """How an endpoint is spoken to: OpenAI-compatible (vLLM, TGI, llama.cpp, SGLang, …), Anthropic's Messages, Ollama's own."""
-_NUMBERED: Final = re.compile(r"v(\d{1,9})")
+_NUMBERED: Final = re.compile(r"v([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
     """What can be said of a deployment: name → value as it came in. An absent name leaves what is there; '' clears it."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
+    """Among them the credential, in the clear."""
     vault: Vault
     allow_link_local: bool = False
 
@@ -61,55 +62,77 @@ def create(
             row.kind = infer_kind(row.name, row.provider, has_deployment=True)
             change.record("model.edit", f"model:{row.name}", {"kind": "external"}, {"kind": row.kind})
         named = _version(change, row, version)
-        deployment = _adopted(change, row, named) or DeploymentRow(
-            id=str(uuid.uuid4()), account_id=account_id, model_id=row.id, version=named, created_on_us=change.now_us,
-            hardware_id=None, credits_per_replica_hour=None, endpoint="", protocol="", upstream_model="",
-            credential=None,
-        )  # fmt: skip
-        change.session.add(deployment)
-        _set(change, deployment, fields)
-        change.session.flush()
-        change.record("deployment.add", f"deployment:{row.name}@{named}", None, _shown(change, deployment))
+        deployment = add(change, row, named, fields)
         ledger.append(change, row, deployment, "deploy", replicas=replicas, on_us=deployed_on_us)
         row.kind_is_inferred = False
         return named
+
+
+def add(change: Change, model: ModelRow, version: str, fields: Fields) -> DeploymentRow:
+    """The deployment without an event, in a change that is under way; raises as `create`."""
+    deployment = _adopted(change, model, version) or DeploymentRow(
+        id=str(uuid.uuid4()), account_id=change.account_id, model_id=model.id, version=version,
+        created_on_us=change.now_us, hardware_id=None, credits_per_replica_hour=None, endpoint="", protocol="",
+        upstream_model="", credential=None,
+    )  # fmt: skip
+    change.session.add(deployment)
+    _set(change, deployment, fields)
+    change.session.flush()
+    change.record("deployment.add", f"deployment:{model.name}@{version}", None, _shown(change, deployment))
+    return deployment
 
 
 def edit(catalog: Catalog, account_id: str, model: str, version: str, fields: Fields, *, actor: str) -> None:
     """Change what is said of a deployment. A new price holds from its next event on. Raises Invalid, NotFound."""
     with changing(catalog, account_id, actor) as change:
         row = change.model(model)
-        deployment = change.deployment(row, version)
-        before = _shown(change, deployment)
-        _set(change, deployment, fields)
-        change.session.flush()
-        after = _shown(change, deployment)
-        if before != after or fields.values.get("credential"):
-            change.record("deployment.edit", f"deployment:{row.name}@{version}", before, after)
+        revise(change, row, change.deployment(row, version), fields)
+
+
+def revise(change: Change, model: ModelRow, deployment: DeploymentRow, fields: Fields) -> None:
+    """As `edit`, in a change that is under way."""
+    before = _shown(change, deployment)
+    _set(change, deployment, fields)
+    change.session.flush()
+    after = _shown(change, deployment)
+    if fields.values.get("credential") and before["credential"] == "set":
+        after["credential"] = "changed"
+    if before != after:
+        change.record("deployment.edit", f"deployment:{model.name}@{deployment.version}", before, after)
 
 
 def delete(catalog: Catalog, account_id: str, model: str, version: str, *, has_runs: bool, actor: str) -> None:
     """Raises NotFound, and Conflict for one that has runs or was ever hosted: its history is others' numbers."""
     with changing(catalog, account_id, actor) as change:
         row = change.model(model)
-        deployment = change.deployment(row, version)
-        hosted = change.session.scalar(
-            select(DeploymentEventRow.id).where(
-                DeploymentEventRow.deployment_id == deployment.id, DeploymentEventRow.struck_on_us.is_(None)
-            ).limit(1)
-        )  # fmt: skip
-        if has_runs or hosted is not None:
-            raise Conflict(
-                f"{row.name}@{version} {'has runs' if has_runs else 'was hosted'}: deleting it would change what was "
-                "counted. Undeploy it instead, or strike out the events that were mistakes."
-            )
-        before = _shown(change, deployment)
-        change.session.delete(deployment)
-        change.record("deployment.delete", f"deployment:{row.name}@{version}", before)
+        drop(change, row, change.deployment(row, version), has_runs=has_runs)
 
 
-def _version(change: Change, model: ModelRow, version: str | None) -> str:
+def drop(change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs: bool) -> None:
+    """As `delete`, in a change that is under way."""
+    named = f"{model.name}@{deployment.version}"
+    hosted = change.session.scalar(
+        select(DeploymentEventRow.id).where(
+            DeploymentEventRow.deployment_id == deployment.id, DeploymentEventRow.struck_on_us.is_(None)
+        ).limit(1)
+    )  # fmt: skip
+    if has_runs or hosted is not None:
+        raise Conflict(
+            f"{named} {'has runs' if has_runs else 'was hosted'}: deleting it would change what was "
+            "counted. Undeploy it instead, or strike out the events that were mistakes."
+        )
+    before = _shown(change, deployment)
+    # After a merge, several models may have the version.
+    for row in change.deployments(model, deployment.version):
+        change.session.delete(row)
+    change.session.flush()
+    change.record("deployment.delete", f"deployment:{named}", before)
+
+
+def _version(change: Change, model: ModelRow, version: Any) -> str:
     if version is not None:
+        if not isinstance(version, str):
+            raise Invalid("The version must be text.")
         return clean_name(version, "The version")
     ids = [member.id for member in change.family(model)]
     used = change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids)))
@@ -118,17 +141,16 @@ def _version(change: Change, model: ModelRow, version: str | None) -> str:
 
 
 def _adopted(change: Change, model: ModelRow, version: str) -> DeploymentRow | None:
-    ids = [member.id for member in change.family(model)]
-    found = change.session.scalars(
-        select(DeploymentRow).where(DeploymentRow.model_id.in_(ids), DeploymentRow.version == version)
-    ).all()
-    for row in found:
-        standing = select(DeploymentEventRow.id).where(DeploymentEventRow.deployment_id == row.id).limit(1)
-        if change.session.scalar(standing) is not None:
-            raise Conflict(
-                f"{model.name} has a version {version!r} already. Deploy that again with an event, or choose another version."
-            )
-    return found[0] if found else None
+    found = change.deployments(model, version)
+    if not found:
+        return None
+    if change.session.scalar(
+        select(DeploymentEventRow.id).where(DeploymentEventRow.deployment_id == found[0].id).limit(1)
+    ):
+        raise Conflict(
+            f"{model.name} has a version {version!r} already. Deploy that again with an event, or choose another version."
+        )
+    return found[0]
 
 
 def _set(change: Change, deployment: DeploymentRow, fields: Fields) -> None:

@@ -54,54 +54,69 @@ def set_price(catalog: Catalog, account_id: str, name: str, credits_per_replica_
     name = clean_name(name, "The hardware's name")
     price = parse_amount(credits_per_replica_hour, "credits_per_replica_hour")
     with changing(catalog, account_id, actor) as change:
-        row = change.session.scalar(
-            select(HardwareRow).where(HardwareRow.account_id == account_id, HardwareRow.name == name)
-        )
-        before = None
-        if row is None:
-            row = HardwareRow(
-                id=str(uuid.uuid4()), account_id=account_id, name=name, created_on_us=change.now_us, archived_on_us=None
-            )
-            change.session.add(row)
-            change.session.flush()
-        else:
-            latest = _prices(change.session, row.id)[-1].credits_per_replica_hour
-            before = {"credits_per_replica_hour": amount_text(latest)}
-            if latest == price and row.archived_on_us is None:
-                return _hardware(change.session, row)
-            row.archived_on_us = None
-        change.session.merge(
-            HardwarePriceRow(
-                hardware_id=row.id, from_us=change.now_us, credits_per_replica_hour=amount_text(price), actor=actor
-            )
-        )
-        after = {"credits_per_replica_hour": amount_text(price)}
-        change.record("hardware.price" if before else "hardware.add", f"hardware:{name}", before, after)
+        return _hardware(change.session, put(change, name, price))
+
+
+def put(change: Change, name: str, price: Decimal) -> HardwareRow:
+    """As `set_price`, in a change that is under way and with values that were checked."""
+    row = change.session.scalar(
+        select(HardwareRow).where(HardwareRow.account_id == change.account_id, HardwareRow.name == name)
+    )
+    before, from_us = None, change.now_us
+    if row is None:
+        row = HardwareRow(
+            id=str(uuid.uuid4()), account_id=change.account_id, name=name, created_on_us=change.now_us,
+            archived_on_us=None,
+        )  # fmt: skip
+        change.session.add(row)
         change.session.flush()
-        return _hardware(change.session, row)
+    else:
+        latest = _prices(change.session, row.id)[-1]
+        before = {"credits_per_replica_hour": amount_text(latest.credits_per_replica_hour)}
+        if latest.credits_per_replica_hour == price and row.archived_on_us is None:
+            return row
+        row.archived_on_us = None
+        # A clock that went back must not put the new price behind the one that it replaces.
+        from_us = max(from_us, latest.from_us)
+    change.session.merge(
+        HardwarePriceRow(
+            hardware_id=row.id, from_us=from_us, credits_per_replica_hour=amount_text(price), actor=change.actor
+        )
+    )
+    after = {"credits_per_replica_hour": amount_text(price)}
+    change.record("hardware.price" if before else "hardware.add", f"hardware:{name}", before, after)
+    change.session.flush()
+    return row
 
 
 def remove(catalog: Catalog, account_id: str, name: str, *, actor: str) -> None:
     """Take hardware off the price list. What was hosted on it keeps its price. Raises NotFound, or Conflict while used."""
     with changing(catalog, account_id, actor) as change:
-        row = change.hardware(name)
-        used = change.session.scalar(select(DeploymentRow.version).where(DeploymentRow.hardware_id == row.id).limit(1))
-        if used is not None:
-            raise Conflict(
-                f"Deployments are on {row.name!r}. Give them other hardware first; their history keeps its price."
-            )
-        prices = _prices(change.session, row.id)
-        change.session.delete(row)
-        change.record(
-            "hardware.remove",
-            f"hardware:{row.name}",
-            {"credits_per_replica_hour": amount_text(prices[-1].credits_per_replica_hour)},
+        drop(change, change.hardware(name))
+
+
+def drop(change: Change, row: HardwareRow) -> None:
+    """As `remove`, in a change that is under way."""
+    used = change.session.scalar(select(DeploymentRow.version).where(DeploymentRow.hardware_id == row.id).limit(1))
+    if used is not None:
+        raise Conflict(
+            f"Deployments are on {row.name!r}. Give them other hardware first; their history keeps its price."
         )
+    prices = _prices(change.session, row.id)
+    change.session.delete(row)
+    change.record(
+        "hardware.remove",
+        f"hardware:{row.name}",
+        {"credits_per_replica_hour": amount_text(prices[-1].credits_per_replica_hour)},
+    )
+    change.session.flush()
 
 
-def price_at(change: Change, hardware_id: str, at_us: int) -> Decimal:
-    """The price that held then; before the first one, the first."""
+def price_at(change: Change, hardware_id: str, at_us: int | None) -> Decimal:
+    """The price that held then (None: the one of now); before the first one, the first."""
     prices = _prices(change.session, hardware_id)
+    if at_us is None:
+        return prices[-1].credits_per_replica_hour
     held = [price for price in prices if price.from_us <= at_us]
     return (held[-1] if held else prices[0]).credits_per_replica_hour
 

@@ -59,24 +59,33 @@ def append(
     change: Change, model: ModelRow, deployment: DeploymentRow, type: str, *, replicas: Any, on_us: int | None
 ) -> LedgerEvent:
     """As `add_event`, in a change that is under way."""
-    kind = _type(type)
-    count = _replicas(kind, replicas)
-    at = _instant(on_us, change.now_us)
+    kind = event_type(type)
+    event = priced(change, deployment, kind, replica_count(kind, replicas), instant(on_us, change.now_us))
+    _check(change, model, deployment, [*_standing(change, deployment.id), event], kind, event.on_us)
+    return enter(change, model, deployment, event)
+
+
+def priced(change: Change, deployment: DeploymentRow, kind: EventType, replicas: int | None, at: int) -> Event:
+    """The event with the price that applies then, and the hardware."""
     hardware = change.session.get(HardwareRow, deployment.hardware_id) if deployment.hardware_id else None
     price = None
     if kind != "undeploy":
         if deployment.credits_per_replica_hour is not None:
             price = Decimal(deployment.credits_per_replica_hour)
         elif hardware is not None:
-            price = price_at(change, hardware.id, at)
-    event = Event(kind, at, count, price, hardware.name if hardware and kind != "undeploy" else "")
-    _check(change, model, deployment, [*_standing(change, deployment.id), event], kind, at)
+            price = price_at(change, hardware.id, at if at < change.now_us else None)
+    return Event(kind, at, replicas, price, hardware.name if hardware and kind != "undeploy" else "")
+
+
+def enter(change: Change, model: ModelRow, deployment: DeploymentRow, event: Event) -> LedgerEvent:
+    """The event into the ledger as it is. Whoever enters several asks `check` afterwards."""
+    price = event.credits_per_replica_hour
     entry = DeploymentEventRow(
         account_id=change.account_id,
         deployment_id=deployment.id,
-        type=kind,
-        on_us=at,
-        replicas=count,
+        type=event.type,
+        on_us=event.on_us,
+        replicas=event.replicas,
         credits_per_replica_hour=None if price is None else amount_text(price),
         hardware=event.hardware,
         actor=change.actor,
@@ -86,10 +95,10 @@ def append(
     )
     change.session.add(entry)
     change.session.flush()
-    after: dict[str, Any] = {"on": instant_text(at)}
-    if kind != "undeploy":
-        after |= {"replicas": count, "credits_per_replica_hour": entry.credits_per_replica_hour}
-    change.record(f"deployment.{kind}", f"deployment:{model.name}@{deployment.version}", None, after)
+    after: dict[str, Any] = {"on": instant_text(event.on_us)}
+    if event.type != "undeploy":
+        after |= {"replicas": event.replicas, "credits_per_replica_hour": entry.credits_per_replica_hour}
+    change.record(f"deployment.{event.type}", f"deployment:{model.name}@{deployment.version}", None, after)
     return ledger_event(entry)
 
 
@@ -101,7 +110,7 @@ def strike_event(catalog: Catalog, account_id: str, model: str, version: str, ev
     with changing(catalog, account_id, actor) as change:
         row = change.model(model)
         deployment = change.deployment(row, version)
-        entry = change.session.get(DeploymentEventRow, event_id)
+        entry = change.session.get(DeploymentEventRow, event_id) if 0 < event_id < 1 << 63 else None
         if entry is None or entry.deployment_id != deployment.id or entry.struck_on_us is not None:
             raise NotFound(f"{row.name}@{deployment.version} has no such event.")
         rest = [event for id_, event in _standing_by_id(change, deployment.id) if id_ != event_id]
@@ -111,12 +120,29 @@ def strike_event(catalog: Catalog, account_id: str, model: str, version: str, ev
             raise Conflict(
                 f"Without this event the ledger makes no sense: {error}. Strike out the later ones first."
             ) from None
-        entry.struck_on_us, entry.struck_by = change.now_us, actor
-        change.record(
-            "deployment.strike",
-            f"deployment:{row.name}@{deployment.version}",
-            {"type": entry.type, "on": instant_text(entry.on_us), "replicas": entry.replicas},
-        )
+        strike(change, row, deployment, entry)
+
+
+def strike(change: Change, model: ModelRow, deployment: DeploymentRow, entry: DeploymentEventRow) -> None:
+    """Strike an event out as it stands. Whoever strikes out several asks `check` afterwards."""
+    entry.struck_on_us, entry.struck_by = change.now_us, change.actor
+    change.session.flush()
+    change.record(
+        "deployment.strike",
+        f"deployment:{model.name}@{deployment.version}",
+        {"type": entry.type, "on": instant_text(entry.on_us), "replicas": entry.replicas},
+    )
+
+
+def check(change: Change, model: ModelRow, deployment: DeploymentRow) -> None:
+    """Raises Conflict when what stands of the ledger makes no sense."""
+    standing = _standing(change, deployment.id)
+    if standing:
+        _require_hostable(model)
+    try:
+        intervals_of(standing)
+    except OutOfOrder as error:
+        raise Conflict(f"The events of {model.name}@{deployment.version} make no sense: {error}.") from None
 
 
 def ledger_event(row: DeploymentEventRow) -> LedgerEvent:
@@ -141,8 +167,9 @@ def _standing_by_id(change: Change, deployment_id: str) -> list[tuple[int, Event
 def _check(
     change: Change, model: ModelRow, deployment: DeploymentRow, events: Sequence[Event], kind: EventType, at: int
 ) -> None:
-    if model.kind == "external":
-        raise Conflict(f"{model.name} is external: it is reached by connections, not deployed.")
+    _require_hostable(model)
+    if kind == "deploy" and model.archived_on_us is not None:
+        raise Conflict(f"{model.name} is archived. Restore it first.")
     try:
         intervals_of(events)
     except OutOfOrder as error:
@@ -151,16 +178,26 @@ def _check(
         ) from None
 
 
+def _require_hostable(model: ModelRow) -> None:
+    if model.kind == "external":
+        raise Conflict(
+            f"{model.name} is external: it is reached by connections, not deployed. "
+            "If it is hosted all the same, change its kind first."
+        )
+
+
 _VERBS: Final[dict[EventType, str]] = {"deploy": "be deployed", "scale": "be scaled", "undeploy": "be undeployed"}
 
 
-def _type(value: Any) -> EventType:
+def event_type(value: Any) -> EventType:
+    """Raises Invalid."""
     if value not in EVENT_TYPES:
         raise Invalid(f"type must be one of {', '.join(EVENT_TYPES)}.")
     return cast(EventType, value)
 
 
-def _replicas(kind: EventType, value: Any) -> int | None:
+def replica_count(kind: EventType, value: Any) -> int | None:
+    """How many the event leads to; None for `undeploy`. Raises Invalid."""
     if kind == "undeploy":
         if value is not None:
             raise Invalid("replicas has no place in an undeploy: none remain.")
@@ -175,7 +212,8 @@ def _replicas(kind: EventType, value: Any) -> int | None:
     return value
 
 
-def _instant(on_us: int | None, now_us: int) -> int:
+def instant(on_us: int | None, now_us: int) -> int:
+    """When it happened; now where nothing is said. Raises Invalid."""
     if on_us is None:
         return now_us
     if on_us > now_us:
