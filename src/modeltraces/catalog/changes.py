@@ -3,17 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from modeltraces.catalog import audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import NotFound
-from modeltraces.catalog.tables import AccountRow, ConnectionRow, DeploymentRow, HardwareRow, ModelNameRow, ModelRow
+from modeltraces.catalog.tables import (
+    AccountRow,
+    ConnectionRow,
+    DeploymentEventRow,
+    DeploymentRow,
+    HardwareRow,
+    ModelNameRow,
+    ModelRow,
+)
+from modeltraces.catalog.text import is_storable
 
-_DEEPEST_MERGE = 50
+LONGEST_ASKED: Final = 512
+"""Characters of the longest name that runs can bring in; a longer one is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +52,24 @@ class Change:
 
     def model(self, name: str) -> ModelRow:
         """The model of that name, or the one that runs of that name are counted with. Raises NotFound."""
-        row = self.session.scalar(
-            select(ModelRow).where(ModelRow.account_id == self.account_id, ModelRow.name == name)
-        ) or self.session.scalar(
-            select(ModelRow)
-            .join(ModelNameRow, ModelNameRow.model_id == ModelRow.id)
-            .where(ModelNameRow.account_id == self.account_id, ModelNameRow.recorded_name == name)
-        )
+        row = None
+        if _can_be_asked_for(name):
+            row = self.session.scalar(
+                select(ModelRow).where(ModelRow.account_id == self.account_id, ModelRow.name == name)
+            ) or self.session.scalar(
+                select(ModelRow)
+                .join(ModelNameRow, ModelNameRow.model_id == ModelRow.id)
+                .where(ModelNameRow.account_id == self.account_id, ModelNameRow.recorded_name == name)
+            )
         if row is None:
             raise NotFound(f"This account has no model {name[:200]!r}.")
         return self.resolved(row)
 
     def resolved(self, row: ModelRow) -> ModelRow:
         """The model that this one was merged into, and so on to the last."""
-        for _ in range(_DEEPEST_MERGE):
-            if row.merged_into_id is None:
-                return row
-            into = self.session.get(ModelRow, row.merged_into_id)
-            assert into is not None
-            row = into
-        raise AssertionError("a model is merged into itself")
+        while row.merged_into_id is not None:
+            row = self.session.get_one(ModelRow, row.merged_into_id)
+        return row
 
     def family(self, model: ModelRow) -> list[ModelRow]:
         """The model and all that are merged into it."""
@@ -72,36 +80,71 @@ class Change:
 
     def deployment(self, model: ModelRow, version: str) -> DeploymentRow:
         """Of several rows of one version (after a merge), the one that is hosted. Raises NotFound."""
-        ids = [member.id for member in self.family(model)]
-        rows = self.session.scalars(
-            select(DeploymentRow).where(DeploymentRow.model_id.in_(ids), DeploymentRow.version == version)
-        ).all()
+        rows = self.deployments(model, version)
         if not rows:
             raise NotFound(f"The model {model.name!r} has no deployment {version[:200]!r}.")
-        return min(rows, key=lambda row: (not is_managed(row), row.model_id != model.id))
+        return rows[0]
+
+    def deployments(self, model: ModelRow, version: str) -> list[DeploymentRow]:
+        """The rows of one version of the model and of all that are merged into it, the one that counts first.
+
+        That is the one that is hosted, then one that was, then one that people described, then the model's own.
+        """
+        if not _can_be_asked_for(version):
+            return []
+        standing = func.count(DeploymentEventRow.id).filter(DeploymentEventRow.struck_on_us.is_(None))
+        found = self.session.execute(
+            select(DeploymentRow, standing, func.count(DeploymentEventRow.id))
+            .outerjoin(DeploymentEventRow, DeploymentEventRow.deployment_id == DeploymentRow.id)
+            .where(
+                DeploymentRow.model_id.in_([member.id for member in self.family(model)]),
+                DeploymentRow.version == version,
+            )
+            .group_by(DeploymentRow.id)
+        ).all()
+        ranked = sorted(
+            found,
+            key=lambda one: (
+                one[1] == 0,
+                one[2] == 0,
+                not _is_described(one[0]),
+                one[0].model_id != model.id,
+                one[0].created_on_us,
+            ),
+        )
+        return [row for row, *_ in ranked]
 
     def connection(self, name: str) -> ConnectionRow:
         """Raises NotFound."""
-        row = self.session.scalar(
-            select(ConnectionRow).where(ConnectionRow.account_id == self.account_id, ConnectionRow.name == name)
-        )
+        row = None
+        if _can_be_asked_for(name):
+            row = self.session.scalar(
+                select(ConnectionRow).where(ConnectionRow.account_id == self.account_id, ConnectionRow.name == name)
+            )
         if row is None:
             raise NotFound(f"This account has no connection {name[:200]!r}.")
         return row
 
     def hardware(self, name: str) -> HardwareRow:
         """Raises NotFound."""
-        row = self.session.scalar(
-            select(HardwareRow).where(HardwareRow.account_id == self.account_id, HardwareRow.name == name)
-        )
+        row = None
+        if _can_be_asked_for(name):
+            row = self.session.scalar(
+                select(HardwareRow).where(HardwareRow.account_id == self.account_id, HardwareRow.name == name)
+            )
         if row is None:
             raise NotFound(f"This account's price list has no hardware {name[:200]!r}.")
         return row
 
 
-def is_managed(row: DeploymentRow) -> bool:
-    """Whether people made it, or it was only seen on runs."""
+def _is_described(row: DeploymentRow) -> bool:
+    """Whether people said something of it, or it was only seen on runs."""
     return bool(row.hardware_id or row.credits_per_replica_hour or row.endpoint or row.protocol or row.credential)
+
+
+def _can_be_asked_for(name: str) -> bool:
+    """Whether a database takes such a text at all: it comes from an address, and may be anything."""
+    return is_storable(name, LONGEST_ASKED)
 
 
 @contextmanager

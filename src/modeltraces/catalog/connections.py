@@ -9,11 +9,11 @@ from typing import Any, Final, TypedDict
 from sqlalchemy import select
 
 from modeltraces.catalog.addresses import clean_address
-from modeltraces.catalog.changes import Change, changing
+from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
 from modeltraces.catalog.tables import ConnectionRow, ModelConnectionRow
-from modeltraces.catalog.text import clean_name
+from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.catalog.vault import Vault
 
 PROTOCOLS: Final = ("openai", "anthropic", "azure_openai")
@@ -58,10 +58,12 @@ def list_connections(catalog: Catalog, account_id: str) -> list[Connection]:
 
 def reach(catalog: Catalog, account_id: str, name: str) -> Reach:
     """Raises NotFound, and Invalid for a connection that was only seen on runs."""
-    with catalog.session() as session:
-        row = session.scalar(
-            select(ConnectionRow).where(ConnectionRow.account_id == account_id, ConnectionRow.name == name)
-        )
+    row = None
+    if is_storable(name, LONGEST_ASKED):
+        with catalog.session() as session:
+            row = session.scalar(
+                select(ConnectionRow).where(ConnectionRow.account_id == account_id, ConnectionRow.name == name)
+            )
     if row is None:
         raise NotFound(f"This account has no connection {name[:200]!r}.")
     if not row.protocol or not row.base_url:
@@ -129,8 +131,8 @@ def edit(
     with changing(catalog, account_id, actor) as change:
         row = change.connection(name)
         before = _shown(row)
-        if "name" in values and values["name"] != row.name:
-            renamed = _text(values["name"], "The connection's name")
+        renamed = _text(values["name"], "The connection's name") if "name" in values else row.name
+        if renamed != row.name:
             taken = select(ConnectionRow.id).where(
                 ConnectionRow.account_id == account_id, ConnectionRow.name == renamed
             )

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from modeltraces.catalog.changes import Change, changing
+from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, ModelNameRow, ModelRow
-from modeltraces.catalog.text import clean_name
+from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.run import MODEL_KINDS
 
 EDITABLE: Final = ("name", "kind", "base_model", "provider", "archived")
@@ -90,6 +90,8 @@ def merge(catalog: Catalog, account_id: str, name: str, into: str, *, actor: str
         source, target = change.model(name), change.model(into)
         if source.id == target.id:
             raise Conflict(f"{name} and {into} are one model already.")
+        if name != source.name and (merged := _merged(change, name)) is not None:
+            raise Conflict(f"{merged.name} is merged into {source.name} already. Take that back first.")
         join(change, source, target)
 
 
@@ -111,11 +113,7 @@ def join(change: Change, source: ModelRow, target: ModelRow) -> None:
 def unmerge(catalog: Catalog, account_id: str, name: str, *, actor: str) -> None:
     """Make a model that was merged into another one of its own again. Raises NotFound."""
     with changing(catalog, account_id, actor) as change:
-        row = change.session.scalar(
-            select(ModelRow).where(
-                ModelRow.account_id == account_id, ModelRow.name == name, ModelRow.merged_into_id.is_not(None)
-            )
-        )
+        row = _merged(change, name)
         if row is None:
             raise NotFound(f"This account has no merged model {name[:200]!r}.")
         part(change, row)
@@ -166,19 +164,33 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def _merged(change: Change, name: str) -> ModelRow | None:
+    """The model of exactly that name, if it is merged into another."""
+    if not is_storable(name, LONGEST_ASKED):
+        return None
+    return change.session.scalar(
+        select(ModelRow).where(
+            ModelRow.account_id == change.account_id, ModelRow.name == name, ModelRow.merged_into_id.is_not(None)
+        )
+    )
+
+
 def _require_free(change: Change, name: str, but: ModelRow | None = None) -> None:
-    own = {member.id for member in change.family(but)} if but else set()
     taken = change.session.scalar(
         select(ModelRow).where(ModelRow.account_id == change.account_id, ModelRow.name == name)
     )
     if taken is not None and (but is None or taken.id != but.id):
+        if taken.merged_into_id is not None:
+            into = change.resolved(taken).name
+            raise Conflict(f"{name} is merged into {into}. Choose another name, or take that back first.")
         raise Conflict(f"This account has a model {name!r} already. Choose another name, or merge the two.")
     holder = change.session.scalar(
         select(ModelNameRow.model_id).where(
             ModelNameRow.account_id == change.account_id, ModelNameRow.recorded_name == name
         )
     )
-    if holder is not None and holder not in own:
+    # Not even a name of one that is merged into it: that would miss its own runs' name once it is taken out again.
+    if holder is not None and (but is None or holder != but.id):
         other = change.session.get(ModelRow, holder)
         assert other is not None
         raise Conflict(

@@ -106,8 +106,9 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
     rows = {row.id: row for row in session.execute(select(ModelRow.__table__).where(ModelRow.account_id == account_id))}
     # model id → the id of the model that it was merged into, in the end.
     into = {model_id: _last(model_id, rows) for model_id in rows}
+    # Those of the model itself before those of the ones merged into it.
     deployments: dict[str, list[DeploymentEntry]] = defaultdict(list)
-    for model_id, deployment in _deployments(session, account_id):
+    for model_id, deployment in sorted(_deployments(session, account_id), key=lambda one: into[one[0]] != one[0]):
         deployments[into[model_id]].append(deployment)
     connections: dict[str, dict[str, ConnectionEntry]] = defaultdict(dict)
     for model_id, connection in _connections(session, account_id):
@@ -193,13 +194,25 @@ def _deployments(session: Session, account_id: str) -> Iterator[tuple[str, Deplo
 
 
 def _united(deployments: Iterable[DeploymentEntry]) -> Iterable[DeploymentEntry]:
-    """One of each version: of those that a merge brought together, the one that people deployed."""
+    """One of each version: of those that a merge brought together, the one that changes speak to as well."""
     by_version: dict[str, DeploymentEntry] = {}
     for deployment in deployments:
         known = by_version.get(deployment.version)
-        if known is None or (deployment.events and not known.events):
+        if known is None or _weight(deployment) > _weight(known):
             by_version[deployment.version] = deployment
     return by_version.values()
+
+
+def _weight(deployment: DeploymentEntry) -> tuple[bool, bool, bool]:
+    """As `Change.deployments` ranks them."""
+    is_described = bool(
+        deployment.hardware
+        or deployment.credits_per_replica_hour is not None
+        or deployment.endpoint
+        or deployment.protocol
+        or deployment.has_credential
+    )
+    return bool(deployment.intervals), bool(deployment.events), is_described
 
 
 def _connections(session: Session, account_id: str) -> Iterator[tuple[str, ConnectionEntry]]:
