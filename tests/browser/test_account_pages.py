@@ -1,14 +1,14 @@
-"""API keys, members, models, rejections."""
+"""API keys, members, rejections."""
 
 import httpx
 from playwright.sync_api import StorageState, expect
 
 from modeltraces.catalog import accounts, users
 from tests.browser.conftest import TRACES, Visit, Visitors, sign_in
-from tests.browser.world import ACCOUNT, GPT, LLAMA, VERA, World
+from tests.browser.world import ACCOUNT, VERA, World
 from tests.support.server import PASSWORD
 
-KEYS, MEMBERS, MODELS = "/settings/api-keys", "/settings/members", "/settings/models"
+KEYS, MEMBERS = "/settings/api-keys", "/settings/members"
 REJECTED = "/settings/monitoring/rejected"
 
 
@@ -91,16 +91,6 @@ def test_an_email_that_is_none_is_refused_with_a_reason(visit: Visit) -> None:
     page.get_by_label("Email").fill(VERA)
     page.get_by_role("button", name="Add a member").click()
     expect(page.get_by_role("alert")).to_contain_text("is a member of this account already")
-
-
-def test_models_are_listed_with_how_they_do_and_lead_to_their_traces(visit: Visit) -> None:
-    page = visit.go(MODELS)
-    llama = page.get_by_role("row").filter(has=page.get_by_role("link", name=LLAMA, exact=True))
-    expect(llama).to_contain_text("Open source")
-    expect(llama).to_contain_text("v1, v2")
-    expect(page.get_by_role("row").filter(has_text=GPT).first).to_contain_text("azure-eu")
-    page.get_by_role("link", name=LLAMA, exact=True).click()
-    page.wait_for_url(f"**{TRACES}?model={LLAMA}")
 
 
 def test_what_was_refused_is_listed_with_its_reason(visit: Visit, world: World) -> None:

@@ -1,9 +1,9 @@
-"""The contexts of the pages around Model Traces: keys, members, models, rejections, profile, and the door."""
+"""The contexts of the pages around Model Traces: keys, members, rejections, profile, and the door."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from modeltraces.web.contexts import Moment, Option, Shell, Trouble
+from modeltraces.web.contexts import Moment, Option, Shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +80,6 @@ class MembersPage:
     email: str = ""
     invited_email: str = ""
     invite_link: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    name: str
-    kind: str
-    base_model: str
-    versions: str
-    first_run: Moment | None
-    requests: str
-    failure_rate: str
-    failing: bool
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelsPage:
-    shell: Shell
-    models: tuple[ModelRow, ...]
-    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

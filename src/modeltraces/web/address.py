@@ -16,6 +16,8 @@ API_KEYS: Final = "/settings/api-keys"
 MEMBERS: Final = "/settings/members"
 AUDIT_LOG: Final = "/settings/audit-log"
 MODELS: Final = "/settings/models"
+CONNECTIONS: Final = "/settings/connections"
+HARDWARE: Final = "/settings/hardware"
 PROFILE: Final = "/settings/profile"
 SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"
@@ -105,6 +107,14 @@ class Address:
 
 def run_path(request_id: str) -> str:
     return f"{MODEL_TRACES}/runs/{quote(request_id, safe='')}"
+
+
+def model_path(name: str) -> str:
+    """The model's own page."""
+    if name in (".", ".."):
+        # As a segment of a path these mean a folder, however they are written.
+        return with_query(MODELS, [("model", name)])
+    return f"{MODELS}/{quote(name, safe='')}"
 
 
 def with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -7,7 +7,17 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from modeltraces.api.identity import Identity
-from modeltraces.web.address import API_KEYS, AUDIT_LOG, MEMBERS, MODEL_TRACES, MODELS, PROFILE, REJECTED
+from modeltraces.web.address import (
+    API_KEYS,
+    AUDIT_LOG,
+    CONNECTIONS,
+    HARDWARE,
+    MEMBERS,
+    MODEL_TRACES,
+    MODELS,
+    PROFILE,
+    REJECTED,
+)
 from modeltraces.web.contexts import NavGroup, NavItem, Shell
 from modeltraces.web.formatting import zone_of
 
@@ -20,6 +30,8 @@ _NAVIGATION: Final = (
         "Account",
         (
             ("Models", MODELS, "cube"),
+            ("Connections", CONNECTIONS, "plug"),
+            ("Hardware", HARDWARE, "chip"),
             ("API keys", API_KEYS, "key"),
             ("Members", MEMBERS, "people"),
             ("Audit log", AUDIT_LOG, "clock"),

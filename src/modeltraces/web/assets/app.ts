@@ -1,4 +1,5 @@
 import { startBuilder } from "./ts/builder";
+import { startBusy } from "./ts/busy";
 import { startChart } from "./ts/chart";
 import { startColumns } from "./ts/columns";
 import { startCombobox } from "./ts/combobox";
@@ -17,6 +18,7 @@ import { startSuggestions } from "./ts/suggest";
 
 startPreferences();
 startMenus();
+startBusy();
 startNavigation();
 startDrawer();
 startPayloads();
