@@ -104,6 +104,16 @@ def read_known(session: Session, account_id: str, names: Iterable[str]) -> dict[
     return known
 
 
+def names_of_models(session: Session, account_id: str, names: Iterable[str]) -> set[str]:
+    """Those of the names that are names of models in the catalog, whether runs ever bore them or not."""
+    found: set[str] = set()
+    for chunk in _chunks(names):
+        found.update(
+            session.scalars(select(ModelRow.name).where(ModelRow.account_id == account_id, ModelRow.name.in_(chunk)))
+        )
+    return found
+
+
 def apply(
     session: Session, account_id: str, todo: Mapping[str, SeenModel], known: Mapping[str, KnownModel], now_us: int
 ) -> dict[str, KnownModel]:

@@ -6,7 +6,7 @@ add the same model twice.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.model_entries import ModelEntry, Snapshot, read_snapshot
-from modeltraces.catalog.model_writes import KnownModel, SeenModel, apply, read_known
+from modeltraces.catalog.model_writes import KnownModel, SeenModel, apply, names_of_models, read_known
 from modeltraces.catalog.tables import AccountRow, ModelRow
 from modeltraces.catalog.text import is_storable
 from modeltraces.run import ModelKind
@@ -70,7 +70,8 @@ class ModelRegistry:
             known = read_known(session, account_id, unknown)
         todo = {name: model for name, model in unknown.items() if name not in known or not known[name].covers(model)}
         if self._full.get(account_id, now) > now:
-            todo = {name: model for name, model in todo.items() if name in known}
+            listed = self._listed(account_id, todo.keys() - known.keys())
+            todo = {name: model for name, model in todo.items() if name in known or name in listed}
         if todo:
             known |= self._write(account_id, todo, now)
         if len(self._known) + len(known) > _MOST_CACHED:
@@ -96,9 +97,16 @@ class ModelRegistry:
                 log.warning("runs of an account that is gone", account_id=account_id)
                 return {}
             known = read_known(session, account_id, todo)
-            for name in self._left_out(session, account_id, sorted(todo.keys() - known.keys()), now):
+            new = todo.keys() - known.keys()
+            new -= names_of_models(session, account_id, new)
+            for name in self._left_out(session, account_id, sorted(new), now):
                 del todo[name]
             return apply(session, account_id, todo, known, self.catalog.clock())
+
+    def _listed(self, account_id: str, names: Set[str]) -> set[str]:
+        """Those of the names that people gave to models: runs that bear them need no room."""
+        with self.catalog.session() as session:
+            return names_of_models(session, account_id, names)
 
     def _left_out(self, session: Session, account_id: str, new: list[str], now: float) -> list[str]:
         """Those of the new names that there is no room for."""
