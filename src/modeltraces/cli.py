@@ -102,10 +102,12 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, otlp_gr
 def with_all_commands() -> typer.Typer:
     """The commands, with the groups that are kept in files of their own."""
     from modeltraces.cli_access import keys, users
+    from modeltraces.cli_catalog import catalog
     from modeltraces.cli_export import export
 
     app.add_typer(keys, name="keys")
     app.add_typer(users, name="users")
+    app.add_typer(catalog, name="catalog")
     app.command()(export)
     return app
 

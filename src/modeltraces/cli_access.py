@@ -51,7 +51,8 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _existing(catalog: Catalog, name: str) -> Account:
+def existing_account(catalog: Catalog, name: str) -> Account:
+    """Raises NotFound, saying which there are. The account of a fresh installation is made."""
     if name == DEFAULT_NAME:
         return accounts.ensure_default(catalog)
     if (account := accounts.find(catalog, name)) is None:
@@ -111,7 +112,7 @@ def list_keys(
 ) -> None:
     """List the account's keys."""
     with open_catalog(data_dir) as catalog:
-        found = api_keys.list_keys(catalog, _existing(catalog, account).id, include_revoked=show_revoked)
+        found = api_keys.list_keys(catalog, existing_account(catalog, account).id, include_revoked=show_revoked)
         table = Table("Name", "Key", "Scopes", "Source", "Created", "Expires", "Last used", "Revoked", "Id")
         for key in found:
             source = " / ".join(part for part in (key.default_source_type, key.default_source) if part)
@@ -134,7 +135,7 @@ def revoke_key(
 ) -> None:
     """End a key. A running server refuses it within seconds."""
     with open_catalog(data_dir) as catalog:
-        account_id = _existing(catalog, account).id
+        account_id = existing_account(catalog, account).id
         key = api_keys.find_key(catalog, account_id, which)
         api_keys.revoke_key(catalog, account_id, key.id, actor=_ACTOR)
         _say(f"Revoked {key.name!r} ({key.prefix}).")
@@ -171,7 +172,7 @@ def link_user(
 ) -> None:
     """Print the path of a one-time link that signs the user in, for whoever forgot the password."""
     with open_catalog(data_dir) as catalog:
-        account_id = _existing(catalog, account).id
+        account_id = existing_account(catalog, account).id
         if (user := members.find(catalog, email)) is None:
             raise NotFound(f"There is no user {email!r}.")
         _print_link(links.create(catalog, account_id, user.id, valid_hours=24))
@@ -193,7 +194,7 @@ def list_users(account: AccountOption = DEFAULT_NAME, data_dir: DataDirOption = 
     """List the account's members."""
     with open_catalog(data_dir) as catalog:
         table = Table("Email", "Role", "Joined", "State")
-        for member in members.list_members(catalog, _existing(catalog, account).id):
+        for member in members.list_members(catalog, existing_account(catalog, account).id):
             state = "disabled" if member.user.disabled else "" if member.user.has_password else "has no password yet"
             table.add_row(member.user.email, member.role, _day(member.joined_on_us), state)
         _print(table)

@@ -1,0 +1,64 @@
+"""Applying a catalog file: all of it, in one transaction, or nothing."""
+
+from dataclasses import dataclass
+
+from modeltraces.catalog.changes import changing
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.file.credentials import Credentials
+from modeltraces.catalog.file.difference import compare
+from modeltraces.catalog.file.problems import Misplaced
+from modeltraces.catalog.file.reading import bad_file, read
+from modeltraces.catalog.file.state import read_state
+from modeltraces.catalog.file.steps import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    changes: tuple[str, ...]
+    """Lines, in the file's order; what the file lacks at the end."""
+    left: tuple[str, ...]
+    """What the account has and the file does not, and was left alone: `model gpt-4o`."""
+
+
+class _Undo(Exception):
+    """Ends a transaction without a trace."""
+
+
+def apply(
+    catalog: Catalog,
+    account_id: str,
+    text: str,
+    credentials: Credentials,
+    *,
+    actor: str,
+    dry_run: bool = False,
+    allow_removal: bool = False,
+    allow_link_local: bool = False,
+) -> Applied:
+    """Make the account's catalog what the file's text says. `dry_run`: make it, look whether it holds, and undo it.
+
+    A file that says what is there already leaves nothing behind, not even a line in the audit log.
+    Raises BadFile (nothing was changed then), NotFound for an account that is gone, CatalogUnavailable.
+    """
+    file = read(text, allow_link_local=allow_link_local)
+    applied = Applied((), ())
+    try:
+        with changing(catalog, account_id, actor) as change:
+            plan = Plan(
+                read_state(change.session, account_id), change.now_us, allow_removal, credentials, allow_link_local
+            )
+            compare(plan, file)
+            if plan.problems:
+                raise bad_file(text, plan.problems)
+            applied = Applied(tuple(step.text for step in plan.steps if step.text), tuple(plan.left))
+            for step in sorted(plan.steps, key=lambda step: step.phase):
+                try:
+                    step.make(change)
+                except (Conflict, Invalid, NotFound) as error:
+                    raise bad_file(text, [Misplaced(step.where, str(error))]) from None
+            if dry_run or not plan.steps:
+                raise _Undo
+    except _Undo:
+        pass
+    return applied

@@ -1,0 +1,100 @@
+"""What the account has and the file does not know: it stays, or is removed where that takes nobody's history."""
+
+from functools import partial
+
+from modeltraces.catalog import connections, model_edits
+from modeltraces.catalog.changes import Change
+from modeltraces.catalog.file.shape import CatalogPart, ModelPart
+from modeltraces.catalog.file.state import DeploymentState, ModelState
+from modeltraces.catalog.file.steps import Phase, Plan, shown
+from modeltraces.catalog.hosting import deployments, hardware
+from modeltraces.catalog.tables import ConnectionRow, DeploymentRow, ModelRow
+
+
+def compare_absent(plan: Plan, file: CatalogPart) -> None:
+    """What runs brought in by themselves always stays: a file that does not know it must not drop it."""
+    parts = {part.name: part for part in file.models}
+    joined = {name for part in file.models for name in part.merged}
+    for name, model in plan.state.models.items():
+        if name in parts:
+            _absent_deployments(plan, parts[name], model)
+        elif name not in joined:
+            _absent_model(plan, name, model)
+    known = {part.name for part in file.connections}
+    for name, row in plan.state.connections.items():
+        if name not in known:
+            _absent_connection(plan, name, row)
+    listed = {part.name for part in file.hardware}
+    for name in plan.state.hardware:
+        if name in listed:
+            continue
+        if plan.allow_removal:
+            plan.step(Phase.REMOVE_HARDWARE, f"- hardware {shown(name)}", (), partial(_drop_hardware, name))
+        else:
+            plan.left.append(f"hardware {shown(name)}")
+
+
+def _absent_deployments(plan: Plan, part: ModelPart, model: ModelState) -> None:
+    listed = {deployment.version for deployment in part.deployments}
+    for version, known in model.deployments.items():
+        if version not in listed:
+            _absent_deployment(plan, f"deployment {shown(f'{part.name}@{version}')}", model, known)
+
+
+def _absent_deployment(plan: Plan, told: str, model: ModelState, known: DeploymentState) -> None:
+    if not plan.allow_removal or known.only_seen:
+        plan.left.append(told)
+    elif known.events:
+        _refuse(plan, told, "it was hosted")
+    elif model.has_runs:
+        # Which version they bear only the store knows.
+        _refuse(plan, told, "its model has runs, which may bear this version")
+    else:
+        plan.step(Phase.REMOVE_DEPLOYMENT, f"- {told}", (), partial(_drop_deployment, model.row, known.row))
+
+
+def _absent_model(plan: Plan, name: str, model: ModelState) -> None:
+    told = f"model {shown(name)}"
+    said = (
+        not model.row.kind_is_inferred or model.merged or not all(one.only_seen for one in model.deployments.values())
+    )
+    if not plan.allow_removal or (model.has_runs and not said):
+        plan.left.append(told)
+    elif model.is_hosted:
+        _refuse(plan, told, "it was hosted")
+    elif model.has_runs:
+        _refuse(plan, told, "it has runs")
+    elif model.merged:
+        _refuse(plan, told, f"{shown(next(iter(model.merged)))} is merged into it")
+    else:
+        plan.step(Phase.REMOVE, f"- {told}", (), partial(_drop_model, model.row))
+
+
+def _absent_connection(plan: Plan, name: str, row: ConnectionRow) -> None:
+    told = f"connection {shown(name)}"
+    if not plan.allow_removal or not row.protocol:
+        plan.left.append(told)
+    elif row.id in plan.state.used_connections:
+        _refuse(plan, told, "runs came through it")
+    else:
+        plan.step(Phase.REMOVE, f"- {told}", (), partial(_drop_connection, row))
+
+
+def _refuse(plan: Plan, told: str, why: str) -> None:
+    plan.refuse((), f"the {told} is not in the file and cannot be removed: {why}. Put it into the file.")
+
+
+def _drop_hardware(name: str, change: Change) -> None:
+    hardware.drop(change, change.hardware(name))
+
+
+def _drop_deployment(model: ModelRow, row: DeploymentRow, change: Change) -> None:
+    deployments.drop(change, model, row, has_runs=False)
+
+
+def _drop_model(row: ModelRow, change: Change) -> None:
+    model_edits.drop(change, row, has_runs=False)
+
+
+def _drop_connection(row: ConnectionRow, change: Change) -> None:
+    connections.drop(change, row, has_runs=False)

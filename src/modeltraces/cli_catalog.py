@@ -1,0 +1,98 @@
+"""The command `catalog`: an account's catalog as a file, also while the server runs."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modeltraces.catalog.accounts import DEFAULT_NAME
+from modeltraces.cli_access import AccountOption, DataDirOption, existing_account, open_catalog
+
+catalog = typer.Typer(help="Write the catalog out as a file, and apply one.", no_args_is_help=True)
+
+_ACTOR = "cli"
+FileArgument = Annotated[Path, typer.Argument(help="The file; - for standard input.", metavar="FILE.toml")]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The file to write; - for standard output.")]
+
+
+@catalog.command("export")
+def export_catalog(
+    account: AccountOption = DEFAULT_NAME, output: OutputOption = Path("-"), data_dir: DataDirOption = None
+) -> None:
+    """Write out the account's hardware, connections, models and deployments. Credentials are never among them."""
+    from modeltraces.catalog.file.writing import export_text
+
+    with open_catalog(data_dir) as opened:
+        account_id = existing_account(opened, account).id
+        with opened.session() as session:
+            text = export_text(session, account_id)
+        if str(output) == "-":
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.flush()
+        else:
+            _write(output, text)
+
+
+@catalog.command("apply")
+def apply_catalog(
+    file: FileArgument,
+    account: AccountOption = DEFAULT_NAME,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    allow_removal: Annotated[
+        bool,
+        typer.Option("--allow-removal", help="Remove what the file lacks, where it has neither runs nor hosting."),
+    ] = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make the account's catalog what the file says: all of it or nothing. Applied again, it changes nothing."""
+    from modeltraces.catalog.file.applying import apply
+    from modeltraces.catalog.file.credentials import Credentials
+    from modeltraces.catalog.file.problems import BadFile
+    from modeltraces.catalog.file.reading import decode
+    from modeltraces.catalog.vault import Vault
+    from modeltraces.secret_key import SecretKeyUnavailable, secret_key
+    from modeltraces.settings import load_settings
+
+    name = "standard input" if str(file) == "-" else str(file)
+    with open_catalog(data_dir) as opened:
+        settings = load_settings(data_dir=data_dir)
+        try:
+            content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+            applied = apply(
+                opened, existing_account(opened, account).id, decode(content),
+                Credentials(Path() if str(file) == "-" else file.parent, lambda: Vault(secret_key(settings))),
+                actor=_ACTOR, dry_run=dry_run, allow_removal=allow_removal, allow_link_local=settings.allow_link_local,
+            )  # fmt: skip
+        except BadFile as error:
+            for problem in error.problems:
+                print(
+                    f"modeltraces: {name}, {problem}" if problem.line else f"modeltraces: {name}: {problem}",
+                    file=sys.stderr,
+                )
+            raise typer.Exit(1) from None
+        except SecretKeyUnavailable as error:
+            print(f"modeltraces: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+    for line in applied.changes:
+        print(line)
+    if not applied.changes:
+        print("nothing to change")
+    elif dry_run:
+        print("dry run: nothing was changed")
+    for left in applied.left:
+        print(f"not in the file, left alone: {left}")
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or none."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        try:
+            file.write(text.encode())
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
