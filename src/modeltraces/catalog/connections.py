@@ -12,7 +12,7 @@ from modeltraces.catalog.addresses import clean_address
 from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
-from modeltraces.catalog.tables import ConnectionRow, ModelConnectionRow
+from modeltraces.catalog.tables import ConnectionRow
 from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.catalog.vault import Vault
 
@@ -170,8 +170,6 @@ def drop(change: Change, row: ConnectionRow, *, has_runs: bool) -> None:
     """As `delete`, in a change that is under way."""
     if has_runs:
         raise Conflict(f"Runs came through {row.name}. Archive it instead.")
-    for link in change.session.scalars(select(ModelConnectionRow).where(ModelConnectionRow.connection_id == row.id)):
-        change.session.delete(link)
     change.record("connection.delete", f"connection:{row.name}", _shown(row))
     change.session.delete(row)
     change.session.flush()
