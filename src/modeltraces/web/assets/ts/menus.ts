@@ -23,7 +23,12 @@ export function startMenus(): void {
     closeMenus(event.target instanceof Element ? event.target : null);
   });
   document.addEventListener("focusin", (event) => {
-    if (event.target instanceof Element) closeMenus(event.target);
+    const target = event.target;
+    if (!(target instanceof Element)) return;
+    // A press on a word in a menu gives the focus to what is around the menu. A menu that shut itself in the middle of
+    // the press would lose the click, and crash Chromium.
+    if (all("details[data-menu][open]").some((menu) => target !== menu && target.contains(menu))) return;
+    closeMenus(target);
   });
   on("keydown", "details[data-menu][open]", (menu, event) => {
     if (event.key === "Escape") {
