@@ -56,7 +56,7 @@ def clean_address(value: str, what: str, *, allow_link_local: bool = False) -> s
     if "?" in address or "#" in address:
         raise Invalid(f"{what} must end with its path, without ? or #.")
     if not allow_link_local and leads_to_metadata(parts.hostname or ""):
-        raise Invalid(_refusal(what))
+        raise Invalid(refusal(what))
     return address.rstrip("/")
 
 
@@ -69,13 +69,13 @@ def check_resolved(address: str, what: str, *, allow_link_local: bool = False) -
         return
     host = urlsplit(address).hostname or ""
     if leads_to_metadata(host):
-        raise Invalid(_refusal(what))
+        raise Invalid(refusal(what))
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return
     if any(leads_to_metadata(str(place[0])) for *_, place in found):
-        raise Invalid(_refusal(what))
+        raise Invalid(refusal(what))
 
 
 def leads_to_metadata(host: str) -> bool:
@@ -132,7 +132,8 @@ def _plain(host: str) -> str:
     return unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower()
 
 
-def _refusal(what: str) -> str:
+def refusal(what: str) -> str:
+    """Why an address that leads to a metadata service is not called, and what to do."""
     return (
         f"{what} leads to a link-local address, where clouds keep their metadata services. "
         "Choose another, or start the server with MODELTRACES_ALLOW_LINK_LOCAL=true."

@@ -1,6 +1,10 @@
 """Trying a connection or an endpoint out: one real call, and what came back, in words."""
 
 import asyncio
+import errno
+import os
+import socket
+import string
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,11 +12,17 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from modeltraces.catalog.addresses import check_resolved
+from modeltraces.catalog.addresses import check_resolved, leads_to_metadata, refusal
+from modeltraces.catalog.errors import Invalid
 
 _TIMEOUT_SECONDS: Final = 15
-_MOST_BYTES: Final = 1 << 20
+_MOST_BYTES: Final = 8 << 20
 _MOST_SAID: Final = 300
+_MOST_LOOKED_AT: Final = 10_000
+_LONGEST_NAME: Final = 512
+_TELLING: Final = 8
+"""Characters of a credential that tell something of it; fewer are a prefix such as `sk-`, or chance."""
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _AZURE_VERSION: Final = "2024-10-21"
 _ANTHROPIC_VERSION: Final = "2023-06-01"
 
@@ -36,35 +46,89 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
 
     Raises Invalid for an address that leads to a metadata service.
     """
-    await asyncio.to_thread(check_resolved, base_url, "The address", allow_link_local=allow_link_local)
-    url, headers = _request(protocol, base_url, credential)
+    guard = _Guard(allow_link_local)
     began = time.perf_counter()
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)) as session,
-            # A redirect could lead the credential elsewhere.
-            session.get(url, headers=headers, allow_redirects=False) as answer,
-        ):
-            content = await answer.content.read(_MOST_BYTES)
-            status = answer.status
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            await asyncio.to_thread(check_resolved, base_url, "The address", allow_link_local=allow_link_local)
+            began = time.perf_counter()
+            status, content = await _call(protocol, base_url, credential, guard)
     except TimeoutError:
-        return Probe(
+        found = Probe(
             False, f"No answer within {_TIMEOUT_SECONDS} seconds. Is the address right, and reachable from here?"
         )
-    except aiohttp.ClientConnectorError as error:
-        reason = error.os_error.strerror or type(error.os_error).__name__
-        return Probe(False, f"No connection: {reason.lower()}. Is the address right, and reachable from here?")
-    except (aiohttp.ClientError, OSError) as error:
-        return Probe(False, f"The server broke the call off ({type(error).__name__}). Is the address right?")
-    elapsed = (time.perf_counter() - began) * 1000
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        found = Probe(False, _failure(error))
+    else:
+        found = _understood(status, content, credential, (time.perf_counter() - began) * 1000)
+    if guard.refused:
+        raise Invalid(refusal("The address"))
+    return found
+
+
+@dataclass(slots=True)
+class _Guard:
+    """Looks at every address that is connected to: the name may lead elsewhere than when it was checked."""
+
+    allow_link_local: bool
+    refused: bool = False
+
+    def open(self, place: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = place
+        if not self.allow_link_local and leads_to_metadata(str(address[0])):
+            self.refused = True
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return socket.socket(family, kind, protocol)
+
+
+async def _call(protocol: str, base_url: str, credential: str, guard: _Guard) -> tuple[int, bytes]:
+    """(HTTP status, at most a little more than `_MOST_BYTES` of the body)."""
+    url, headers = _request(protocol, base_url, credential)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=guard.open)) as session,
+        # A redirect could lead the credential elsewhere.
+        session.get(url, headers=headers, allow_redirects=False) as answer,
+    ):
+        content = bytearray()
+        async for piece in answer.content.iter_chunked(1 << 16):
+            content += piece
+            if len(content) > _MOST_BYTES:
+                break
+        return answer.status, bytes(content)
+
+
+def _failure(error: Exception) -> str:
+    """Why there was no answer. Of the error itself nothing is said: it may hold the headers."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "its certificate is not valid"
+        return f"No secure connection: {why}. Give it a certificate that is trusted here."
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "No secure connection: it does not speak TLS there. Is the address right, and is it https?"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"No connection: {_reason(error.os_error)}. Is the address right, and reachable from here?"
+    if isinstance(error, ValueError):
+        return "No client can call this address. Is the address right?"
+    return f"The server broke the call off ({type(error).__name__}). Is the address right?"
+
+
+def _reason(error: OSError) -> str:
+    # Look-ups have numbers of their own; the client puts addresses into the texts of the others.
+    known = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno) if error.errno else None
+    return known.lower() if known else type(error).__name__
+
+
+def _understood(status: int, content: bytes, credential: str, elapsed_ms: float) -> Probe:
     body = _json(content)
-    if status == 200:
-        models = _models(body)
-        if models is None:
-            return Probe(
-                False, "It answered, but not with a list of models. Is the path of the address right?", status, elapsed
-            )
-        return Probe(True, f"It works: {len(models)} model{'s' if len(models) != 1 else ''}.", status, elapsed, models)
+    if 200 <= status < 300:
+        models = _models(body, credential)
+        if status == 200 and models is not None:
+            count = f"{len(models)} model{'s' if len(models) != 1 else ''}"
+            return Probe(True, f"It works: {count}.", status, elapsed_ms, models)
+        if len(content) > _MOST_BYTES:
+            says = "Its answer is longer than any list of models. Is the path of the address right?"
+        else:
+            says = "It answered, but not with a list of models. Is the path of the address right?"
+        return Probe(False, says if status == 200 else f"HTTP {status}. {says}", status, elapsed_ms)
     said = _said(body, credential)
     advice = {
         401: "It refused the credential. Enter the right one.",
@@ -72,19 +136,22 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
         404: "It has no list of models there. Is the path of the address right?",
         429: "It is over its rate limit; the connection itself works.",
     }.get(status, "It answered with a redirect; enter the address that it leads to." if 300 <= status < 400 else "It answered with an error.")  # fmt: skip
-    return Probe(False, f"HTTP {status}. {advice}{f' It says: {said}' if said else ''}", status, elapsed)
+    return Probe(False, f"HTTP {status}. {advice}{f' It says: {said}' if said else ''}", status, elapsed_ms)
 
 
 def _request(protocol: str, base_url: str, credential: str) -> tuple[str, dict[str, str]]:
     if protocol == "anthropic":
         root = base_url.removesuffix("/v1")
-        return f"{root}/v1/models", {"x-api-key": credential, "anthropic-version": _ANTHROPIC_VERSION}
+        return f"{root}/v1/models", {"anthropic-version": _ANTHROPIC_VERSION} | _header("x-api-key", credential)
     if protocol == "azure_openai":
-        root = base_url.removesuffix("/openai")
-        return f"{root}/openai/models?api-version={_AZURE_VERSION}", {"api-key": credential}
-    if protocol == "ollama":
-        return f"{base_url}/api/tags", {"Authorization": f"Bearer {credential}"} if credential else {}
-    return f"{base_url}/models", {"Authorization": f"Bearer {credential}"} if credential else {}
+        root = base_url.removesuffix("/v1").removesuffix("/openai")
+        return f"{root}/openai/models?api-version={_AZURE_VERSION}", _header("api-key", credential)
+    path = "/api/tags" if protocol == "ollama" else "/models"
+    return base_url + path, _header("Authorization", credential and f"Bearer {credential}")
+
+
+def _header(name: str, value: str) -> dict[str, str]:
+    return {name: value} if value else {}
 
 
 def _json(content: bytes) -> Any:
@@ -94,20 +161,51 @@ def _json(content: bytes) -> Any:
         return None
 
 
-def _models(body: Any) -> tuple[str, ...] | None:
+def _models(body: Any, credential: str) -> tuple[str, ...] | None:
     listed = body.get("data", body.get("models")) if isinstance(body, dict) else None
     if not isinstance(listed, list):
         return None
     named = [item.get("id") or item.get("name") or item.get("model") for item in listed if isinstance(item, dict)]
-    return tuple(name for name in named if isinstance(name, str))
+    return tuple(
+        name
+        for name in named
+        if isinstance(name, str)
+        and 0 < len(name) <= _LONGEST_NAME
+        and name.isprintable()
+        and (len(credential) < _TELLING or credential not in name)
+    )
 
 
 def _said(body: Any, credential: str) -> str:
-    error = body.get("error", body) if isinstance(body, dict) else None
-    text = error.get("message") if isinstance(error, dict) else error
-    if not isinstance(text, str):
+    """What the server says of its error, on one line, without any part of the credential."""
+    if not isinstance(body, dict):
         return ""
-    # Providers repeat a part of a wrong key, some all of it.
-    if credential:
-        text = text.replace(credential, "…")
-    return " ".join(text.split())[:_MOST_SAID]
+    error = body.get("error")
+    inner = error.get("message") if isinstance(error, dict) else error
+    for text in (inner, body.get("message"), body.get("detail")):
+        if isinstance(text, str) and text:
+            line = " ".join(text[:_MOST_LOOKED_AT].split())
+            return without_credential("".join(filter(str.isprintable, line)), credential)[:_MOST_SAID]
+    return ""
+
+
+def without_credential(text: str, credential: str) -> str:
+    """The text with `…` for the credential and for any telling part of it, in whatever case.
+
+    Providers repeat a part of a wrong key, some all of it.
+    """
+    width = min(_TELLING, len(credential))
+    if not width:
+        return text
+    secret, lower = credential.translate(_LOWER), text.translate(_LOWER)
+    parts = {secret[start : start + width] for start in range(len(secret) - width + 1)}
+    kept: list[str] = []
+    hidden_to = 0
+    for at, character in enumerate(text):
+        if lower[at : at + width] in parts:
+            if hidden_to <= at:
+                kept.append("…")
+            hidden_to = at + width
+        if at >= hidden_to:
+            kept.append(character)
+    return "".join(kept)
