@@ -1,5 +1,7 @@
 """The filter line, its suggestions, its errors, and the builder that writes it."""
 
+import re
+
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import TRACES, Visit
@@ -118,7 +120,7 @@ def test_the_builder_reads_the_filter_and_writes_it(visit: Visit) -> None:
 def test_the_builder_joins_by_or_and_removes_rows(page: Page) -> None:
     page.get_by_role("button", name="Build a filter").click()
     dialog = page.get_by_role("dialog", name="Build a filter")
-    dialog.get_by_label("Value").first.fill("failed")
+    dialog.get_by_label("Value").first.select_option("failed")
     dialog.get_by_role("button", name="Add a condition").click()
     dialog.get_by_label("Value").nth(1).fill("checkout")
     dialog.get_by_label("All or any of the conditions").select_option("OR")
@@ -127,6 +129,80 @@ def test_the_builder_joins_by_or_and_removes_rows(page: Page) -> None:
     dialog.get_by_role("button", name="Apply").click()
     expect(page.locator("#filter-text")).to_have_value("status:failed OR source:checkout")
     expect(page.locator("#count")).to_have_text("16 runs")
+
+
+def test_a_wrong_value_is_told_in_the_builder_and_the_rows_stay(page: Page) -> None:
+    page.get_by_role("button", name="Build a filter").click()
+    dialog = page.get_by_role("dialog", name="Build a filter")
+    dialog.get_by_role("button", name="Add a condition").click()
+    dialog.get_by_label("Field").nth(1).select_option("response_time")
+    dialog.get_by_label("Value").nth(1).fill("2 seconds")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("a duration such as 250ms")
+    expect(dialog.get_by_label("Value").nth(1)).to_have_attribute("aria-invalid", "true")
+    expect(dialog.get_by_label("Value").nth(1)).to_be_focused()
+    expect(dialog.get_by_label("Value").nth(0)).to_have_value("failed")
+    dialog.get_by_label("Value").nth(1).fill("500ms")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#filter-text")).to_have_value("status:failed response_time>500ms")
+    expect(page.locator("#count")).to_have_text("4 runs")
+
+
+def test_the_builder_brings_back_the_rows_of_a_filter_with_a_wrong_value(visit: Visit) -> None:
+    visit.expected = ("400",)
+    page = visit.go(f'{TRACES}?filter=status:failed%20response_time%3E"2%20seconds"%20source:triage')
+    expect(page.locator("#filter-error mark")).to_have_text('"2 seconds"')
+    page.get_by_role("button", name="Build a filter").click()
+    dialog = page.get_by_role("dialog", name="Build a filter")
+    expect(dialog.get_by_label("Field")).to_have_count(3)
+    expect(dialog.get_by_label("Value").nth(0)).to_have_value("failed")
+    expect(dialog.get_by_label("Value").nth(1)).to_have_value("2 seconds")
+    expect(dialog.get_by_label("Value").nth(1)).to_have_attribute("aria-invalid", "true")
+    expect(dialog.get_by_label("Value").nth(2)).to_have_value("triage")
+
+
+def test_what_the_builder_cannot_read_is_told(visit: Visit) -> None:
+    visit.expected = ("400",)
+    page = visit.go(f"{TRACES}?filter=status:(")
+    page.get_by_role("button", name="Build a filter").click()
+    expect(page.get_by_text("The filter cannot be read. Applying these rows replaces it.")).to_be_visible()
+
+
+def test_fields_with_known_values_offer_them(page: Page) -> None:
+    page.get_by_role("button", name="Build a filter").click()
+    dialog = page.get_by_role("dialog", name="Build a filter")
+    for field, choices in (
+        ("status", ["success", "failed"]),
+        ("model_kind", ["open source", "fine tuned", "external"]),
+        ("streaming", ["true", "false"]),
+    ):
+        dialog.get_by_label("Field").select_option(field)
+        assert dialog.get_by_label("Value").locator("option").all_inner_texts() == choices
+    dialog.get_by_label("Field").select_option("model_kind")
+    dialog.get_by_label("Value").select_option("external")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(page.locator("#count")).to_have_text("10 runs")
+
+
+def test_what_other_tools_call_a_field_leads_to_ours(visit: Visit) -> None:
+    visit.expected = ("400",)
+    page = visit.go(f"{TRACES}?filter=latency%3E1s")
+    page.get_by_role("link", name="response_time>1s").click()
+    expect(page.locator("#filter-text")).to_have_value("response_time>1s")
+    expect(page.locator("tr[data-run]").first).to_be_visible()
+    page.locator("#filter-text").fill("lat")
+    expect(page.locator("#suggestions [role=option]")).to_contain_text(["response_time"])
+
+
+def test_a_clock_time_is_given_back_with_its_date_and_offset(visit: Visit) -> None:
+    visit.expected = ("400",)
+    visit.go()
+    page = visit.go(f"{TRACES}?filter=executed_on%3E00:00")
+    page.locator("#filter-error .instead a").click()
+    expect(page.locator("#filter-error")).to_have_count(0)
+    value = page.locator("#filter-text").input_value()
+    assert re.fullmatch(r"executed_on>\d{4}-\d\d-\d\dT00:00:00\+0[12]:00", value)
 
 
 def test_the_builder_says_when_rows_cannot_say_the_filter(visit: Visit) -> None:

@@ -146,6 +146,10 @@ class FilterError:
     marked: str
     after: str
     expected: str
+    position: int = 0
+    instead: str = ""
+    """The whole filter as it was probably meant, where that can be told."""
+    instead_href: str = ""
 
 
 @dataclass(frozen=True, slots=True)

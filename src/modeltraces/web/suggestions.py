@@ -9,6 +9,7 @@ from modeltraces.query.fields import ATTRIBUTES_PREFIX, FIELDS, KIND_NOTES, Fiel
 from modeltraces.query.filters.nodes import Pattern
 from modeltraces.query.filters.values import quoted_if_needed, value_text
 from modeltraces.query.suggest import Suggestion as Found
+from modeltraces.web.filter_error import synonym_of
 from modeltraces.web.formatting import count
 
 _TERM: Final = re.compile(
@@ -79,6 +80,7 @@ def fields_for(place: Place) -> list[Suggestion]:
     typed = place.typed.lower()
     found = [field for field in FIELDS if typed in field.name or typed in field.label.lower()]
     found.sort(key=lambda field: (not field.name.startswith(typed), not field.label.lower().startswith(typed)))
+    found += [field for field in synonym_of(typed) if field not in found]
     return [Suggestion(place.before + _with_sign(field), field.name, field.label) for field in found[:_MOST]]
 
 

@@ -138,7 +138,9 @@ def _respond(
             may_export=view.identity.may_export,
         ),
         overview=numbers.overview if numbers else None,
-        filter=filter_bar(view.address, selection.filter if selection else None, wrong_filter),
+        filter=filter_bar(
+            view.address, selection.filter if selection else None, wrong_filter, zone=view.zone, now_us=view.now_us
+        ),
         runs=runs or RunsTable((), (), ""),
         detail=detail,
         first_run=first,

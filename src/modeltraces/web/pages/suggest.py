@@ -1,4 +1,7 @@
-"""Suggestions for the filter line and the builder. Never more than a convenience: what fails here fails quietly."""
+"""Suggestions for the filter line and the builder, and the check of what the builder wrote.
+
+Never more than a convenience: what fails here fails quietly.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,11 +11,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from modeltraces.query.selection import SelectionError
+from modeltraces.query.selection import SelectionError, parse_selection
 from modeltraces.query.suggest import Suggestion, suggest
+from modeltraces.run import now_us
 from modeltraces.store.engine import StoreError
-from modeltraces.web.address import MODEL_TRACES
+from modeltraces.web.address import MODEL_TRACES, Address
+from modeltraces.web.filter_error import filter_error
 from modeltraces.web.guard import PageReader, PageRoute
+from modeltraces.web.shell import zone
 from modeltraces.web.suggestions import Place, fields_for, place_of, values_for, wants_data
 from modeltraces.web.view import View, view_of
 
@@ -36,6 +42,20 @@ async def suggestions(request: Request, identity: PageReader, text: str = "", ca
             "items": [{"insert": item.insert, "label": item.label, "hint": item.hint} for item in items],
         }
     )
+
+
+@router.get(MODEL_TRACES + "/check")
+async def check(request: Request, identity: PageReader) -> Response:
+    """`{error: null}`, or `{error: {message, position, instead}}` for a `filter` that cannot be read."""
+    address = Address(filter=request.query_params.get("filter", "").strip())
+    asked = now_us()
+    try:
+        parse_selection([("filter", address.filter)], account_id=identity.account_id, now_us=asked)
+    except SelectionError as wrong:
+        found = filter_error(address, wrong, zone(request), asked)
+        error = {"message": found.message, "position": found.position, "instead": found.instead}
+        return JSONResponse({"error": error})
+    return JSONResponse({"error": None})
 
 
 async def _found(view: View, place: Place) -> Sequence[Suggestion]:

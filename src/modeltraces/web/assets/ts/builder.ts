@@ -22,7 +22,15 @@ interface Row {
 interface Rows {
   joint: "AND" | "OR";
   rows: Row[];
+  /** The row whose value is not of its field's kind. */
+  wrong?: number;
 }
+
+interface Checked {
+  error: { message: string; position: number; instead: string } | null;
+}
+
+type Control = HTMLInputElement | HTMLSelectElement;
 
 const WORDS: Record<string, string> = {
   ":": "is",
@@ -69,7 +77,7 @@ function read(): Row[] {
   return all(".builder-row").map((row) => ({
     field: attributeName(row) ?? one<HTMLSelectElement>("[data-field]", row)?.value ?? "",
     operator: one<HTMLSelectElement>("[data-operator]", row)?.value ?? ":",
-    value: one<HTMLInputElement>("[data-value]", row)?.value ?? "",
+    value: one<Control>("[data-value]", row)?.value ?? "",
   }));
 }
 
@@ -80,8 +88,44 @@ function attributeName(row: HTMLElement): string | null {
   return `attributes.${/^[\w./-]+$/.test(name) ? name : `"${name.replaceAll('"', '\\"')}"`}`;
 }
 
+function glue(): string {
+  return joint === "AND" ? " " : " OR ";
+}
+
 function textOf(): string {
-  return read().map(termOf).filter(Boolean).join(joint === "AND" ? " " : " OR ");
+  return read().map(termOf).filter(Boolean).join(glue());
+}
+
+/** The row whose term the position in the text lies in. */
+function rowAt(position: number): HTMLElement | undefined {
+  let end = -glue().length;
+  return all(".builder-row").find((_, index) => {
+    const row = read()[index];
+    const term = row ? termOf(row) : "";
+    if (!term) return false;
+    end += glue().length + term.length;
+    return position <= end;
+  });
+}
+
+function mark(row: HTMLElement | undefined, message: string): void {
+  for (const value of all("[data-value]")) value.removeAttribute("aria-invalid");
+  const place = one("[data-builder-error]");
+  if (place) {
+    place.hidden = message === "";
+    const text = one("span", place);
+    if (text) text.textContent = message;
+  }
+  if (!row) return;
+  const value = one("[data-value]", row);
+  value?.setAttribute("aria-invalid", "true");
+  value?.focus();
+}
+
+/** What the server would say to the filter. What cannot be asked is not held back: the page will say it. */
+async function check(text: string): Promise<Checked> {
+  const got = await fetch(`/settings/monitoring/model-traces/check?${new URLSearchParams({ filter: text })}`, { credentials: "same-origin" }).catch(() => null);
+  return got?.ok ? ((await got.json()) as Checked) : { error: null };
 }
 
 function preview(): void {
@@ -109,20 +153,37 @@ function addRow(row: Row): void {
   operator.setAttribute("aria-label", "Operator");
   listed += 1;
   const values = element("datalist", { id: `builder-values-${listed}` });
-  const value = element("input", { className: "input value", type: "text", value: row.value, autocomplete: "off" });
-  value.dataset["value"] = "";
-  value.setAttribute("aria-label", "Value");
-  value.setAttribute("list", values.id);
+  const place = element("div", { className: "value" });
+  let value: Control = element("input");
   const remove = element("button", { type: "button", className: "icon-button" }, icon("close"));
   remove.setAttribute("aria-label", "Remove this condition");
-  const line = element("div", { className: "builder-row" }, element("span", { className: "joint" }), element("div", { className: "builder-field" }, field, key), operator, value, remove, values);
+  const line = element("div", { className: "builder-row" }, element("span", { className: "joint" }), element("div", { className: "builder-field" }, field, key), operator, place, remove, values);
 
-  const refill = (chosen: string): void => {
+  /** Where all values are known, one of them is chosen; else it is typed. */
+  const remake = (spec: Field | undefined, text: string): void => {
+    const chosen = spec?.choices.find((choice) => choice === text.toLowerCase()) ?? spec?.choices[0] ?? "";
+    value = spec?.choices.length
+      ? element("select", { className: "input" }, ...spec.choices.map((choice) => option(choice, choice.replaceAll("_", " "), chosen)))
+      : element("input", { className: "input", type: "text", value: text, autocomplete: "off", placeholder: HINTS[spec?.kind ?? ""] ?? "" });
+    value.dataset["value"] = "";
+    value.setAttribute("aria-label", "Value");
+    value.addEventListener("input", () => {
+      value.removeAttribute("aria-invalid");
+      preview();
+    });
+    if (value instanceof HTMLInputElement) {
+      const typed = value;
+      typed.setAttribute("list", values.id);
+      for (const type of ["focus", "input"]) typed.addEventListener(type, () => suggest(line, typed, values));
+    }
+    place.replaceChildren(value);
+  };
+  const refill = (chosen: string, text: string): void => {
     const spec = fieldNamed(field.value);
     const words = spec?.kind === "text" ? TEXT_WORDS : WORDS;
     operator.replaceChildren(...(spec?.operators ?? [":"]).map((sign) => option(sign, words[sign] ?? sign, chosen)));
-    value.placeholder = HINTS[spec?.kind ?? ""] ?? "";
     key.hidden = spec?.kind !== "map";
+    remake(spec, text);
     showValue();
   };
   const showValue = (): void => {
@@ -132,20 +193,18 @@ function addRow(row: Row): void {
   };
   field.addEventListener("change", () => {
     const ordered = fieldNamed(field.value)?.operators.includes(">") ?? false;
-    value.value = "";
     values.replaceChildren();
-    refill(ordered ? ">" : ":");
+    refill(ordered ? ">" : ":", "");
   });
   operator.addEventListener("change", showValue);
-  for (const control of [value, key]) control.addEventListener("input", preview);
-  for (const type of ["focus", "input"]) value.addEventListener(type, () => suggest(line, value, values));
+  key.addEventListener("input", preview);
   remove.addEventListener("click", () => {
     line.remove();
     renumber();
     one("[data-builder-add]")?.focus();
   });
   box.append(line);
-  refill(row.operator);
+  refill(row.operator, row.value);
   renumber();
 }
 
@@ -188,12 +247,29 @@ function open(): void {
   const rows = JSON.parse(form.dataset["rows"] ?? "null") as Rows | null;
   const note = one("[data-builder-note]");
   if (note) note.hidden = rows !== null;
+  const words = one("[data-builder-note-text]");
+  const unreadable = one("#filter-error") !== null;
+  if (words) words.textContent = `${unreadable ? "The filter cannot be read." : "The filter says more than rows can."} Applying these rows replaces it.`;
   joint = rows?.joint ?? "AND";
   one("[data-builder-rows]")?.replaceChildren();
-  const shown = rows && rows.rows.length > 0 ? rows.rows : [{ field: "status", operator: ":", value: "" }];
+  const shown = rows && rows.rows.length > 0 ? rows.rows : [{ field: "status", operator: ":", value: "failed" }];
   for (const row of shown) addRow(row);
   openDialog("builder");
-  one<HTMLSelectElement>(".builder-row [data-field]")?.focus();
+  mark(undefined, "");
+  if (rows?.wrong === undefined) one<HTMLSelectElement>(".builder-row [data-field]")?.focus();
+  else mark(all(".builder-row")[rows.wrong], one("#filter-error > p")?.textContent ?? "");
+}
+
+/** Shuts the builder only over a filter that can be read: what was typed in its rows would be gone. */
+async function apply(dialog: HTMLDialogElement | null): Promise<void> {
+  const text = textOf();
+  const { error } = text ? await check(text) : { error: null };
+  if (error) {
+    mark(rowAt(error.position), error.message);
+    return;
+  }
+  dialog?.close();
+  applyFilter(text);
 }
 
 export function startBuilder(): void {
@@ -204,7 +280,6 @@ export function startBuilder(): void {
   });
   on("submit", "#builder form", (form, event) => {
     event.preventDefault();
-    form.closest("dialog")?.close();
-    applyFilter(textOf());
+    void apply(form.closest("dialog"));
   });
 }
