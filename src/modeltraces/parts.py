@@ -11,9 +11,12 @@ from typing import ParamSpec, TypeVar
 import anyio.to_thread
 from anyio import CapacityLimiter
 
+from modeltraces.catalog import jobs
 from modeltraces.catalog.bootstrap import FirstOwner, first_owner
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
+from modeltraces.catalog.matching.book import RuleBook
+from modeltraces.catalog.matching.job import Rematcher
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
@@ -95,6 +98,8 @@ class Parts:
     sessions: Sessions
     sign_in: SignIn
     registry: ModelRegistry
+    rules: RuleBook
+    rematcher: Rematcher
     writer: Writer
     commits: Commits
     workers: Workers
@@ -106,6 +111,7 @@ class Parts:
 
     def close(self) -> None:
         """Store what was accepted, then let go of everything."""
+        self.rematcher.stop()
         self.writer.stop()
         self.keys.close()
         self.store.close()
@@ -148,6 +154,10 @@ def build(settings: Settings) -> Parts:
         password = settings.admin_password.get_secret_value() if settings.admin_password else ""
         first = first_owner(catalog, settings.admin_email, password)
         registry = ModelRegistry(catalog)
+        rules = RuleBook(catalog, registry)
+        if catalog.is_sqlite:
+            # This is its only process.
+            jobs.abandon(catalog)
         commits = Commits()
         writer = Writer(
             store,
@@ -158,6 +168,7 @@ def build(settings: Settings) -> Parts:
             max_commit_bytes=settings.max_commit_megabytes << 20,
             link_window_seconds=settings.link_window_minutes * 60,
             limits=recording_limits(settings),
+            rules=rules.rules,
             on_commit=[commits.announce],
         )
         writer.start()
@@ -172,6 +183,8 @@ def build(settings: Settings) -> Parts:
         sessions=Sessions(catalog, lifetime_hours=settings.session_hours),
         sign_in=SignIn(catalog),
         registry=registry,
+        rules=rules,
+        rematcher=Rematcher(catalog, store, rules),
         writer=writer,
         commits=commits,
         workers=Workers(

@@ -82,6 +82,16 @@ class Run:
     borrowed: list[str] = field(default_factory=list)
     """Fields whose value came from another recording of the same call."""
     received_on_us: int = 0
+    server_address: str = ""
+    """Host, or host:port, of the server that was called."""
+    key_name: str = ""
+    """The key that the run came in with."""
+    matched_by: str = ""
+    """The rule that gave it its model, deployment or connection; '' when none did. Then they are as recorded."""
+    recorded_model: str = ""
+    """What the recording itself said, where a rule matched; so the next two."""
+    recorded_deployment_version: str = ""
+    recorded_connection_name: str = ""
 
     def __reduce__(self) -> tuple[type["Run"], tuple[Any, ...]]:
         # Half the time of the default, which names every field of every run: runs come pickled from their decoders.

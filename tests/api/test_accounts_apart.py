@@ -130,7 +130,7 @@ SCOPES = ("ingest", "gateway", "read", "admin")
 
 
 def filled(path: str, run_of_alice: str) -> str:
-    values = {"request_id": run_of_alice, "name": "alices-model", "version": "v1", "event_id": "1"}
+    values = {"request_id": run_of_alice, "name": "alices-model", "version": "v1", "event_id": "1", "job_id": "none"}
     return re.sub(r"\{(\w+)(:path)?\}", lambda found: values[found[1]], path)
 
 
@@ -139,6 +139,8 @@ def scope_of(path: str, verb: str) -> str:
         return WANTED[path]
     if verb == "get":
         return "read"
+    if path == "/api/v1/matching/test":
+        return "read"
     return "ingest" if path == "/api/v1/runs" else "admin"
 
 
@@ -146,6 +148,7 @@ WANTED = {
     "/v1/traces": "ingest",
     "/v1/logs": "ingest",
     "/api/public/otel/v1/traces": "ingest",
+    "/api/v1/matching/preview": "admin",
     "/metrics": "admin",
     "/api/v1/audit-log": "admin",
     "/api/v1/audit-log/export": "admin",

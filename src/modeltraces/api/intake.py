@@ -73,7 +73,7 @@ async def store(parts: Parts, batch: Batch) -> None:
 def batch_of(decoded: Decoded, account_id: str, signal: str, key_name: str, size: int) -> Batch:
     return Batch(
         account_id, signal, decoded.runs, decoded.contents,
-        rejection_rows(decoded.rejected, account_id, signal, key_name), rejected=len(decoded.rejected), size=size,
+        rejection_rows(decoded.rejected, account_id, signal, key_name), rejected=len(decoded.rejected), key_name=key_name, size=size,
     )  # fmt: skip
 
 

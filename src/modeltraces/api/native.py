@@ -56,6 +56,7 @@ async def post_runs(request: Request, identity: Ingester) -> Response:
                 identity.account_id, "runs", defaults.key_name,
             ),
             given_ids=frozenset(native.run.request_id for native in accepted if native.given_id),
+            key_name=defaults.key_name,
             kinds=kinds,
             rejected=len(rejected),
             size=len(body.data),

@@ -66,6 +66,14 @@ CATALOG_CALLS: Final[dict[str, tuple[str, str]]] = {
     "POST /api/v1/hardware": ("NewPrice", "Hardware"),
     "PATCH /api/v1/hardware/{name}": ("PriceChange", "Hardware"),
     "DELETE /api/v1/hardware/{name}": ("", ""),
+    "GET /api/v1/matching/rules": ("", "MatchRules"),
+    "POST /api/v1/matching/rules": ("NewMatchRule", "MatchRule"),
+    "PATCH /api/v1/matching/rules/{name}": ("MatchRuleChange", "MatchRule"),
+    "DELETE /api/v1/matching/rules/{name}": ("", ""),
+    "POST /api/v1/matching/test": ("MatchFacts", "MatchOutcome"),
+    "GET /api/v1/matching/preview": ("", "MatchDifferences"),
+    "POST /api/v1/matching/apply": ("", "Job"),
+    "GET /api/v1/matching/jobs/{job_id}": ("", "Job"),
 }
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}

@@ -3,6 +3,7 @@
 from typing import Final
 
 from modeltraces.api.catalog_schemas import CATALOG_SCHEMAS
+from modeltraces.api.matching_schemas import MATCHING_SCHEMAS
 from modeltraces.api.shapes import (
     COUNT,
     INSTANT,
@@ -128,6 +129,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         }
     ),
     **CATALOG_SCHEMAS,
+    **MATCHING_SCHEMAS,
 }
 
 

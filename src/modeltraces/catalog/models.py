@@ -136,6 +136,11 @@ class ModelRegistry:
         """For every kind, the names that runs of its models bear."""
         return {kind: list(names) for kind, names in self._snapshot(account_id).names_of_kind.items()}
 
+    def revision(self, account_id: str) -> int:
+        """Counts the changes to the account's catalog: what was made from it holds as long as this stands."""
+        with self.catalog.session() as session:
+            return session.scalar(select(AccountRow.models_revision).where(AccountRow.id == account_id)) or 0
+
     def _snapshot(self, account_id: str) -> Snapshot:
         kept = self._snapshots.get(account_id)
         with self.catalog.session() as session:

@@ -213,6 +213,40 @@ class ModelConnectionRow(Table):
     )
 
 
+class MatchRuleRow(Table):
+    """Which model, deployment or connection a run belongs to, by what it says. The first that is met decides."""
+
+    __tablename__ = "match_rules"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    position: Mapped[int]
+    conditions: Mapped[dict[str, Any]]
+    """Fact → list of patterns."""
+    outcomes: Mapped[dict[str, Any]]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_on_us: Mapped[int]
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
+
+
+class JobRow(Table):
+    """Work on many runs, with how far it is."""
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    state: Mapped[str]
+    done: Mapped[int]
+    total: Mapped[int]
+    """Runs."""
+    error: Mapped[str]
+    actor: Mapped[str]
+    started_on_us: Mapped[int]
+    ended_on_us: Mapped[int | None]
+    __table_args__ = (CheckConstraint("state IN ('running', 'done', 'failed')", name="state"),)
+
+
 class AuditRow(Table):
     __tablename__ = "audit_log"
     id: Mapped[int] = mapped_column(AutoId, primary_key=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from modeltraces.catalog.matching.rules import unmatch
 from modeltraces.ingest.folding import calls, fold, original
 from modeltraces.ingest.links import LinkIndex
 from modeltraces.ingest.neighbours import TEXT_CHARACTERS, meeting
@@ -150,6 +151,9 @@ class _Gathered:
             return []
         self.fetched |= wanted
         rows = {(row.account_id, row.request_id): row for row in fetch_runs(self.store, wanted)}
+        for row in rows.values():
+            # Recordings are compared by what they say themselves; rules are asked again when they are written.
+            unmatch(row)
         self.stored |= rows
         return self.add([row for key, row in rows.items() if key not in self.recordings])
 

@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.matching.rules import RuleSet, apply, server_address
 from modeltraces.catalog.models import SeenModel
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
@@ -55,6 +56,8 @@ class Batch:
     """How many were refused; `rejections` holds those that are kept for the page."""
     given_ids: frozenset[str] = frozenset()
     """Request IDs that the sender chose."""
+    key_name: str = ""
+    """The key that it came in with."""
     kinds: dict[str, ModelKind] = field(default_factory=dict)
     """Model → the kind that the sender says it is of."""
     size: int = 0
@@ -71,6 +74,8 @@ class Writer:
     max_commit_bytes: int = 64 << 20
     link_window_seconds: float = 1800
     limits: Limits = field(default_factory=Limits)
+    rules: Callable[[str], RuleSet] | None = None
+    """The account's rules of which model, deployment or connection a run belongs to."""
     on_commit: list[Callable[[set[str]], None]] = field(default_factory=list)
     """Called from the writer's thread with the accounts that have new rows."""
     _queue: "deque[tuple[Batch, Future[None]]]" = field(default_factory=deque)
@@ -187,8 +192,11 @@ class Writer:
         began = time.perf_counter()
         received = self._last_received_us = max(now_us(), self._last_received_us + 1)
         runs = [run for batch in batches for run in batch.runs]
-        for run in runs:
-            run.received_on_us = received
+        for batch in batches:
+            for run in batch.runs:
+                run.received_on_us = received
+                run.key_name = batch.key_name
+                run.server_address = server_address(run.attributes)
         self._linker.settle_given_ids(
             [run for batch in batches for run in batch.runs if run.request_id in batch.given_ids]
         )
@@ -196,6 +204,7 @@ class Writer:
         if contents:
             insert_contents(self.store, contents, received)
         rows = self._linker.settle(runs, contents)
+        self._match(rows)
         self._register(rows, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
         for row in rows:
             row.received_on_us = received
@@ -203,6 +212,13 @@ class Writer:
             insert_runs(self.store, rows)
         COMMIT_SECONDS.observe(time.perf_counter() - began)
         self._afterwards(batches, {row.account_id for row in rows})
+
+    def _match(self, rows: Sequence[Run]) -> None:
+        if self.rules is None or not rows:
+            return
+        rules = {account_id: self.rules(account_id) for account_id in {row.account_id for row in rows}}
+        for row in rows:
+            apply(rules[row.account_id], row)
 
     def _afterwards(self, batches: list[Batch], accounts: set[str]) -> None:
         """What follows a commit. Its failure is no failure of the runs: they are stored, and sent again they might

@@ -58,6 +58,12 @@ _PLAIN: Final[dict[str, tuple[str, str]]] = {
     "instrumentation": (_WORD, "instrumentation"),
     "attributes": ("Map(LowCardinality(String), String)", "attributes"),
     "borrowed": (f"Array({_WORD})", "borrowed"),
+    "server_address": (_WORD, "server_address"),
+    "key_name": (_WORD, "key_name"),
+    "matched_by": (_WORD, "matched_by"),
+    "recorded_model": (_WORD, "recorded_model"),
+    "recorded_deployment_version": (_WORD, "recorded_deployment_version"),
+    "recorded_connection_name": (_WORD, "recorded_connection_name"),
 }
 _PREVIEWS: Final = {"input_preview": "input", "output_preview": "output"}
 _INSTANTS: Final = frozenset(column for column, (type_name, _) in _PLAIN.items() if type_name == _INSTANT)

@@ -116,12 +116,21 @@ def _more(run: Run, kind: ModelKind | None) -> tuple[MetadataRow, ...]:
         _shared("User ID", "user_id", run.user_id),
         MetadataRow("Response ID", _text(run.response_id), mono=True),
         MetadataRow("Recorded by", _text(run.instrumentation)),
+        MetadataRow("Server Address", _text(run.server_address)),
+        MetadataRow("Key", _text(run.key_name)),
     ]
+    if run.matched_by:
+        rows.append(MetadataRow("Matched by", Text(f"{run.matched_by} (recorded as {_recorded_as(run)})")))
     if run.borrowed:
         rows.append(MetadataRow("From other recordings of this call", _text(", ".join(run.borrowed))))
     if notes:
         rows.append(MetadataRow("Notes", Text("; ".join(notes))))
     return tuple(rows)
+
+
+def _recorded_as(run: Run) -> str:
+    version, connection = run.recorded_deployment_version, run.recorded_connection_name
+    return "@".join(part for part in (run.recorded_model, version or connection) if part)
 
 
 def _shared(label: str, field: str, value: str, *, mono: bool = False) -> MetadataRow:

@@ -33,27 +33,8 @@ def _truth(filter: Filter, known: Mapping[str, str]) -> _Truth:
 def _term(term: Term, known: Mapping[str, str]) -> _Truth:
     if term.field not in known:
         return _Truth.MAYBE
-    value = known[term.field].lower()
+    value = known[term.field]
     if term.operator == "present":
         return _Truth.YES if value else _Truth.NO
     patterns = [wanted for wanted in term.values if isinstance(wanted, Pattern)]
-    return _Truth.YES if any(_matches(pattern, value) for pattern in patterns) else _Truth.NO
-
-
-def _matches(pattern: Pattern, value: str) -> bool:
-    """As the SQL of a keyword: equal in any case, `*` for any characters; of nothing but stars, anything that is there."""
-    parts = [part.lower() for part in pattern.parts]
-    if len(parts) == 1:
-        return value == parts[0]
-    if pattern.is_any:
-        return value != ""
-    first, *middle, last = parts
-    if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
-        return False
-    place, end = len(first), len(value) - len(last)
-    for part in middle:
-        found = value.find(part, place, end)
-        if found < 0:
-            return False
-        place = found + len(part)
-    return True
+    return _Truth.YES if any(pattern.matches(value) for pattern in patterns) else _Truth.NO

@@ -42,6 +42,25 @@ class Pattern:
     def is_any(self) -> bool:
         return len(self.parts) > 1 and not any(self.parts)
 
+    def matches(self, value: str) -> bool:
+        """As a keyword's SQL: equal in any case, `*` for any characters; nothing but stars: anything that is there."""
+        value = value.lower()
+        parts = [part.lower() for part in self.parts]
+        if len(parts) == 1:
+            return value == parts[0]
+        if self.is_any:
+            return value != ""
+        first, *middle, last = parts
+        if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
+            return False
+        place, end = len(first), len(value) - len(last)
+        for part in middle:
+            found = value.find(part, place, end)
+            if found < 0:
+                return False
+            place = found + len(part)
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
