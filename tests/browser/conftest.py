@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
+from tests.browser.catalog_world import KIM, fill_catalog, running_provider
 from tests.browser.world import DORA, EVE, VERA, World
 from tests.support.server import PASSWORD, Server
 
@@ -89,6 +90,20 @@ def vera(browser: Browser, world: World) -> StorageState:
 @pytest.fixture(scope="session")
 def eve(browser: Browser, world: World) -> StorageState:
     return sign_in(browser, world.server, EVE)
+
+
+@pytest.fixture(scope="session")
+def kim(browser: Browser, world: World) -> StorageState:
+    """Owner of an account whose catalog the tests change."""
+    fill_catalog(world)
+    return sign_in(browser, world.server, KIM)
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[str]:
+    """The address of a provider that knows `catalog_world.CREDENTIAL`."""
+    with running_provider() as address:
+        yield address
 
 
 class Visitors:

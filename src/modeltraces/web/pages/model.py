@@ -130,7 +130,10 @@ async def _page(
     ]  # fmt: skip
     kept = _kept_because(entry)
     surround = shell(request, identity, "Models", MODELS)
-    belongs_to_none = not opened.version and opened.do not in _FORMS
+    if opened.version:
+        belongs_to_none = opened.version not in {one.version for one in shown} or is_external
+    else:
+        belongs_to_none = opened.do not in _FORMS or (is_external and opened.do == "deploy")
     page = ModelPage(
         shell=replace(
             surround, title=entry.name, crumbs=(*surround.crumbs[:-1], ("Models", _list_href(entry)), (entry.name, ""))
@@ -147,7 +150,7 @@ async def _page(
         recorded_names=() if entry.recorded_names in ((), (entry.name,)) else entry.recorded_names,
         may_change=may_change,
         traces_href=Address(models=names).url,
-        history_href=with_query(AUDIT_LOG, [("object", f"model:{entry.name}")]) if may_change else "",
+        history_href=with_query(AUDIT_LOG, [("object", entry.name)]) if may_change else "",
         path=path,
         zone_label=zone_label(here, now),
         deployments=()

@@ -1,0 +1,135 @@
+"""The catalog's pages over a real catalog and a real store, without a server process; with the cast signed in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from modeltraces import web
+from modeltraces.api import errors
+from modeltraces.api.identity import SESSION_COOKIE
+from modeltraces.catalog import accounts, users
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.hosting.deployments import Fields
+from modeltraces.catalog.models import ModelEntry, ModelRegistry, SeenModel
+from modeltraces.catalog.sessions import Sessions
+from modeltraces.catalog.users import Role
+from modeltraces.catalog.vault import Vault
+from modeltraces.parts import Workers
+from modeltraces.run import now_us
+from modeltraces.store.engine import Store
+from modeltraces.store.rows import insert_runs
+from tests.query.runs import run
+
+HOUR_US: Final = 3_600_000_000
+ALICE, ADA, BOB, VERA = "alice@example.com", "ada@example.com", "bob@example.com", "vera@example.com"
+"""Owner, admin, member and viewer of one account."""
+CHARLIE: Final = "charlie@example.com"
+"""Owner of another."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
+
+
+@dataclass
+class CatalogSite:
+    app: FastAPI
+    catalog: Catalog
+    store: Store
+    registry: ModelRegistry
+    vault: Vault
+    sessions: Sessions
+    account_id: str
+    other_account_id: str
+    user_ids: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def _session(self, who: str) -> tuple[str, str]:
+        if who not in self._tokens:
+            made = self.sessions.create(*self.user_ids[who])
+            found = self.sessions.lookup(made.token)
+            assert found is not None
+            self._tokens[who] = (made.token, found.csrf_token)
+        return self._tokens[who]
+
+    def get(self, path: str, who: str = ALICE, *, zone: str = "UTC") -> Answer:
+        got = self._client(who, zone).get(path)
+        return Answer(got.status_code, got.text, got.headers)
+
+    def send(self, path: str, who: str = ALICE, *, zone: str = "UTC", **fields: str) -> Answer:
+        """Send a form of that person's page; redirects are not followed."""
+        data = {"csrf_token": self._session(who)[1], **fields}
+        got = self._client(who, zone).post(path, data=data)
+        return Answer(got.status_code, got.text, got.headers)
+
+    def _client(self, who: str, zone: str) -> TestClient:
+        cookies = {SESSION_COOKIE: self._session(who)[0], "tz": zone}
+        return TestClient(self.app, cookies=cookies, follow_redirects=False)
+
+    def fields(self, **values: Any) -> Fields:
+        return Fields(values, self.vault)
+
+    def model(self, name: str, account_id: str = "") -> ModelEntry | None:
+        return self.registry.get_model(account_id or self.account_id, name)
+
+    def seen(self, name: str, **values: Any) -> None:
+        """A run of a model: in the store, and the model in the catalog."""
+        said = {key: value for key, value in values.items() if key != "model_kind"}
+        made = run(self.account_id, model=name, executed_on_us=now_us() - HOUR_US, **said)
+        made.request_id = f"{self.account_id}-{name}-{values}"
+        insert_runs(self.store, [made])
+        self.registry.ensure(
+            self.account_id,
+            {
+                name: SeenModel(
+                    first_run_on_us=made.executed_on_us,
+                    kind=values.get("model_kind"),
+                    deployment_versions=set(filter(None, [values.get("deployment_version")])),
+                    connection_names=set(filter(None, [values.get("connection_name")])),
+                )
+            },
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
+    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    catalog.upgrade()
+    account, other = accounts.ensure_default(catalog), accounts.ensure(catalog, "other", actor="test")[0]
+    sessions, registry, vault = Sessions(catalog), ModelRegistry(catalog), Vault(b"k" * 32)
+    app = FastAPI()
+    app.state.parts = SimpleNamespace(
+        settings=SimpleNamespace(allow_link_local=False),
+        catalog=catalog,
+        sessions=sessions,
+        registry=registry,
+        store=store,
+        vault=vault,
+        secret=b"secret",
+        workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(4)),
+    )
+    errors.install(app)
+    web.install(app)
+    made = CatalogSite(app, catalog, store, registry, vault, sessions, account.id, other.id)
+    cast: tuple[tuple[str, str, Role], ...] = (
+        (ALICE, account.id, "owner"),
+        (ADA, account.id, "admin"),
+        (BOB, account.id, "member"),
+        (VERA, account.id, "viewer"),
+        (CHARLIE, other.id, "owner"),
+    )
+    for email, account_id, role in cast:
+        user = users.create(catalog, account_id, email, role, actor="test")
+        made.user_ids[email] = (user.id, account_id)
+    yield made
+    catalog.close()
