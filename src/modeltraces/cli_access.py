@@ -31,17 +31,17 @@ _ACTOR = "cli"
 
 @contextmanager
 def open_catalog(data_dir: Path | None = None) -> Iterator[Catalog]:
-    """The catalog of the settings, up to date. Ends the command with one line for whatever is refused."""
+    """The catalog of the installation, up to date. Ends the command with one line for whatever is refused."""
+    from modeltraces.installation import NoInstallation, existing_catalog
     from modeltraces.settings import BadSettings, load_settings
 
     try:
-        catalog = Catalog(load_settings(data_dir=data_dir).catalog_url)
+        catalog = existing_catalog(load_settings(data_dir=data_dir))
         try:
-            catalog.upgrade()
             yield catalog
         finally:
             catalog.close()
-    except (CatalogError, BadSettings, OSError) as error:
+    except (CatalogError, BadSettings, NoInstallation, OSError) as error:
         _say(str(error))
         raise typer.Exit(1) from None
 

@@ -26,6 +26,7 @@ from modeltraces.catalog.accounts import Account
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError
 from modeltraces.catalog.models import ModelRegistry
+from modeltraces.installation import NoInstallation, existing_catalog
 from modeltraces.query.export import FORMATS
 from modeltraces.query.export import export as export_runs
 from modeltraces.query.selection import Selection, SelectionError, parse_selection
@@ -61,11 +62,8 @@ def export_to(
     zone = _zone(tz)
     if format not in FORMATS:
         raise CannotExport(f"--format: must be one of {', '.join(FORMATS)}")
-    if settings.embedded and not settings.data_dir.is_dir():
-        raise CannotExport(f"--data-dir: there is no directory {settings.data_dir}")
     try:
-        catalog = Catalog(settings.catalog_url)
-        catalog.upgrade()
+        catalog = existing_catalog(settings)
         found = accounts.find(catalog, account)
         if found is None:
             raise CannotExport(f"--account: there is no account {account!r}")
@@ -79,7 +77,7 @@ def export_to(
     except SelectionError as error:
         where = f" (at position {error.position})" if error.position is not None else ""
         raise CannotExport(f"--{error.parameter}: {error.message}{where}") from error
-    except (CatalogError, StoreError, OSError) as error:
+    except (CatalogError, NoInstallation, StoreError, OSError) as error:
         raise CannotExport(str(error)) from error
 
 

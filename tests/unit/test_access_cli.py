@@ -159,14 +159,41 @@ def test_who_forgot_the_password_gets_a_link_or_a_new_one(catalog: Catalog) -> N
     assert "disabled" in run("users", "list").stdout
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "create", "--name", "ci"),
+        ("keys", "list"),
+        ("users", "create", "--email", "b@b.com", "--role", "owner", "--account", "B"),
+        ("users", "link", "--email", "b@b.com"),
+    ],
+)
+def test_no_second_installation_is_made_that_no_server_knows(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    nowhere = tmp_path / "nowhere"
+    line = refused(*arguments, "--data-dir", str(nowhere))
+    assert line.startswith(f"There is no installation in {nowhere}: no server ever ran there.")
+    assert "--data-dir" in line
+    assert not nowhere.exists()
+
+
+def test_a_catalog_elsewhere_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MODELTRACES_CATALOG_URL", f"sqlite:///{tmp_path}/other/catalog.db")
+    line = refused("keys", "create", "--name", "ci")
+    assert f"{tmp_path}/other/catalog.db" in line
+    assert "MODELTRACES_CATALOG_URL" in line
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_settings_and_the_catalog_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MODELTRACES_CATALOG_URL", "mysql://user:hidden@host/db")
     line = refused("keys", "list")
     assert "cannot be kept in 'mysql'" in line
     assert "hidden" not in line
     monkeypatch.delenv("MODELTRACES_CATALOG_URL")
+    (tmp_path / "other" / "catalog.db").mkdir(parents=True)
+    assert "cannot be opened" in refused("keys", "list", "--data-dir", str(tmp_path / "other"))
     (tmp_path / "file").write_text("")
-    assert "cannot be opened" in refused("keys", "list", "--data-dir", str(tmp_path / "file" / "data"))
+    assert "There is no installation" in refused("keys", "list", "--data-dir", str(tmp_path / "file" / "data"))
     monkeypatch.setenv("MODELTRACES_SECRET_KEY_FILE", str(tmp_path / "missing"))
     assert "missing" in refused("keys", "list")
     monkeypatch.delenv("MODELTRACES_SECRET_KEY_FILE")
