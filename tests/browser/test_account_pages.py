@@ -4,6 +4,7 @@ import httpx
 from playwright.sync_api import StorageState, expect
 
 from modeltraces.catalog import accounts, users
+from modeltraces.web.shown_once import COOKIE
 from tests.browser.conftest import TRACES, Visit, Visitors, sign_in
 from tests.browser.world import ACCOUNT, VERA, World
 from tests.support.server import PASSWORD
@@ -30,6 +31,51 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(visit: Visit) -> None:
     row.get_by_role("button", name="Revoke").click()
     expect(row).to_have_count(0)
     assert httpx.get(models, headers={"x-api-key": key}).status_code == 401
+
+
+def test_loading_again_after_a_key_was_made_makes_no_other_and_shows_it_no_more(visit: Visit) -> None:
+    page = visit.go(KEYS)
+    page.get_by_text("Create a key").click()
+    page.get_by_label("Name").fill("made once")
+    page.get_by_role("button", name="Create the key").click()
+    key = page.locator("#new-key").inner_text()
+    assert page.url == visit.url + KEYS
+    page.reload()
+    expect(page.get_by_role("row").filter(has_text="made once")).to_have_count(1)
+    expect(page.locator("body")).not_to_contain_text(key)
+    assert not [cookie for cookie in page.context.cookies() if "once" in cookie.get("name", "")]
+
+
+def test_the_new_key_is_shown_to_the_session_that_made_it_alone(
+    visit: Visit, visitors: Visitors, vera: StorageState
+) -> None:
+    page = visit.go(KEYS)
+    token = page.locator("body").get_attribute("data-csrf")
+    page.evaluate(
+        "token => fetch('/settings/api-keys', {method: 'POST', redirect: 'manual', headers: {'X-CSRF-Token': token, "
+        "'Content-Type': 'application/x-www-form-urlencoded'}, body: 'name=mine&scope=read'})",
+        token,
+    )
+    (once,) = [cookie for cookie in page.context.cookies() if cookie.get("name") == COOKIE]
+    assert (once.get("httpOnly"), once.get("sameSite"), once.get("path")) == (True, "Strict", KEYS)
+    assert "mt_" not in once.get("value", "")
+    other = visitors.visit(vera)
+    other.page.context.add_cookies([{"name": COOKIE, "value": once.get("value", ""), "url": visit.url + KEYS}])
+    expect(other.go(KEYS).get_by_role("row").filter(has_text="mine")).to_be_visible()
+    expect(other.page.locator("#new-key")).to_have_count(0)
+    expect(visit.go(KEYS).locator("#new-key")).to_contain_text("mt_")
+    expect(visit.go(KEYS).locator("#new-key")).to_have_count(0)
+
+
+def test_loading_again_after_a_member_was_added_adds_nobody(visit: Visit) -> None:
+    page = visit.go(MEMBERS)
+    page.get_by_label("Email").fill("ines@example.com")
+    page.get_by_role("button", name="Add a member").click()
+    expect(page.locator("#invite-link")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("#invite-link")).to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text="ines@example.com")).to_have_count(1)
 
 
 def test_a_revocation_can_be_thought_over(visit: Visit) -> None:

@@ -12,6 +12,7 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog import keys
 from modeltraces.catalog.errors import Invalid
 from modeltraces.run import now_us
+from modeltraces.web import shown_once
 from modeltraces.web.account_contexts import KeyForm, KeyRow, KeysPage
 from modeltraces.web.address import API_KEYS
 from modeltraces.web.contexts import Moment
@@ -27,7 +28,9 @@ Text = Annotated[str, Form()]
 
 @router.get(API_KEYS)
 async def list_keys(request: Request, identity: PageReader) -> Response:
-    return await _page(request, identity)
+    new = shown_once.said(request, identity)
+    page = await _page(request, identity, new_key=new.get("key", ""), new_key_name=new.get("name", ""))
+    return shown_once.forget(request, page)
 
 
 @router.post(API_KEYS)
@@ -40,7 +43,7 @@ async def create_key(
     source: Text = "",
     expires: Text = "",
 ) -> Response:
-    """Shows the key in the answer to the form: it is in no address and no history."""
+    """Shows the key once, after a redirect: it is in no address and no history, and loading again makes no second one."""
     parts = parts_of(request)
     form = KeyForm(name, tuple(scope or ()), source_type, source, expires)
     try:
@@ -58,7 +61,7 @@ async def create_key(
     except Invalid as error:
         failed = KeyForm(form.name, form.scopes, form.source_type, form.source, form.expires, str(error))
         return await _page(request, identity, failed, status=422)
-    return await _page(request, identity, new_key=plain, new_key_name=key.name)
+    return shown_once.redirect_saying(request, identity, API_KEYS, key=plain, name=key.name)
 
 
 @router.post(f"{API_KEYS}/first")

@@ -11,6 +11,7 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog import links, users
 from modeltraces.catalog.errors import Conflict, Invalid
 from modeltraces.catalog.users import ROLES, Role, may_manage
+from modeltraces.web import shown_once
 from modeltraces.web.account_contexts import MemberRow, MembersPage
 from modeltraces.web.address import MEMBERS
 from modeltraces.web.contexts import Moment
@@ -26,12 +27,14 @@ Text = Annotated[str, Form()]
 
 @router.get(MEMBERS)
 async def list_members(request: Request, identity: PageReader) -> Response:
-    return await _page(request, identity)
+    new = shown_once.said(request, identity)
+    page = await _page(request, identity, invited=new.get("email", ""), link=new.get("link", ""))
+    return shown_once.forget(request, page)
 
 
 @router.post(MEMBERS)
 async def add_member(request: Request, identity: PageAdmin, email: Text = "", role: Text = "") -> Response:
-    """Adds a member, and shows the link to hand to them when they have no login yet."""
+    """Adds a member, and shows once, after a redirect, the link to hand to them when they have no login yet."""
     parts = parts_of(request)
     link = ""
     try:
@@ -45,7 +48,7 @@ async def add_member(request: Request, identity: PageAdmin, email: Text = "", ro
             link = str(request.base_url).rstrip("/") + links.path_of(token)
     except (Invalid, Conflict) as error:
         return await _page(request, identity, error=str(error), email=email, status=422)
-    return await _page(request, identity, invited=user.email, link=link)
+    return shown_once.redirect_saying(request, identity, MEMBERS, email=user.email, link=link)
 
 
 @router.post(f"{MEMBERS}/{{user_id}}/role")
