@@ -21,7 +21,7 @@ BORNE = ("llama-8b", "meta/llama-8b")
 RENAMED = FilterContext(
     names_of_kind={"open_source": [*BORNE, "Llama 8B"], "external": ["gpt-4o"]},
     names=dict.fromkeys(BORNE, "Llama 8B"),
-    recorded={name: (*BORNE, "Llama 8B") for name in (*BORNE, "Llama 8B")},
+    recorded=dict.fromkeys((*BORNE, "Llama 8B"), (*BORNE, "Llama 8B")),
 )
 SECRET = b"secret"
 

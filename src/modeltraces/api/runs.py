@@ -1,6 +1,6 @@
 """What is asked of runs: metrics, series, the table, one run, the export, the live view."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +24,8 @@ from modeltraces.query.filters import FilterContext
 from modeltraces.query.metrics import Percentiles, metrics
 from modeltraces.query.runs import get_run, list_runs
 from modeltraces.query.selection import Selection, SelectionError, parse_limit, parse_selection
-from modeltraces.query.series import series
+from modeltraces.query.series import Point, series
+from modeltraces.query.series_by import COMPARABLE, MAX_GROUPS, series_by
 from modeltraces.query.times import rfc3339
 from modeltraces.run import now_us
 
@@ -94,30 +95,53 @@ _SERIES = [
         {"type": "integer", "minimum": 1},
     ),
     parameter("tz", "IANA time zone in which steps of days begin; UTC when absent.", {"type": "string"}),
+    parameter(
+        "by",
+        f"One series for each value of this field, beside each other: the {MAX_GROUPS} with most requests.",
+        {"type": "string", "enum": list(COMPARABLE)},
+    ),
 ]
 
 
 @router.get("/metrics/series", summary="Metrics over time", openapi_extra=takes(SELECTION, _SERIES))
 async def get_series(request: Request, identity: Reader) -> Response:
-    """`{step_seconds, points: [{at, total_requests, failed_requests, response_time_ms: {p50, p90, p99}}]}`, empty steps too."""
-    ask = await asked(request, identity, also=("step_seconds", "tz"))
-    found = await ask.parts.workers.query(
-        partial(series, step_seconds=_step(request), tz=zone_of(request)), ask.parts.store, ask.selection, ask.context
-    )
-    return json_response(
+    """`{step_seconds, points: [{at, total_requests, failed_requests, response_time_ms: {p50, p90, p99}}]}`, empty steps too.
+
+    With `by` (compare v1 with v2): `{step_seconds, groups: [{name, total_requests, points}], left_out}`.
+    """
+    ask = await asked(request, identity, also=("step_seconds", "tz", "by"))
+    step, tz, by = _step(request), zone_of(request), request.query_params.get("by")
+    asking = ask.parts.store, ask.selection, ask.context
+    if by is not None:
+        groups = await ask.parts.workers.query(partial(series_by, by=by, step_seconds=step, tz=tz), *asking)
+        return json_response(
+            {
+                "step_seconds": groups.step_seconds,
+                "groups": [
+                    {
+                        "name": group.name or None,
+                        "total_requests": group.total_requests,
+                        "points": points_json(group.points),
+                    }
+                    for group in groups.groups
+                ],
+                "left_out": groups.left_out,
+            }
+        )
+    found = await ask.parts.workers.query(partial(series, step_seconds=step, tz=tz), *asking)
+    return json_response({"step_seconds": found.step_seconds, "points": points_json(found.points)})
+
+
+def points_json(points: Sequence[Point]) -> list[dict[str, Any]]:
+    return [
         {
-            "step_seconds": found.step_seconds,
-            "points": [
-                {
-                    "at": rfc3339(point.at_us),
-                    "total_requests": point.total_requests,
-                    "failed_requests": point.failed_requests,
-                    "response_time_ms": percentiles_json(point.response_time_ms),
-                }
-                for point in found.points
-            ],
+            "at": rfc3339(point.at_us),
+            "total_requests": point.total_requests,
+            "failed_requests": point.failed_requests,
+            "response_time_ms": percentiles_json(point.response_time_ms),
         }
-    )
+        for point in points
+    ]
 
 
 def _step(request: Request) -> int | None:

@@ -13,6 +13,7 @@ from modeltraces.api.shapes import (
     MAYBE_TEXT,
     TEXT,
     Schema,
+    listed,
     nullable,
     reference,
     shaped,
@@ -112,21 +113,20 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "total_requests_since_deployment": COUNT,
         }
     ),
+    "Point": shaped(
+        {"at": INSTANT, "total_requests": COUNT, "failed_requests": COUNT, "response_time_ms": _PERCENTILES}
+    ),
     "Series": shaped(
         {
             "step_seconds": COUNT,
-            "points": {
-                "type": "array",
-                "items": shaped(
-                    {
-                        "at": INSTANT,
-                        "total_requests": COUNT,
-                        "failed_requests": COUNT,
-                        "response_time_ms": _PERCENTILES,
-                    }
-                ),
-            },
-        }
+            "points": listed(reference("Point")),
+            "groups": listed(
+                shaped({"name": MAYBE_TEXT, "total_requests": COUNT, "points": listed(reference("Point"))})
+            ),
+            "left_out": COUNT,
+        },
+        optional=("points", "groups", "left_out"),
+        description="One series in `points`; with `by`, one for each value in `groups`.",
     ),
     **CATALOG_SCHEMAS,
     **MATCHING_SCHEMAS,

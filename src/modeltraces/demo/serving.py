@@ -11,7 +11,8 @@ from modeltraces.catalog import keys, links, users
 from modeltraces.catalog.bootstrap import FirstOwner
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError
-from modeltraces.demo.seeding import NotADemo, seed_history
+from modeltraces.demo.hosting import seed_hosting
+from modeltraces.demo.seeding import MARKER_NAME, Marker, NotADemo, seed_history
 from modeltraces.demo.traffic import LiveTraffic
 from modeltraces.parts import Parts
 from modeltraces.serving import CannotStart, say, serve
@@ -88,3 +89,6 @@ def _seed(parts: Parts, account_id: str) -> None:
             parts.settings.data_dir,
             progress=lambda stored, in_all: bar.update(task, completed=stored, total=in_all, visible=True),
         )
+    marker = Marker.read(parts.settings.data_dir / MARKER_NAME)
+    assert marker is not None
+    seed_hosting(parts.catalog, parts.vault, account_id, end_us=marker.now_us, days=marker.days)

@@ -1,8 +1,9 @@
 """Metrics over time: one point a step, empty steps included."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from modeltraces.query.filters import FilterContext
@@ -52,31 +53,64 @@ def series(
 
     Raises SelectionError for a step that gives more than 2000 points.
     """
-    extent = _extent(store, selection, context)
-    if extent is None:
+    axis = axis_of(store, selection, context, step_seconds=step_seconds, tz=tz)
+    if axis is None:
         return Series(step_seconds or STEPS_SECONDS[0], [])
-    start_us, end_us = extent
-    step = _chosen_step(start_us, end_us) if step_seconds is None else _checked_step(step_seconds, start_us, end_us)
-    edges = _edges(start_us, end_us, step, tz)
     condition, params = where(selection, context)
-    # By the edges themselves: days are 23 to 25 hours long where clocks change.
     rows = store.query(
-        "SELECT arrayLastIndex(edge -> edge <= toUnixTimestamp64Micro(executed_on), {edges:Array(Int64)}) AS point, "
-        f"count(), countIf(status = 'failed'), {PERCENTILES} FROM runs FINAL WHERE {condition} GROUP BY point"
-        if _is_irregular(step, tz)
-        else "SELECT intDiv(toUnixTimestamp64Micro(executed_on) - {first:Int64}, {step_us:Int64}) + 1 AS point, "
-        f"count(), countIf(status = 'failed'), {PERCENTILES} FROM runs FINAL WHERE {condition} GROUP BY point",
-        {**params, "edges": edges, "first": edges[0], "step_us": step * US_PER_SECOND},
+        f"SELECT {axis.place} AS point, count(), countIf(status = 'failed'), {PERCENTILES} "
+        f"FROM runs FINAL WHERE {condition} GROUP BY point",
+        {**params, **axis.params},
         surface="metrics.series",
     )
-    found = {row[0]: row for row in rows}
-    points = []
-    for index, at_us in enumerate(edges, start=1):
-        row = found.get(index)
-        points.append(
-            Point(at_us, 0, 0, _NONE) if row is None else Point(at_us, row[1], row[2], percentiles_of(row[3]))
-        )
-    return Series(step, points)
+    return Series(axis.step_seconds, axis.points({row[0]: row[1:] for row in rows}))
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The steps of a series, and how a run finds its own."""
+
+    step_seconds: int
+    edges: list[int]
+    """Where each step begins (µs)."""
+    place: str
+    """SQL: the number of a run's step, from 1."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"edges": self.edges, "first": self.edges[0], "step_us": self.step_seconds * US_PER_SECOND}
+
+    def points(self, found: Mapping[int, Sequence[Any]]) -> list[Point]:
+        """One a step. `found`: number → (requests, failed, [p50, p90, p99])."""
+        return [
+            Point(at_us, row[0], row[1], percentiles_of(row[2]))
+            if (row := found.get(number))
+            else Point(at_us, 0, 0, _NONE)
+            for number, at_us in enumerate(self.edges, start=1)
+        ]
+
+
+def axis_of(
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    *,
+    step_seconds: int | None = None,
+    tz: ZoneInfo | None = None,
+) -> Axis | None:
+    """The steps that a selection spans; None when it holds nothing and has no beginning. Raises SelectionError."""
+    extent = _extent(store, selection, context)
+    if extent is None:
+        return None
+    start_us, end_us = extent
+    step = _chosen_step(start_us, end_us) if step_seconds is None else _checked_step(step_seconds, start_us, end_us)
+    # By the edges themselves: days are 23 to 25 hours long where clocks change.
+    place = (
+        "arrayLastIndex(edge -> edge <= toUnixTimestamp64Micro(executed_on), {edges:Array(Int64)})"
+        if _is_irregular(step, tz)
+        else "intDiv(toUnixTimestamp64Micro(executed_on) - {first:Int64}, {step_us:Int64}) + 1"
+    )
+    return Axis(step, _edges(start_us, end_us, step, tz), place)
 
 
 def _extent(store: Store, selection: Selection, context: FilterContext) -> tuple[int, int] | None:

@@ -1,0 +1,200 @@
+"""The catalog over the API: what is made, changed, merged and deleted, who may, and what is refused."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.server import Server
+
+
+@pytest.fixture
+def admin(server: Server, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    account = server.new_account(request.node.nodeid)
+    with server.client("admin", account=account) as client:
+        yield client
+
+
+def call(client: httpx.Client, verb: str, path: str, status: int, body: Any = None) -> Any:
+    answer = (
+        client.request(verb, f"/api/v1/{path}", json=body)
+        if body is not None
+        else client.request(verb, f"/api/v1/{path}")
+    )
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+def refused(client: httpx.Client, verb: str, path: str, status: int, body: Any = None) -> str:
+    problem = call(client, verb, path, status, body)
+    return str(problem["detail"])
+
+
+def totals(client: httpx.Client) -> list[Any]:
+    found: list[Any] = [
+        call(client, "GET", f"metrics?period=all{query}", 200) for query in ("", "&filter=status:failed")
+    ]
+    found.append(call(client, "GET", "models", 200))
+    found.append(
+        [(run["request_id"], run["model"]) for run in call(client, "GET", "runs?period=all&limit=1000", 200)["runs"]]
+    )
+    return found
+
+
+def test_a_model_is_made_changed_and_archived(admin: httpx.Client) -> None:
+    made = call(admin, "POST", "models", 201, {"name": "meta/llama 8b", "kind": "open_source", "base_model": "Llama"})
+    assert (made["name"], made["kind"], made["base_model"], made["first_run_on"]) == (
+        "meta/llama 8b", "open_source", "Llama", None,
+    )  # fmt: skip
+    changed = call(admin, "PATCH", "models/meta%2Fllama%208b", 200, {"name": "llama", "kind": "fine_tuned"})
+    assert (changed["name"], changed["kind"]) == ("llama", "fine_tuned")
+    assert call(admin, "PATCH", "models/llama", 200, {"archived": True})["archived"] is True
+    assert call(admin, "GET", "models", 200)["models"] == []
+    call(admin, "DELETE", "models/llama", 204)
+    call(admin, "GET", "models/llama", 404)
+
+
+def test_a_renamed_model_keeps_its_runs_and_those_to_come(admin: httpx.Client) -> None:
+    call(admin, "POST", "runs", 200, [{"model": "old", "input": "a"}, {"model": "other"}])
+    call(admin, "PATCH", "models/old", 200, {"name": "new"})
+    call(admin, "POST", "runs", 200, {"model": "old"})
+    for name in ("new", "old"):
+        assert call(admin, "GET", f"metrics?model={name}", 200)["total_requests"] == 2
+    runs = call(admin, "GET", "runs?filter=model:new", 200)["runs"]
+    assert [run["model"] for run in runs] == ["new", "new"]
+    assert call(admin, "GET", f"runs/{runs[0]['request_id']}", 200)["model"] == "new"
+    assert [model["name"] for model in call(admin, "GET", "models", 200)["models"]] == ["new", "other"]
+    assert "old" in refused(admin, "POST", "models", 409, {"name": "old", "kind": "external"})
+
+
+def test_a_merge_and_its_undo_leave_every_total_as_before(admin: httpx.Client) -> None:
+    call(
+        admin, "POST", "runs", 200,
+        [{"model": name, "status": status} for name in ("a", "b", "c") for status in ("success", "failed", "success")],
+    )  # fmt: skip
+    before = totals(admin)
+    merged = call(admin, "POST", "models/a/merge", 200, {"into": "b"})
+    assert (merged["name"], merged["merged"]) == ("b", ["a"])
+    assert call(admin, "GET", "metrics?model=b", 200)["total_requests"] == 6
+    assert call(admin, "GET", "metrics?model=a", 200)["total_requests"] == 6
+    assert call(admin, "GET", "metrics", 200)["total_requests"] == 9
+    assert {run["model"] for run in call(admin, "GET", "runs", 200)["runs"]} == {"b", "c"}
+    call(admin, "POST", "models/a/unmerge", 200)
+    assert totals(admin) == before
+
+
+def test_what_has_runs_or_was_hosted_is_not_deleted(admin: httpx.Client) -> None:
+    call(admin, "POST", "runs", 200, {"model": "llama", "model_kind": "open_source", "deployment_version": "v1"})
+    assert "Archive" in refused(admin, "DELETE", "models/llama", 409)
+    assert "has runs" in refused(admin, "DELETE", "models/llama/deployments/v1", 409)
+    made = call(admin, "POST", "models/llama/deployments", 201, {"replicas": 1})
+    assert made["version"] == "v2"
+    assert "was hosted" in refused(admin, "DELETE", "models/llama/deployments/v2", 409)
+    (event,) = call(admin, "GET", "models/llama/deployments/v2/events", 200)["events"]
+    call(admin, "DELETE", f"models/llama/deployments/v2/events/{event['id']}", 204)
+    call(admin, "DELETE", "models/llama/deployments/v2", 204)
+    call(admin, "POST", "runs", 200, {"model": "gpt-4o", "connection_name": "azure-eu"})
+    assert "Archive" in refused(admin, "DELETE", "connections/azure-eu", 409)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "says"),
+    [
+        ("models", {"name": "m"}, 422, "kind is missing"),
+        ("models", {"name": "m", "kind": "internal"}, 422, "open_source"),
+        ("models", {"name": "m", "kind": "external", "base": "x"}, 422, "base_model"),
+        ("models", ["m"], 400, "object"),
+        ("models/llama/deployments", {"replicas": -1}, 422, "replicas"),
+        ("models/llama/deployments", {"replicas": 1.5}, 422, "replicas"),
+        ("models/llama/deployments", {"credits_per_replica_hour": "NaN"}, 422, "decimal"),
+        ("models/llama/deployments", {"credits_per_replica_hour": -0.5}, 422, "from 0 up"),
+        ("models/llama/deployments", {"deployed_on": "2099-01-01T00:00:00Z"}, 422, "future"),
+        ("models/llama/deployments", {"deployed_on": "yesterday"}, 422, "RFC 3339"),
+        ("models/llama/deployments", {"hardware": "H1000"}, 404, "H1000"),
+        ("models/llama/deployments", {"endpoint": "ftp://x"}, 422, "http"),
+        ("models/llama/deployments", {"endpoint": "http://169.254.169.254/"}, 422, "link-local"),
+        ("models/llama/deployments", {"version": "v1"}, 409, "already"),
+        ("models/gpt/deployments", {}, 409, "external"),
+        ("models/llama/deployments/v1/events", {"type": "deploy"}, 409, "up already"),
+        ("models/llama/deployments/v1/events", {"type": "undeploy", "on": "2026-01-01T00:00:00Z"}, 409, "not up"),
+        ("models/llama/deployments/v1/events", {"type": "scale"}, 422, "replicas"),
+        ("models/llama/deployments/v1/events", {"type": "stop"}, 422, "undeploy"),
+        ("models/llama/deployments/v9/events", {"type": "deploy"}, 404, "v9"),
+        ("models/llama/merge", {"into": "gpt"}, 409, "kind"),
+        ("models/llama/merge", {"into": "nobody"}, 404, "nobody"),
+        ("models/llama/unmerge", {}, 404, "merged"),
+        ("connections", {"name": "c", "protocol": "openai"}, 422, "base_url"),
+        ("connections", {"name": "c", "protocol": "smtp", "base_url": "http://x"}, 422, "azure_openai"),
+        ("connections", {"name": "c", "protocol": "openai", "base_url": "http://0xa9fea9fe/"}, 422, "link-local"),
+        ("connections", {"name": "c", "protocol": "openai", "base_url": "http://x", "models": ["*", "a"]}, 422, "not both"),
+        ("connections", {"name": "c", "protocol": "openai", "base_url": "http://x", "credential": "a\nb"}, 422, "credential"),
+        ("hardware", {"name": "H100"}, 422, "credits_per_replica_hour"),
+        ("hardware", {"name": "H100", "credits_per_replica_hour": "cheap"}, 422, "decimal"),
+    ],
+)  # fmt: skip
+def test_bad_input_says_what_to_do(admin: httpx.Client, path: str, body: Any, status: int, says: str) -> None:
+    call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
+    call(admin, "POST", "models", 201, {"name": "gpt", "kind": "external"})
+    call(admin, "POST", "models/llama/deployments", 201, {"deployed_on": "2026-11-01T00:00:00Z"})
+    before = totals(admin)
+    assert says in refused(admin, "POST", path, status, body)
+    assert totals(admin) == before
+
+
+def test_a_credential_goes_in_and_never_comes_out(admin: httpx.Client, server: Server) -> None:
+    secret = "sk-very-secret-0123456789"
+    made = {"name": "azure", "protocol": "openai", "base_url": "http://127.0.0.1:9/v1", "credential": secret}
+    call(admin, "POST", "connections", 201, made)
+    assert call(admin, "PATCH", "connections/azure", 200, {"credential": secret + "x"})["has_credential"] is True
+    tried = call(admin, "POST", "connections/azure/test", 200)
+    assert tried["ok"] is False
+    assert "connection" in tried["says"].lower()
+    call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
+    call(admin, "POST", "models/llama/deployments", 201, {"credential": secret})
+    texts = [admin.get(f"/api/v1/{path}").text for path in ("connections", "models", "audit-log", "connections/azure")]
+    assert all(secret not in text for text in [*texts, server.log])
+    assert secret.encode() not in (server.data_dir / "catalog.db").read_bytes()
+
+
+def test_another_accounts_member_finds_nothing_of_it(server: Server, admin: httpx.Client) -> None:
+    call(admin, "POST", "models", 201, {"name": "alices-model", "kind": "open_source"})
+    call(admin, "POST", "models/alices-model/deployments", 201, {})
+    call(admin, "POST", "connections", 201, {"name": "alices-model", "protocol": "openai", "base_url": "http://x"})
+    call(admin, "POST", "hardware", 200, {"name": "alices-model", "credits_per_replica_hour": 1})
+    call(
+        admin,
+        "POST",
+        "matching/rules",
+        201,
+        {"name": "alices-model", "conditions": {"model": "x"}, "outcomes": {"model": "y"}},
+    )
+    job = call(admin, "POST", "matching/apply", 202)
+    (event,) = call(admin, "GET", "models/alices-model/deployments/v1/events", 200)["events"]
+    before = totals(admin)
+    values = {"name": "alices-model", "version": "v1", "event_id": str(event["id"]), "job_id": job["id"]}
+    bodies: dict[str, Any] = {
+        "merge": {"into": "alices-model"}, "events": {"type": "undeploy"}, "deployments": {}, "connections": {},
+        "hardware": {"credits_per_replica_hour": 2}, "rules": {"enabled": False}, "models": {"archived": True},
+    }  # fmt: skip
+    asked = 0
+    with server.client("admin", account="other") as charlie:
+        for path, verbs in httpx.get(f"{server.url}/api/v1/openapi.json").json()["paths"].items():
+            if "{" not in path or not re.match(r"/api/v1/(models|connections|hardware|matching)/", path):
+                continue
+            filled = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
+            last = [part for part in path.split("/") if "{" not in part][-1]
+            for verb in verbs:
+                body = bodies.get(last, {}) if verb in ("post", "patch") else None
+                answer = charlie.request(verb, filled, json=body) if body is not None else charlie.request(verb, filled)
+                assert answer.status_code == 404, (verb, filled, answer.text)
+                asked += 1
+    assert asked >= 18
+    assert totals(admin) == before
+
+
+def test_prices_are_for_owners(server: Server) -> None:
+    listed = {"name": "H100", "credits_per_replica_hour": 1}
+    with server.client("read") as reader:
+        assert "admin" in refused(reader, "POST", "hardware", 403, listed)
