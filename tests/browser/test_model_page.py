@@ -125,7 +125,7 @@ def test_what_is_refused_stands_by_the_form_with_what_was_typed(visit: Visit) ->
     visit.expected = ("422",)
     page = add_model(visit, "refused")
     deploy(page, replicas=0, price="0.5", on=after(0))
-    expect(page.get_by_role("alert")).to_contain_text("replicas must be a whole number from 1")
+    expect(page.get_by_role("alert")).to_contain_text("Replicas must be a whole number from 1")
     expect(page.get_by_label("Own price (optional)")).to_have_value("0.5")
     expect(page.get_by_label("Deployed on")).to_have_value(after(0).removesuffix(":00"))
     page.get_by_label("Replicas").fill("1")

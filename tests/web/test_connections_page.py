@@ -128,10 +128,10 @@ def test_a_credential_of_another_secret_key_is_explained(site: CatalogSite) -> N
     ("do", "fields", "status", "says"),
     [
         ("add", {"name": "used"}, 409, "has a connection &#39;used&#39; already"),
-        ("add", {"name": ""}, 422, "name is missing"),
+        ("add", {"name": ""}, 422, "The name is missing"),
         ("add", {"base_url": "ftp://x"}, 422, "must be an http:// or https:// address"),
         ("add", {"base_url": "http://169.254.169.254/latest"}, 422, "link-local"),
-        ("add", {"protocol": ""}, 422, "protocol is missing"),
+        ("add", {"protocol": ""}, 422, "The protocol is missing"),
         ("add", {"models": "*\nx"}, 422, "not both"),
         ("add", {"credential": "line\x01break"}, 422, "printable ASCII"),
         ("edit&name=used", {"name": "busy"}, 409, "has a connection &#39;busy&#39; already"),

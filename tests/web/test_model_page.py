@@ -133,7 +133,7 @@ def test_a_deployment_is_edited_and_its_credential_kept_until_it_is_removed(llam
         ("deploy", {"on": "2026-03-29T02:30:00"}, 422, "does not exist in Europe/Berlin"),
         ("deploy", {"endpoint": "ftp://x"}, 422, "must be an http:// or https:// address"),
         ("deploy", {"endpoint": "http://169.254.169.254/"}, 422, "link-local"),
-        ("scale&version=v1", {"replicas": ""}, 422, "replicas is missing"),
+        ("scale&version=v1", {"replicas": ""}, 422, "Replicas is missing"),
         ("scale&version=v1", {"replicas": "2", "on": "2020-01-01T00:00:00"}, 409, "is not up at that time"),
         ("deploy-again&version=v1", {"replicas": "2"}, 409, "it is up already at that time"),
         ("undeploy&version=v7", {}, 409, "is not up at that time"),

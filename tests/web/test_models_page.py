@@ -121,7 +121,7 @@ def test_a_model_is_added_and_leads_to_its_page(site: CatalogSite) -> None:
     [
         ({"name": "llama", "kind": "external"}, 409, "has a model &#39;llama&#39; already"),
         ({"name": " ", "kind": "external"}, 422, "must not be empty"),
-        ({"name": "new", "kind": "other"}, 422, "kind must be one of"),
+        ({"name": "new", "kind": "other"}, 422, "The kind must be one of"),
         ({"name": "x" * 201, "kind": "external"}, 422, "at most 200 characters"),
     ],
     ids=["used", "empty", "kind", "long"],

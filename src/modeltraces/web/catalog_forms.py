@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from modeltraces.api.errors import problem_of
 from modeltraces.catalog.amounts import amount_text, parse_amount
 from modeltraces.catalog.errors import Invalid
 from modeltraces.query.times import us_of
@@ -27,6 +28,24 @@ PROTOCOL_LABELS: Final[Mapping[str, str]] = {
     "azure_openai": "Azure OpenAI",
     "ollama": "Ollama",
 }
+
+
+_LABELS: Final[Mapping[str, str]] = {
+    "name": "The name",
+    "kind": "The kind",
+    "protocol": "The protocol",
+    "base_url": "The address",
+    "replicas": "Replicas",
+    "credential": "The credential",
+}
+"""What the catalog's fields are called on a form."""
+
+
+def refusal(error: Exception) -> tuple[str, int]:
+    """What a form says of an error of the catalog or the store, and the answer's status."""
+    problem = problem_of(error)
+    field, space, rest = problem.detail.partition(" ")
+    return f"{_LABELS.get(field, field)}{space}{rest}", problem.status
 
 
 async def typed(request: Request) -> dict[str, str]:

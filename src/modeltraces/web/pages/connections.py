@@ -10,12 +10,12 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from modeltraces.api.errors import Problem, problem_of
+from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import connections
 from modeltraces.catalog.connections import EVERY_MODEL, PROTOCOLS, Connection
-from modeltraces.catalog.errors import CatalogError, CatalogUnavailable
+from modeltraces.catalog.errors import CatalogError, CatalogUnavailable, Invalid
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.gateway.probe import Probe, probe
 from modeltraces.parts import Parts
@@ -29,7 +29,7 @@ from modeltraces.web.catalog_contexts import (
     Pager,
     ProbeResult,
 )
-from modeltraces.web.catalog_forms import PROTOCOL_LABELS, typed
+from modeltraces.web.catalog_forms import PROTOCOL_LABELS, refusal, typed
 from modeltraces.web.contexts import Empty, Option
 from modeltraces.web.formatting import count, duration
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
@@ -107,8 +107,8 @@ async def change_connections(request: Request, identity: PageAdmin) -> Response:
     except CatalogUnavailable:
         raise
     except (CatalogError, StoreError) as error:
-        problem = problem_of(error)
-        return await _page(request, identity, _Outcome(problem.detail, given), status=problem.status)
+        says, status = refusal(error)
+        return await _page(request, identity, _Outcome(says, given), status=status)
     return RedirectResponse(asked.at(name) if name else asked.url(), 303)
 
 
@@ -158,13 +158,16 @@ async def _change(parts: Parts, identity: Identity, asked: _Asked, given: Mappin
 
 
 def _values(given: Mapping[str, str], *, is_new: bool) -> dict[str, Any]:
-    """What the form says. A credential is only there when one was typed, or is to go."""
+    """What the form says. A credential is only there when one was typed, or is to go. Raises Invalid."""
+    models = [line.strip() for line in given.get("models", "").splitlines() if line.strip()] or [EVERY_MODEL]
+    if EVERY_MODEL in models and len(models) > 1:
+        raise Invalid("Of models, give either * or names, not both.")
     values: dict[str, Any] = {
         "name": given.get("name", "").strip(),
         "provider": given.get("provider", "").strip(),
         "protocol": given.get("protocol", ""),
         "base_url": given.get("base_url", "").strip(),
-        "models": [line.strip() for line in given.get("models", "").splitlines() if line.strip()] or [EVERY_MODEL],
+        "models": models,
     }
     if given.get("credential", "").strip():
         values["credential"] = given["credential"]

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from modeltraces.api.errors import Problem, problem_of
+from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Forbidden, Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog.amounts import amount_text, parse_amount
@@ -21,7 +21,7 @@ from modeltraces.catalog.models import ModelEntry
 from modeltraces.run import now_us
 from modeltraces.web.address import HARDWARE, model_path, with_query
 from modeltraces.web.catalog_contexts import HardwareForm, HardwareLine, HardwarePage, PriceLine
-from modeltraces.web.catalog_forms import amount, moment, typed
+from modeltraces.web.catalog_forms import amount, moment, refusal, typed
 from modeltraces.web.contexts import Option
 from modeltraces.web.deployment_cards import anchor
 from modeltraces.web.formatting import count
@@ -60,9 +60,8 @@ async def change_prices(request: Request, identity: PageAdmin) -> Response:
     except CatalogUnavailable:
         raise
     except CatalogError as error:
-        problem = problem_of(error)
-        form = HardwareForm(name, given.get("price", ""), problem.detail)
-        return await _page(request, identity, form, status=problem.status)
+        says, status = refusal(error)
+        return await _page(request, identity, HardwareForm(name, given.get("price", ""), says), status=status)
     return RedirectResponse(HARDWARE if do == "remove" else f"{HARDWARE}#{_anchor(name)}", 303)
 
 

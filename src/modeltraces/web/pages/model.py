@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from modeltraces.api.errors import Problem, problem_of
+from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import connections
@@ -31,7 +31,7 @@ from modeltraces.web.catalog_contexts import (
     ModelForm,
     ModelPage,
 )
-from modeltraces.web.catalog_forms import KIND_LABELS, PROTOCOL_LABELS, amount, kind_options, moment, typed
+from modeltraces.web.catalog_forms import KIND_LABELS, PROTOCOL_LABELS, amount, kind_options, moment, refusal, typed
 from modeltraces.web.contexts import Option
 from modeltraces.web.deployment_cards import SHOWN, Links, Open, credits_of, deployment_card, form_of, ordered
 from modeltraces.web.formatting import count, zone_label
@@ -89,9 +89,9 @@ async def change_model(request: Request, identity: Identity, name: str) -> Respo
     except CatalogUnavailable:
         raise
     except (CatalogError, StoreError) as error:
-        problem = problem_of(error)
-        refused = Open(do, version, given, problem.detail)
-        return await _page(request, identity, await _entry(request, identity, name), refused, status=problem.status)
+        says, status = refusal(error)
+        refused = Open(do, version, given, says)
+        return await _page(request, identity, await _entry(request, identity, name), refused, status=status)
 
 
 async def _entry(request: Request, identity: Identity, name: str) -> ModelEntry:

@@ -19,7 +19,7 @@ from modeltraces.query.selection import Selection, parse_selection, where
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.web.address import MODEL_TRACES, MODELS, Address, model_path, with_query
 from modeltraces.web.catalog_contexts import ModelForm, ModelLine, ModelsPage, Pager, Place
-from modeltraces.web.catalog_forms import KIND_LABELS, kind_options, typed
+from modeltraces.web.catalog_forms import KIND_LABELS, kind_options, refusal, typed
 from modeltraces.web.contexts import Empty, Moment, Option, Trouble
 from modeltraces.web.formatting import UNKNOWN, count, day, iso, percent
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
@@ -98,8 +98,8 @@ async def add_model(request: Request, identity: PageAdmin) -> Response:
             actor=identity.actor,
         )
     except CatalogError as error:
-        problem = problem_of(error)
-        return await _page(request, identity, replace(form, error=problem.detail), status=problem.status)
+        says, status = refusal(error)
+        return await _page(request, identity, replace(form, error=says), status=status)
     return RedirectResponse(model_path(name), 303)
 
 
