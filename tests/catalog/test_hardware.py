@@ -77,6 +77,8 @@ def test_the_same_price_again_changes_nothing(catalog: Catalog, cast: Cast, cloc
 
 
 def test_a_price_set_while_the_clock_went_back_is_the_price_of_now(catalog: Catalog, cast: Cast, clock: Clock) -> None:
+    hardware.set_price(catalog, cast.account_a.id, "h100", "3", actor="a")
+    clock.advance(HOUR)
     hardware.set_price(catalog, cast.account_a.id, "h100", "4", actor="a")
     clock.advance(-60)
     found = hardware.set_price(catalog, cast.account_a.id, "h100", "5", actor="a")

@@ -431,6 +431,51 @@ def test_after_a_merge_changes_speak_to_the_hosted_one_of_two_rows_of_a_version(
     assert one(registry, account, bare).deployments[0].events == ()
 
 
+@pytest.mark.parametrize(("told", "bare"), [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("was_hosted", [False, True])
+def test_after_a_merge_the_row_that_people_described_or_once_hosted_is_the_one_that_counts(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast, clock: Clock, told: str, bare: str, was_hosted: bool
+) -> None:
+    account = cast.account_a.id
+    for name in (told, bare):
+        seen(catalog, account, name, versions=["v1"])
+    if was_hosted:
+        deploy(catalog, account, told, "v1")
+        mistake = one(registry, account, told).deployments[0].events[0].id
+        ledger.strike_event(catalog, account, told, "v1", mistake, actor=ALICE)
+    described = bare if was_hosted else told
+    about = deployments.Fields({"endpoint": "http://h/v1"}, VAULT)
+    deployments.edit(catalog, account, described, "v1", about, actor=ALICE)
+    merge(catalog, account, "a", "b")
+    (entry,) = one(registry, account, "b").deployments
+    assert (entry.endpoint, len(entry.events)) == (("", 1) if was_hosted else ("http://h/v1", 0))
+    more = deployments.Fields({"upstream_model": "x"}, VAULT)
+    deployments.edit(catalog, account, "b", "v1", more, actor=ALICE)
+    (entry,) = one(registry, account, "b").deployments
+    assert entry.upstream_model == "x"
+    clock.advance(60)
+    ledger.add_event(catalog, account, "b", "v1", "deploy", actor=ALICE)
+    (entry,) = one(registry, account, "b").deployments
+    assert (entry.replicas, entry.upstream_model) == (1, "x")
+    unmerge(catalog, account, "a")
+    assert [one(registry, account, name).deployments[0].replicas for name in (told, bare)] == [1, 0]
+
+
+@pytest.mark.parametrize(("up", "struck"), [("a", "b"), ("b", "a")])
+def test_after_a_merge_what_is_up_counts_before_what_was_struck_out(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast, up: str, struck: str
+) -> None:
+    account = cast.account_a.id
+    for name in (up, struck):
+        create(catalog, account, name)
+        deploy(catalog, account, name, "v1", upstream_model=name)
+    mistake = one(registry, account, struck).deployments[0].events[0].id
+    ledger.strike_event(catalog, account, struck, "v1", mistake, actor=ALICE)
+    merge(catalog, account, "a", "b")
+    (entry,) = one(registry, account, "b").deployments
+    assert (entry.upstream_model, entry.replicas) == (up, 1)
+
+
 def test_a_version_that_both_only_saw_on_runs_is_deployed_for_the_model_that_stays(
     catalog: Catalog, registry: ModelRegistry, cast: Cast
 ) -> None:
