@@ -1,8 +1,6 @@
 """The command `catalog`: an account's catalog as a file, also while the server runs."""
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -59,8 +57,8 @@ def apply_catalog(
     name = "standard input" if str(file) == "-" else str(file)
     with open_catalog(data_dir) as opened:
         settings = load_settings(data_dir=data_dir)
+        content = _content(file)
         try:
-            content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
             applied = apply(
                 opened, existing_account(opened, account).id, decode(content),
                 Credentials(Path() if str(file) == "-" else file.parent, lambda: Vault(secret_key(settings))),
@@ -68,13 +66,10 @@ def apply_catalog(
             )  # fmt: skip
         except BadFile as error:
             for problem in error.problems:
-                print(
-                    f"modeltraces: {name}, {problem}" if problem.line else f"modeltraces: {name}: {problem}",
-                    file=sys.stderr,
-                )
+                _say(f"{name}, {problem}" if problem.line else f"{name}: {problem}")
             raise typer.Exit(1) from None
         except SecretKeyUnavailable as error:
-            print(f"modeltraces: {error}", file=sys.stderr)
+            _say(str(error))
             raise typer.Exit(1) from None
     for line in applied.changes:
         print(line)
@@ -86,13 +81,23 @@ def apply_catalog(
         print(f"not in the file, left alone: {left}")
 
 
+def _say(line: str) -> None:
+    print(f"modeltraces: {line}", file=sys.stderr)
+
+
+def _content(path: Path) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        _say(f"{path} cannot be read: {error.strerror}.")
+        raise typer.Exit(1) from None
+
+
 def _write(path: Path, text: str) -> None:
-    """The whole file or none."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        try:
-            file.write(text.encode())
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    try:
+        path.write_text(text)
+    except OSError as error:
+        _say(f"{path} cannot be written: {error.strerror}.")
+        raise typer.Exit(1) from None

@@ -31,6 +31,10 @@ LONGEST_NAME = 512
 """Characters of a model's, version's or connection's name; longer ones cannot be indexed by PostgreSQL."""
 
 
+MOST_LISTED = 5_000
+"""Models of one account that ingest adds by itself."""
+
+
 @dataclass(slots=True)
 class _Believed:
     model: KnownModel
@@ -47,7 +51,7 @@ class ModelRegistry:
     """
 
     catalog: Catalog
-    max_models: int = 5_000
+    max_models: int = MOST_LISTED
     timer: Callable[[], float] = time.monotonic
     _known: dict[tuple[str, str], _Believed] = field(default_factory=dict)
     _full: dict[str, float] = field(default_factory=dict)

@@ -6,9 +6,12 @@ the first line at which they can be read.
 
 import tomllib
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from modeltraces.catalog.file.problems import Where
+
+_ENDS: Final = ("", "]", "]}]", "]}]}]")
+"""What completes a statement that is cut off after an element of an array, as deep as a catalog goes."""
 
 
 def line_of(text: str, where: Where) -> int | None:
@@ -37,13 +40,14 @@ def _lines(text: str) -> dict[Where, int]:
         if read is None:
             _note_elements(found, table, statement, number)
             continue
-        if line.lstrip().startswith("[") and first == number:
-            table = _header(read, tables)
-            found.setdefault(table, number)
-        for path in _paths(read) if not line.lstrip().startswith("[") or first != number else ():
-            found.setdefault((*table, *path), first)
         if first != number:
             _note_elements(found, table, statement, number)
+        elif line.lstrip().startswith("["):
+            table = _header(read, tables)
+            found.setdefault(table, number)
+            read = {}
+        for path in _paths(read):
+            found.setdefault((*table, *path), first)
         statement = ""
     return found
 
@@ -83,7 +87,9 @@ def _paths(part: Any) -> list[Where]:
 
 def _note_elements(found: dict[Where, int], table: Where, statement: str, number: int) -> None:
     """The elements of an array that takes several lines have lines of their own."""
-    read = _read(statement) or _read(statement + "]")
-    for path in _paths(read):
-        if any(isinstance(key, int) for key in path):
-            found.setdefault((*table, *path), number)
+    for end in _ENDS:
+        if (read := _read(statement + end)) is not None:
+            for path in _paths(read):
+                if any(isinstance(key, int) for key in path):
+                    found.setdefault((*table, *path), number)
+            return

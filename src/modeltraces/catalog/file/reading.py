@@ -106,7 +106,7 @@ def _unknown(table: tuple[str, ...], key: str, spelled: str) -> str:
             "a credential does not stand in the file. Say where it comes from: "
             'credential_env = "A_VARIABLE" or credential_file = "/a/path".'
         )
-    near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
     return f"unknown {'key' if table else 'table'} {key[:80]!r} in {spelled}. {hint}"
 

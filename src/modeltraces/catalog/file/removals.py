@@ -42,7 +42,7 @@ def _absent_deployments(plan: Plan, part: ModelPart, model: ModelState) -> None:
 
 
 def _absent_deployment(plan: Plan, told: str, model: ModelState, known: DeploymentState) -> None:
-    if not plan.allow_removal or known.only_seen:
+    if not plan.allow_removal or (known.only_seen and model.has_runs):
         plan.left.append(told)
     elif known.events:
         _refuse(plan, told, "it was hosted")
@@ -64,18 +64,18 @@ def _absent_model(plan: Plan, name: str, model: ModelState) -> None:
         _refuse(plan, told, "it was hosted")
     elif model.has_runs:
         _refuse(plan, told, "it has runs")
-    elif model.merged:
-        _refuse(plan, told, f"{shown(next(iter(model.merged)))} is merged into it")
     else:
-        plan.step(Phase.REMOVE, f"- {told}", (), partial(_drop_model, model.row))
+        plan.step(Phase.REMOVE, f"- {told}", (), partial(_drop_model, model.row, tuple(model.merged.values())))
 
 
 def _absent_connection(plan: Plan, name: str, row: ConnectionRow) -> None:
-    told = f"connection {shown(name)}"
-    if not plan.allow_removal or not row.protocol:
+    told, is_used = f"connection {shown(name)}", row.id in plan.state.used_connections
+    if not plan.allow_removal or (is_used and not row.protocol):
         plan.left.append(told)
-    elif row.id in plan.state.used_connections:
+    elif is_used:
         _refuse(plan, told, "runs came through it")
+    elif plan.state.is_full:
+        _refuse(plan, told, "runs of models that are not listed may have come through it")
     else:
         plan.step(Phase.REMOVE, f"- {told}", (), partial(_drop_connection, row))
 
@@ -92,7 +92,10 @@ def _drop_deployment(model: ModelRow, row: DeploymentRow, change: Change) -> Non
     deployments.drop(change, model, row, has_runs=False)
 
 
-def _drop_model(row: ModelRow, change: Change) -> None:
+def _drop_model(row: ModelRow, merged: tuple[ModelRow, ...], change: Change) -> None:
+    for one in merged:
+        model_edits.part(change, one)
+        model_edits.drop(change, one, has_runs=False)
     model_edits.drop(change, row, has_runs=False)
 
 

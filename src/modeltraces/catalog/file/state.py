@@ -1,6 +1,6 @@
 """What an account's catalog holds, as far as a file can say it. Read in the transaction that changes it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,6 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from modeltraces.catalog.model_entries import natural_key
+from modeltraces.catalog.model_writes import MOST_VERSIONS
+from modeltraces.catalog.models import MOST_LISTED
 from modeltraces.catalog.tables import (
     ConnectionRow,
     DeploymentEventRow,
@@ -64,6 +66,8 @@ class State:
     connections: dict[str, ConnectionRow]
     used_connections: frozenset[str]
     """Ids of those that runs came through."""
+    is_full: bool
+    """Whether runs may have brought in more models or connections than are kept."""
 
 
 def read_state(session: Session, account_id: str) -> State:
@@ -80,17 +84,19 @@ def read_state(session: Session, account_id: str) -> State:
     for (id_, version), found in sorted(by_version.items(), key=lambda pair: _order(pair[0][1])):
         models[id_].deployments[version] = that_counts(found, id_)
     connections = session.scalars(select(ConnectionRow).where(ConnectionRow.account_id == account_id))
-    used = (
-        select(ModelConnectionRow.connection_id)
+    used = session.execute(
+        select(ModelConnectionRow.model_id, ModelConnectionRow.connection_id)
         .join(ModelRow, ModelRow.id == ModelConnectionRow.model_id)
         .where(ModelRow.account_id == account_id)
-    )
+    ).all()
+    most_used = max(Counter(model_id for model_id, _ in used).values(), default=0)
     return State(
         hardware=_hardware(session, account_id),
         models={model.row.name: model for model in sorted(models.values(), key=lambda model: _order(model.row.name))},
         merged_into={rows[id_].name: rows[into].name for id_, into in last.items() if id_ != into},
         connections={row.name: row for row in sorted(connections, key=lambda row: _order(row.name))},
-        used_connections=frozenset(session.scalars(used)),
+        used_connections=frozenset(connection_id for _, connection_id in used),
+        is_full=len(rows) >= MOST_LISTED or most_used >= MOST_VERSIONS,
     )
 
 

@@ -123,8 +123,8 @@ def _value(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        text = amount_text(value)
-        return tomlkit.float_(text) if "." in text else tomlkit.integer(text)
+        # Not float_, which is a float and drops digits.
+        return tomlkit.value(amount_text(value))
     if isinstance(value, list):
         array: Array = tomlkit.array()
         array.extend(value)
