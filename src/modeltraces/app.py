@@ -13,6 +13,7 @@ from modeltraces.api import (
     errors,
     hardware,
     health,
+    langfuse,
     matching,
     models,
     native,
@@ -62,7 +63,9 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
     app.openapi = lambda: app.openapi_schema or complete(described())  # type: ignore[method-assign]
     errors.install(app)
     # A model's name may hold slashes: what stands below one must be looked for first.
-    for part in (health, otlp, native, deployments, models, connections, hardware, matching, runs, audit_log):
+    for part in (
+        health, otlp, langfuse, native, deployments, models, connections, hardware, matching, runs, audit_log,
+    ):  # fmt: skip
         app.include_router(part.router)
     web.install(app)
     return app

@@ -7,13 +7,22 @@ that never ask for anything.
 from asyncio import BaseTransport, TimerHandle
 from typing import Any, Final, cast
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from modeltraces.seldom import Seldom
+
+log = structlog.get_logger(__name__)
 
 MAX_HEAD_BYTES: Final = 64 << 10
 """Bytes of a request line and its headers; a filter and a cursor in an address take a few KB."""
 HEAD_SECONDS: Final = 30.0
 ABORT: Final = "modeltraces.abort"
 """ASGI extension: a function that ends the connection at once, without waiting for what was written to be taken."""
+
+_HTTP2: Final = b"PRI * HTTP/2.0"
+"""What a client of HTTP/2 says first; here that is one of gRPC."""
+_HINTS: Final = Seldom(3600)
 
 _TOO_LARGE: Final = (
     b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,'
@@ -26,6 +35,9 @@ _ANSWER: Final = (
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
+    grpc_port = 0
+    """Where gRPC is taken, for the hint to who comes here with it; 0: nowhere."""
+
     _head_bytes = 0
     _in_head = True
     _heads = 0
@@ -40,6 +52,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._heads == 0 and self._head_bytes == 0 and data.startswith(_HTTP2):
+            self._lead_to_grpc()
+            return
         in_head, heads = self._in_head, self._heads
         super().data_received(data)
         if not in_head or self._heads != heads or self.transport.is_closing():
@@ -73,6 +88,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
             super().on_body(body)
+
+    def _lead_to_grpc(self) -> None:
+        if _HINTS.due("grpc") is not None:
+            where = f"send it to port {self.grpc_port}" if self.grpc_port else "it is turned off"
+            log.warning(f"a client speaks gRPC to the port of HTTP: {where}, or send http/protobuf here")
+        self.transport.close()
 
     def _refuse(self) -> None:
         self.transport.write(_ANSWER)

@@ -88,6 +88,7 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     say(f"Model Traces is at {address}")
     if parts.first.link_token is not None:
         say(f"No owner yet. Become it here, once: {address}{links.path_of(parts.first.link_token)}")
+    BoundedHttpProtocol.grpc_port = settings.otlp_grpc_port
     config = uvicorn.Config(
         # Around everything, so that the answer to an error of ours has them, too.
         SecurityHeaders(app),

@@ -148,6 +148,7 @@ WANTED = {
     "/v1/traces": "ingest",
     "/v1/logs": "ingest",
     "/api/public/otel/v1/traces": "ingest",
+    "/api/public/projects": "ingest",
     "/api/v1/matching/preview": "admin",
     "/metrics": "admin",
     "/api/v1/audit-log": "admin",

@@ -14,16 +14,19 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from modeltraces.api.ways import hint, is_ingest
 from modeltraces.catalog.errors import CatalogUnavailable, Conflict, Invalid, NotFound
 from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.query.cursor import CursorError
 from modeltraces.query.selection import SelectionError
+from modeltraces.seldom import Seldom
 from modeltraces.store.engine import QueryLimitExceeded, StoreError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
 PROBLEM: Final = "application/problem+json"
+_refusals: Final = Seldom(60)
 RETRY_SECONDS: Final = 2
 """Retry-After of 503: two commits' time; exporters add their own back-off."""
 
@@ -94,6 +97,9 @@ def install(app: FastAPI) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        if isinstance(error, HTTPException):
+            problem = _led_on(app, request, problem)
+            _note_refusal(request, problem.status)
         if problem.status >= 500 and not isinstance(error, QueueFull):
             log.error("request failed", path=request.url.path, error=str(error), exc_info=error)
         return problem_response(problem.status, problem.detail, problem.headers, **problem.extra)
@@ -115,6 +121,38 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, left)
+
+
+def _led_on(app: FastAPI, request: Request, problem: Problem) -> Problem:
+    """The router's own 404 and 405, with where the request was probably meant to go."""
+    if problem.status not in (404, 405) or problem.detail != HTTPStatus(problem.status).phrase:
+        return problem
+    path = request.url.path
+    known = app.openapi()["paths"]
+    if problem.status == 405:
+        first = f"{path} takes {problem.headers.get('Allow') or 'another method'}, not {request.method}."
+    else:
+        first = f"There is nothing at {path[:200]}."
+    return Problem(problem.status, f"{first} {hint(request.method, path, known)}".rstrip(), problem.headers)
+
+
+def _note_refusal(request: Request, status: int) -> None:
+    """A program that sends runs to nowhere, or with a wrong key, tells nobody: its operator looks here."""
+    path = request.url.path
+    if status not in (401, 403, 404, 405) or not is_ingest(request.method, path):
+        return
+    unsaid = _refusals.due(status)
+    if unsaid is None:
+        return
+    with_key = "authorization" in request.headers or "x-api-key" in request.headers
+    log.warning(
+        "refused what was sent",
+        status=status,
+        path=path[:200],
+        client=request.client.host if request.client else "",
+        credentials="not valid here" if with_key and status == 401 else "sent" if with_key else "none",
+        unsaid_since_last_line=unsaid,
+    )
 
 
 def _sentence(text: str) -> str:

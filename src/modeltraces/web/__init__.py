@@ -1,11 +1,16 @@
 """The pages: server-rendered HTML over the same queries as the API."""
 
+from inspect import isawaitable
+
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from modeltraces.api.errors import Problem
 from modeltraces.web import static
 from modeltraces.web.address import MODEL_TRACES
+from modeltraces.web.guard import message
 from modeltraces.web.pages import (
     access,
     api_docs,
@@ -46,6 +51,22 @@ def install(app: FastAPI) -> None:
         nowhere,
     ):
         app.include_router(page.router)
+    problem = app.exception_handlers[HTTPException]
+
+    async def page_or_problem(request: Request, error: Exception) -> Response:
+        """Who looks for a page that is not there is shown one; programs get the problem."""
+        nowhere = isinstance(error, HTTPException) and error.status_code == 404
+        if nowhere and request.method in ("GET", "HEAD") and _is_for_people(request):
+            return message(request, Problem(404, "The address may have been mistyped, or what it named is gone."))
+        answer = problem(request, error)
+        return await answer if isawaitable(answer) else answer
+
+    app.add_exception_handler(HTTPException, page_or_problem)
+
+
+def _is_for_people(request: Request) -> bool:
+    wants = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower()
+    return wants == "text/html" and not request.url.path.startswith(("/api/", "/v1/", "/static/"))
 
 
 async def _home(request: Request) -> Response:
