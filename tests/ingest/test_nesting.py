@@ -259,7 +259,7 @@ def crowded(draw: st.DrawFn) -> list[Run]:
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=6, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recordings=crowded(), data=st.data())
 def test_what_is_one_call_does_not_hang_on_how_the_recordings_came(
     store: ClickHouseStore, recordings: list[Run], data: st.DataObject
