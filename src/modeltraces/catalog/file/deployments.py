@@ -30,7 +30,7 @@ def compare_deployments(
         _compare(plan, part.name, deployment, there, model_of, here)
         if deployment.says("events"):
             named = shown(f"{part.name}@{deployment.version}")
-            deployment_of = partial(_deployment_of, model_of, deployment.version, there)
+            deployment_of = partial(_deployment_of, plan, (part.name, deployment.version), there)
             to = Ledger(part.name, kind, named, model_of, deployment_of)
             compare_events(plan, to, deployment, there, here)
 
@@ -57,7 +57,12 @@ def _compare(
     named = shown(f"{model}@{part.version}")
     if row is None:
         on = f" on {shown(part.hardware)}" if part.hardware else ""
-        plan.step(Phase.DEPLOYMENT, f"+ deployment {named}{on}", where, partial(_add, model_of, part.version, fields))
+        plan.step(
+            Phase.DEPLOYMENT,
+            f"+ deployment {named}{on}",
+            where,
+            partial(_add, plan, (model, part.version), model_of, fields),
+        )
     elif changed or credential is not None:
         told = [difference_text(before, changed)] if changed else []
         told += ["another credential"] if credential is not None else []
@@ -86,12 +91,12 @@ def _fields(plan: Plan, values: Mapping[str, Any], credential: str | None) -> de
     return deployments.Fields({**values, "credential": credential}, plan.credentials.vault, plan.allow_link_local)
 
 
-def _deployment_of(model_of: ModelOf, version: str, known: DeploymentState | None, change: Change) -> DeploymentRow:
-    return known.row if known else change.deployment(model_of(change), version)
+def _deployment_of(plan: Plan, key: tuple[str, str], known: DeploymentState | None, _: Change) -> DeploymentRow:
+    return known.row if known else plan.made_deployments[key]
 
 
-def _add(model_of: ModelOf, version: str, fields: deployments.Fields, change: Change) -> None:
-    deployments.add(change, model_of(change), version, fields)
+def _add(plan: Plan, key: tuple[str, str], model_of: ModelOf, fields: deployments.Fields, change: Change) -> None:
+    plan.made_deployments[key] = deployments.add(change, model_of(change), key[1], fields)
 
 
 def _revise(model_of: ModelOf, row: DeploymentRow, fields: deployments.Fields, change: Change) -> None:

@@ -105,7 +105,7 @@ def _compare_model(plan: Plan, part: ModelPart, where: Where) -> None:
         plan.refuse(where, f"the model {shown(part.name)} lacks 'kind': open_source, fine_tuned or external.")
         return
     kind = _compare_entry(plan, part, known, where)
-    model_of: ModelOf = partial(_model_of, part.name, known)
+    model_of: ModelOf = partial(_model_of, plan, part.name, known)
     compare_merges(plan, part, kind, known, model_of, where)
     compare_deployments(plan, part, kind, with_merged(plan.state, part), model_of, where)
 
@@ -114,7 +114,7 @@ def _compare_entry(plan: Plan, part: ModelPart, known: ModelState | None, where:
     """The model itself, without what belongs to it; its kind once the file is applied."""
     if known is None:
         assert part.kind is not None
-        plan.step(Phase.MODEL, f"+ model {shown(part.name)} ({part.kind})", where, partial(_add_model, part))
+        plan.step(Phase.MODEL, f"+ model {shown(part.name)} ({part.kind})", where, partial(_add_model, plan, part))
         return part.kind
     row = known.row
     before: dict[str, Any] = {
@@ -138,15 +138,16 @@ def _compare_entry(plan: Plan, part: ModelPart, known: ModelState | None, where:
     return str(changed.get("kind", row.kind))
 
 
-def _model_of(name: str, known: ModelState | None, change: Change) -> ModelRow:
-    return known.row if known else change.model(name)
+def _model_of(plan: Plan, name: str, known: ModelState | None, _: Change) -> ModelRow:
+    return known.row if known else plan.made_models[name]
 
 
-def _add_model(part: ModelPart, change: Change) -> None:
+def _add_model(plan: Plan, part: ModelPart, change: Change) -> None:
     row = model_edits.add(
         change, part.name, str(part.kind), base_model=part.base_model, provider=part.provider, archived=part.archived
     )
     row.kind_is_inferred = part.kind_is_inferred
+    plan.made_models[part.name] = row
 
 
 def _revise_model(row: ModelRow, changed: dict[str, Any], change: Change) -> None:

@@ -11,6 +11,7 @@ from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.credentials import Credentials
 from modeltraces.catalog.file.problems import Misplaced, Where
 from modeltraces.catalog.file.state import State
+from modeltraces.catalog.tables import DeploymentRow, ModelRow
 
 
 class Phase(IntEnum):
@@ -53,6 +54,10 @@ class Plan:
     left: list[str] = field(default_factory=list)
     """What the account has and the file does not, and stays."""
     problems: list[Misplaced] = field(default_factory=list)
+    made_models: dict[str, ModelRow] = field(default_factory=dict)
+    """Filled when the steps are made; looking each up again would take most of the time."""
+    made_deployments: dict[tuple[str, str], DeploymentRow] = field(default_factory=dict)
+    """By model and version."""
 
     def step(self, phase: Phase, text: str, where: Where, make: Callable[[Change], object]) -> None:
         self.steps.append(Step(phase, text, where, make))
