@@ -1,7 +1,7 @@
 """A real database for every test: SQLite, and PostgreSQL too where one is given."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,10 @@ from sqlalchemy import create_engine, text
 
 from modeltraces.catalog import passwords
 from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.file.applying import Applied, apply
+from modeltraces.catalog.file.credentials import Credentials
 from tests.catalog.cast import Cast, Clock, make_cast
+from tests.catalog.catalog_files import no_vault
 
 POSTGRES_URL = os.environ.get("MODELTRACES_TEST_POSTGRES_URL", "")
 
@@ -59,3 +62,19 @@ def other_process(catalog: Catalog, catalog_url: str, clock: Clock) -> Iterator[
 @pytest.fixture
 def cast(catalog: Catalog) -> Cast:
     return make_cast(catalog)
+
+
+@pytest.fixture
+def account_id(cast: Cast) -> str:
+    """Account A's."""
+    return cast.account_a.id
+
+
+@pytest.fixture
+def apply_file(catalog: Catalog, account_id: str) -> Callable[..., Applied]:
+    """Applies a catalog file that names no credential to account A, as the command does."""
+
+    def applied(text: str, **options: bool) -> Applied:
+        return apply(catalog, account_id, text, Credentials(Path(), no_vault), actor="cli", **options)
+
+    return applied
