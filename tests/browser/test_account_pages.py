@@ -152,6 +152,26 @@ def test_what_was_refused_is_listed_with_its_reason(visit: Visit, world: World) 
     expect(page.get_by_role("row").filter(has_text="'model' is required")).to_be_visible()
 
 
+def test_the_signal_of_a_rejection_stays_one_word(visit: Visit, world: World) -> None:
+    key = world.server.key("ingest", account=ACCOUNT)
+    span = {
+        "traceId": "ab" * 16, "spanId": "", "name": "chat", "startTimeUnixNano": "1764000000000000000",
+        "endTimeUnixNano": "1764000001000000000",
+        "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}],
+    }  # fmt: skip
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    answer = httpx.post(f"{visit.url}/v1/traces", json=body, headers={"x-api-key": key})
+    assert answer.json()["partialSuccess"]
+    page = visit.go(REJECTED)
+    cell = page.get_by_role("cell", name="traces", exact=True).first
+    assert (
+        cell.evaluate(
+            "cell => { const r = document.createRange(); r.selectNodeContents(cell); return r.getClientRects().length }"
+        )
+        == 1
+    )
+
+
 def test_rejections_of_another_account_are_not_shown(visitors: Visitors, eve: StorageState) -> None:
     page = visitors.visit(eve).go(REJECTED)
     expect(page.get_by_text("Nothing was rejected")).to_be_visible()

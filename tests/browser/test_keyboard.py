@@ -101,3 +101,15 @@ def test_the_focus_can_be_seen_wherever_it_goes(page: Page) -> None:
             }"""
         )
         assert visible, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+
+
+def test_with_a_run_open_the_filter_is_left_by_one_escape_and_the_run_by_the_next(page: Page) -> None:
+    page.locator("tr[data-run]").first.locator("td").nth(4).click()
+    expect(page.locator(".drawer")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.locator("#suggestions")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#filter-text")).not_to_be_focused()
+    expect(page.locator(".drawer")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".drawer")).to_have_count(0)

@@ -68,8 +68,19 @@ def test_hosting_credits_are_absent_for_external_models_only(visit: Visit) -> No
             expect(page.locator(".metric.credits")).to_contain_text("not configured")
 
 
-def test_the_table_has_the_nine_columns_in_order(page: Page) -> None:
+def test_the_table_has_the_nine_columns_in_order(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?model={LLAMA}")
     assert [text.strip() for text in page.locator(".runs-table thead th").all_inner_texts()] == NINE
+
+
+def test_with_several_models_each_row_says_its_own(page: Page) -> None:
+    heads = [text.strip() for text in page.locator(".runs-table thead th").all_inner_texts()]
+    assert heads == [*NINE[:2], "Model", *NINE[2:]]
+    assert {text.strip() for text in page.locator("td.c-model").all_inner_texts()} == {LLAMA, GPT}
+    for column in ("input", "output"):
+        box = page.locator(f"td.c-{column}").first.bounding_box()
+        assert box is not None
+        assert box["width"] >= 110
 
 
 def test_runs_come_newest_first_and_say_what_they_are(visit: Visit, world: World) -> None:
@@ -143,6 +154,24 @@ def test_pages_of_fifty_go_forward_and_back_without_loss(visit: Visit) -> None:
     assert rows(page) == seen[1]
 
 
+def test_the_next_page_is_read_from_its_top_and_says_its_place(visit: Visit) -> None:
+    page = visit.go(f"{TRACES}?model={LLAMA}")
+    pager = page.get_by_role("navigation", name="Pages of runs")
+    expect(pager).to_contain_text("1–50 of 120")
+    page.get_by_role("link", name="Next").click()
+    expect(pager).to_contain_text("51–100 of 120")
+    expect(page.locator(".runs-head")).to_be_in_viewport()
+    expect(page.locator("tr[data-run]").first).to_be_in_viewport()
+    page.get_by_role("link", name="Next").click()
+    expect(pager).to_contain_text("101–120 of 120")
+    page.get_by_role("link", name="Previous").click()
+    expect(pager).to_contain_text("51–100 of 120")
+    page.reload()
+    expect(pager).to_contain_text("51–100 of 120")
+    page.get_by_role("link", name="Previous").click()
+    expect(pager).to_contain_text("1–50 of 120")
+
+
 def test_columns_can_be_chosen_and_stand_in_the_address(page: Page) -> None:
     page.get_by_text("Columns", exact=True).click()
     page.get_by_label("Output Tokens").check()
@@ -154,8 +183,8 @@ def test_columns_can_be_chosen_and_stand_in_the_address(page: Page) -> None:
     expect(page.locator("th.c-output_tokens")).to_be_visible()
     expect(page.locator("th.c-source_type")).to_have_count(0)
     page.get_by_text("Columns", exact=True).click()
-    page.get_by_text("Reset to the nine columns").click()
-    expect(page.locator(".runs-table thead th")).to_have_count(9)
+    page.get_by_text("Reset to the usual columns").click()
+    expect(page.locator(".runs-table thead th")).to_have_count(10)
 
 
 def test_the_model_is_found_by_typing_and_chosen_by_keyboard(page: Page) -> None:
@@ -222,6 +251,46 @@ def test_dragging_over_the_chart_narrows_the_period(page: Page) -> None:
     expect(page.locator(".chart-area canvas")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("link", name="7d", exact=True)).to_have_attribute("aria-current", "true")
+
+
+def test_the_chart_says_that_it_can_be_dragged(page: Page) -> None:
+    expect(page.get_by_text("drag to choose a period, or click a bar")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.u-over')).cursor") == "crosshair"
+
+
+def test_a_click_on_a_bar_narrows_the_period_to_it(page: Page) -> None:
+    data = page.evaluate("JSON.parse(document.querySelector('#chart-data').textContent)")
+    box = page.locator(".u-over").bounding_box()
+    assert box is not None
+    index = next(i for i in range(len(data["at"]) // 2, len(data["at"])) if data["ok"][i])
+    total = data["ok"][index] + data["failed"][index]
+    width = box["width"] / (data["at"][-1] + data["step"] - data["at"][0])
+    x = box["x"] + (data["at"][index] + data["step"] / 2 - data["at"][0]) * width
+    page.mouse.move(x, box["y"] + 40)
+    tip = page.locator(".chart-tip")
+    expect(tip).to_contain_text(f"Requests {total}")
+    tip_box = tip.bounding_box()
+    assert tip_box is not None
+    # Beside the bars, not over them.
+    assert tip_box["y"] + tip_box["height"] <= box["y"]
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**from=**to=**")
+    expect(page.locator("#count")).to_have_text("1 run" if total == 1 else f"{total} runs")
+
+
+def test_round_times_are_a_click_away(page: Page) -> None:
+    page.get_by_text("Custom", exact=True).click()
+    quick = page.get_by_role("group", name="Round times")
+    expect(quick.get_by_role("link", name="Last hour")).to_be_visible()
+    quick.get_by_role("link", name="Today").click()
+    page.wait_for_url("**from=**")
+    local = page.evaluate(
+        "new Intl.DateTimeFormat('en-GB', {timeZone: 'Europe/Berlin', timeStyle: 'medium'})"
+        ".format(new Date(new URL(location.href).searchParams.get('from')))"
+    )
+    assert local == "00:00:00"
+    expect(page.locator("#toolbar summary").filter(has_text="now")).to_be_visible()
 
 
 def test_the_chart_says_itself_in_words_and_as_a_table(page: Page) -> None:

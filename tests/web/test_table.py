@@ -59,9 +59,16 @@ def test_the_nine_columns_are_the_default_and_request_id_is_always_there() -> No
     assert tuple(column.key for column in columns(Address())) == NINE
     assert [column.key for column in columns(Address(columns=("output", "model", "nonsense")))] == [
         "request_id",
-        "output",
         "model",
+        "output",
     ]
+
+
+def test_a_row_says_its_model_where_runs_of_several_are_shown() -> None:
+    keys = [column.key for column in columns(Address(), several=True)]
+    assert keys == [*NINE[:2], "model", *NINE[2:]]
+    assert row_of(RUN, Address(), UTC, RUN.executed_on_us, several=True).cells["model"].text == "llama"
+    assert "model" not in [column.key for column in columns(Address(columns=("output",)), several=True)]
 
 
 def test_every_column_that_can_be_chosen_can_be_shown() -> None:
@@ -79,9 +86,37 @@ def test_the_sorted_column_offers_the_other_direction_and_others_their_large_end
     assert flipped["response_time"].sort_href.endswith("?sort=response_time&order=asc")
 
 
+def page_of(rows: int, before: str | None, after: str | None) -> Page:
+    return Page([RUN] * rows, after, before)
+
+
 def test_pages_lead_on_and_back_by_their_cursors() -> None:
-    made = table(Address(filter="x"), Page([RUN], "on", "back"), 120, UTC, now_us=RUN.executed_on_us)
-    assert made.next_href.endswith("?filter=x&cursor=on")
-    assert made.previous_href.endswith("?filter=x&cursor=back")
+    made = table(Address(filter="x"), page_of(50, None, "on"), 120, UTC, now_us=RUN.executed_on_us)
+    assert made.next_href.endswith("?filter=x&cursor=on&after=50")
+    assert made.previous_href == ""
     assert made.count_text == "120 runs"
-    assert made.range_text == "1 of 120"
+    assert made.range_text == "1\N{EN DASH}50 of 120"
+    second = Address(filter="x", cursor="on", after=50)
+    made = table(second, page_of(50, "back", "on2"), 120, UTC, now_us=RUN.executed_on_us)
+    assert made.range_text == "51\N{EN DASH}100 of 120"
+    assert made.next_href.endswith("&cursor=on2&after=100")
+    assert made.previous_href.endswith("&cursor=back")
+
+
+def test_a_place_that_is_not_known_is_not_claimed() -> None:
+    nowhere = Address(cursor="on")
+    made = table(nowhere, page_of(50, "back", "on2"), 120, UTC, now_us=RUN.executed_on_us)
+    assert made.range_text == "50 of 120"
+    assert "after" not in made.next_href
+    # The address was written by hand, or runs were deleted: it cannot be.
+    made = table(replace_after(nowhere, 100), page_of(50, "back", None), 120, UTC, now_us=RUN.executed_on_us)
+    assert made.range_text == "50 of 120"
+    made = table(replace_after(nowhere, 50), page_of(50, "back", None), None, UTC, now_us=RUN.executed_on_us)
+    assert made.range_text == "51\N{EN DASH}100"
+    # Back at the first page, whatever the address says.
+    made = table(replace_after(nowhere, 50), page_of(50, None, "on"), 120, UTC, now_us=RUN.executed_on_us)
+    assert made.range_text == "1\N{EN DASH}50 of 120"
+
+
+def replace_after(address: Address, after: int) -> Address:
+    return replace(address, after=after)

@@ -1,6 +1,7 @@
 """What the address of the Model Traces page says: the whole state of the page, so that a link shows the same.
 
-The parameters are the API's selection parameters (see `docs/api.md`), and `columns`. Defaults are left out.
+The parameters are the API's selection parameters (see `docs/api.md`), `columns`, and `after`: how many
+runs stand before the page that the cursor leads to. Defaults are left out.
 """
 
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ class Address:
     order: str = "desc"
     cursor: str = ""
     columns: tuple[str, ...] = ()
+    after: int = 0
+    """How many runs stand before the first that is shown, as it was counted while paging; 0: unknown, or none."""
 
     @classmethod
     def of(cls, query: QueryParams) -> "Address":
@@ -63,11 +66,12 @@ class Address:
             order=query.get("order", "") or "desc",
             cursor=query.get("cursor", ""),
             columns=tuple(name for name in query.get("columns", "").split(",") if name),
+            after=_whole(query.get("after", "")),
         )
 
     def changed(self, **changes: Any) -> "Address":
         """The address of another state. What the cursor stands on is gone, unless it is among the changes."""
-        return replace(self, **{"cursor": "", **changes})
+        return replace(self, **{"cursor": "", "after": 0, **changes})
 
     def selection(self) -> list[tuple[str, str]]:
         """The parameters that choose runs (not their order, nor the place in it), without defaults."""
@@ -94,6 +98,8 @@ class Address:
             pairs.append(("columns", ",".join(self.columns)))
         if self.cursor:
             pairs.append(("cursor", self.cursor))
+            if self.after:
+                pairs.append(("after", str(self.after)))
         return pairs
 
     @property
@@ -103,6 +109,10 @@ class Address:
     def run_url(self, request_id: str) -> str:
         """The page with this run open."""
         return with_query(run_path(request_id), self.pairs())
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def run_path(request_id: str) -> str:

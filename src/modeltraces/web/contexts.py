@@ -71,6 +71,8 @@ class Toolbar:
     periods: tuple[Option, ...]
     custom: bool
     custom_label: str
+    quick: tuple[Option, ...]
+    """Periods that begin at a round time: today, since noon."""
     from_local: str
     to_local: str
     """For `datetime-local` inputs, in the page's zone."""
@@ -230,6 +232,8 @@ class RunsTable:
     count_text: str
     wide: bool = False
     """More columns than fit a screen."""
+    chosen: bool = False
+    """The columns were chosen: all of them are shown, on a phone, too."""
     previous_href: str = ""
     next_href: str = ""
     range_text: str = ""

@@ -47,6 +47,7 @@ def _preview(value: str) -> Text:
 UNKNOWN_TEXT: Final = Text(UNKNOWN, unknown=True)
 _INSTRUCTIONS: Final = ("system: ", "developer: ")
 _USERS_MESSAGE: Final = "\n\nuser: "
+PAGE_ROWS: Final = 50
 _MOST_COLUMNS: Final = 10
 """That fit a screen of 1280 pixels; a table of more scrolls sideways."""
 
@@ -69,8 +70,8 @@ _CELLS: Final[dict[str, Callable[[RunSummary], Text]]] = {
     "session_id": lambda run: _word(run.session_id),
 }
 _NUMERIC: Final = ("response_time", "time_to_first_token", "input_tokens", "output_tokens")
-COLUMNS: Final = (*NINE, *(name for name in _CELLS if name not in NINE))
-"""All that can be chosen."""
+COLUMNS: Final = (*NINE[:2], "model", *NINE[2:], *(name for name in _CELLS if name not in (*NINE, "model")))
+"""All that can be chosen, in the order they stand in."""
 
 
 def label_of(column: str) -> str:
@@ -79,17 +80,20 @@ def label_of(column: str) -> str:
     return field.label
 
 
-def chosen(address: Address) -> tuple[str, ...]:
-    """The columns that the address asks for, in their own order; Request ID is always there: it is the way in."""
+def chosen(address: Address, several: bool = False) -> tuple[str, ...]:
+    """The columns that the address asks for, in their own order; Request ID is always there: it is the way in.
+
+    `several`: runs of more than one model are shown. Unless asked otherwise, a row then says of which it is.
+    """
     if not address.columns:
-        return NINE
+        return tuple(column for column in COLUMNS if column in NINE or (several and column == "model"))
     wanted = {*address.columns, "request_id"}
     return tuple(column for column in COLUMNS if column in wanted)
 
 
-def columns(address: Address) -> tuple[Column, ...]:
+def columns(address: Address, several: bool = False) -> tuple[Column, ...]:
     made = []
-    for key in chosen(address):
+    for key in chosen(address, several):
         sorted_here = address.sort == key
         # A column is sorted from its large end first: the slowest, the latest.
         flipped = "asc" if sorted_here and address.order == "desc" else "desc"
@@ -107,8 +111,10 @@ def columns(address: Address) -> tuple[Column, ...]:
     return tuple(made)
 
 
-def row_of(run: RunSummary, address: Address, zone: tzinfo, now_us: int, open_id: str = "") -> RunRow:
-    shown = chosen(address)
+def row_of(
+    run: RunSummary, address: Address, zone: tzinfo, now_us: int, open_id: str = "", several: bool = False
+) -> RunRow:
+    shown = chosen(address, several)
     return RunRow(
         request_id=run.request_id,
         href=address.run_url(run.request_id),
@@ -119,6 +125,27 @@ def row_of(run: RunSummary, address: Address, zone: tzinfo, now_us: int, open_id
     )
 
 
+def _place(address: Address, page: Page | None, total: int | None) -> int:
+    """How many runs stand before the first of the page; -1 when it is not known."""
+    if page is None or page.previous_cursor is None:
+        return 0
+    if not address.after or (total is not None and address.after + len(page.runs) > total):
+        return -1
+    return address.after
+
+
+def _page_href(address: Address, cursor: str | None, place: int) -> str:
+    return address.changed(cursor=cursor, after=max(0, place)).url if cursor else ""
+
+
+def _range_text(rows: int, place: int, total: int | None) -> str:
+    """From which run to which, of how many, as far as it is known."""
+    if not rows:
+        return ""
+    part = f"{count(place + 1)}\N{EN DASH}{count(place + rows)}" if place >= 0 else count(rows)
+    return part if total is None else f"{part} of {count(total)}"
+
+
 def table(
     address: Address,
     page: Page | None,
@@ -127,20 +154,23 @@ def table(
     *,
     now_us: int,
     open_id: str = "",
+    several: bool = False,
     empty: Empty | None = None,
     trouble: Trouble | None = None,
 ) -> RunsTable:
     """`page` None: it could not be had, `trouble` says why. `empty`: what to say when nothing matches."""
     rows: Sequence[RunSummary] = page.runs if page else ()
-    shown = chosen(address)
+    shown = chosen(address, several)
+    place = _place(address, page, total)
     return RunsTable(
-        columns=columns(address),
+        columns=columns(address, several),
+        chosen=bool(address.columns),
         wide=len(shown) > _MOST_COLUMNS,
-        rows=tuple(row_of(run, address, zone, now_us, open_id) for run in rows),
+        rows=tuple(row_of(run, address, zone, now_us, open_id, several) for run in rows),
         count_text="" if total is None or trouble else "1 run" if total == 1 else f"{count(total)} runs",
-        previous_href=address.changed(cursor=page.previous_cursor).url if page and page.previous_cursor else "",
-        next_href=address.changed(cursor=page.next_cursor).url if page and page.next_cursor else "",
-        range_text=f"{count(len(rows))} of {count(total)}" if total is not None else "",
+        previous_href=_page_href(address, page.previous_cursor, place - PAGE_ROWS) if page else "",
+        next_href=_page_href(address, page.next_cursor, place + len(rows) if place >= 0 else -1) if page else "",
+        range_text=_range_text(len(rows), place, total),
         chooser=tuple(Option(label_of(key), "", key in shown, value=key) for key in COLUMNS if key != "request_id"),
         chooser_reset=address.changed(columns=(), cursor=address.cursor).url,
         empty=empty if page is not None and not rows else None,

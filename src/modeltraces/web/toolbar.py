@@ -1,7 +1,7 @@
 """The head of the page: model, period, live view, export."""
 
 from collections.abc import Sequence
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from typing import Final
 
 from modeltraces.catalog.models import ModelEntry
@@ -74,6 +74,7 @@ def toolbar(
         ),
         custom=custom,
         custom_label=_custom_label(from_us, to_us, zone, now_us),
+        quick=_quick(address, zone, now_us),
         from_local=_local(from_us if from_us is not None else now_us - 7 * 86_400_000_000, zone),
         to_local=_local(to_us if to_us is not None else now_us, zone),
         zone_label=zone_label(zone, now_us),
@@ -89,6 +90,22 @@ def toolbar(
         stream_url=with_query(STREAM, address.selection()),
         hidden=tuple(pair for pair in address.changed().pairs() if pair[0] not in ("period", "from", "to")),
     )
+
+
+def _quick(address: Address, zone: tzinfo, now_us: int) -> tuple[Option, ...]:
+    """What a complaint says: "today", "since noon". Each begins at a fixed instant, so that its link stays true."""
+    now = at(now_us, zone)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    # The day's quarter that has begun, and the one before.
+    hours = [hour for hour in (6, 12, 18) if hour <= now.hour][-2:]
+    starts = [("Last hour", now - timedelta(hours=1)), ("Today", midnight)]
+    starts += [(f"Since {hour:02d}:00", midnight.replace(hour=hour)) for hour in reversed(hours)]
+    starts.append(("Since yesterday", midnight - timedelta(days=1)))
+    made = []
+    for label, start in starts:
+        from_ = start.replace(microsecond=0).astimezone(UTC).isoformat().replace("+00:00", "Z")
+        made.append(Option(label, address.changed(period="", from_=from_, to="").url, address.from_ == from_))
+    return tuple(made)
 
 
 def _local(instant_us: int, zone: tzinfo) -> str:

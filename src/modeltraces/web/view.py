@@ -43,6 +43,12 @@ class View:
         return not self.kinds() or self.kinds() != {"external"}
 
     @property
+    def several(self) -> bool:
+        """Whether runs of more than one model may be shown."""
+        names = self.address.models or tuple(entry.name for entry in self.entries)
+        return len({self.facts.name_of(name) for name in names}) > 1
+
+    @property
     def has_runs(self) -> bool:
         """Whether the account ever had a run: each puts its model into the catalog."""
         return any(entry.first_run_on_us is not None for entry in self.entries)
@@ -54,7 +60,7 @@ async def view_of(request: Request, identity: Identity) -> View:
     address = Address.of(request.query_params)
     selection = error = None
     try:
-        known = [pair for pair in address.pairs() if pair[0] not in ("columns",)]
+        known = [pair for pair in address.pairs() if pair[0] not in ("columns", "after")]
         selection = parse_selection(known, account_id=identity.account_id, now_us=asked)
     except SelectionError as wrong:
         error = wrong

@@ -31,7 +31,7 @@ from modeltraces.web.hosting_card import hosting_card
 from modeltraces.web.overview import overview
 from modeltraces.web.payloads import model_suffix, pretty
 from modeltraces.web.shell import shell
-from modeltraces.web.table import table
+from modeltraces.web.table import PAGE_ROWS, table
 from modeltraces.web.templating import html
 from modeltraces.web.toolbar import toolbar
 from modeltraces.web.view import View, view_of
@@ -39,7 +39,6 @@ from modeltraces.web.view import View, view_of
 log = structlog.get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-ROWS = 50
 _TITLE = "Model Traces"
 _TEMPLATES = {
     "page": "part_page.html",
@@ -209,7 +208,7 @@ async def _rows(view: View) -> Page | Trouble:
         return _misunderstood(view)
     try:
         return await view.parts.workers.query(
-            partial(list_runs, limit=ROWS, cursor=view.address.cursor or None, secret=view.parts.secret),
+            partial(list_runs, limit=PAGE_ROWS, cursor=view.address.cursor or None, secret=view.parts.secret),
             view.parts.store, view.selection, view.context,
         )  # fmt: skip
     except CursorError:
@@ -232,6 +231,7 @@ def _table(view: View, rows: Page | Trouble, total: int | None, run: Run | None)
         view.zone,
         now_us=view.now_us,
         open_id=run.request_id if run else "",
+        several=view.several,
         empty=_empty(view.address),
         trouble=rows if isinstance(rows, Trouble) else None,
     )

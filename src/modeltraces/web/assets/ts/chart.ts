@@ -1,4 +1,7 @@
-/** The chart: requests by outcome as bars, P90 and P99 as lines. Dragging over it narrows the period. */
+/**
+ * The chart: requests by outcome as bars, P90 and P99 as lines. Dragging over it narrows the period, a click on a bar
+ * narrows it to that bar's.
+ */
 
 import uPlot from "uplot";
 import { element, one } from "./dom";
@@ -14,6 +17,9 @@ interface Data {
   p90: (number | null)[];
   p99: (number | null)[];
 }
+
+/** A press that moves less is a click. */
+const DRAG_PIXELS = 4;
 
 let plot: uPlot | null = null;
 let data: Data | null = null;
@@ -44,7 +50,7 @@ function draw(): void {
   plot?.destroy();
   place.replaceChildren();
   plot = new uPlot(options(place, data), series(data), place);
-  tooltip(plot, place);
+  readOut(plot);
 }
 
 function series(from: Data): uPlot.AlignedData {
@@ -129,41 +135,59 @@ function short(value: number): string {
 }
 
 function narrow(self: uPlot): void {
-  if (!data || self.select.width < 4) return;
+  if (!data || self.select.width < DRAG_PIXELS) return;
   const from = self.posToVal(self.select.left, "x");
   const to = self.posToVal(self.select.left + self.select.width, "x");
   self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  const iso = (seconds: number): string => new Date(Math.round(seconds) * 1000).toISOString().replace(".000Z", "Z");
   if (Math.round(to) > Math.round(from)) void showPeriod(iso(from), iso(to));
 }
 
-function tooltip(self: uPlot, place: HTMLElement): void {
-  const tip = element("div", { className: "chart-tip", hidden: true });
-  tip.setAttribute("aria-hidden", "true");
-  place.append(tip);
+const iso = (seconds: number): string => new Date(Math.round(seconds) * 1000).toISOString().replace(".000Z", "Z");
+
+/** The bucket under the pointer, or -1. */
+function bucketAt(self: uPlot, x: number): number {
+  if (!data || data.at.length === 0) return -1;
+  const at = self.posToVal(x, "x");
+  return nearest(data.at, at, Math.floor((at - (data.at[0] ?? 0)) / data.step));
+}
+
+/** The figures of the bar under the pointer, in the chart's head: a box over the bars would hide the next ones. */
+function readOut(self: uPlot): void {
   const when = formatter({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const whenShort = formatter({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const over = self.over;
-  over.addEventListener("mouseleave", () => (tip.hidden = true));
+  let pressedAt = 0;
+  const show = (on: boolean): void => {
+    const tip = one("[data-chart-tip]");
+    const title = one(".chart-title");
+    if (tip) tip.hidden = !on;
+    if (title) title.hidden = on;
+  };
+  over.addEventListener("mouseleave", () => show(false));
   over.addEventListener("mousemove", (event) => {
-    if (!data) return;
-    const at = self.posToVal(event.offsetX, "x");
-    const index = Math.floor((at - (data.at[0] ?? 0)) / data.step);
-    const i = Math.max(0, Math.min(data.at.length - 1, nearest(data.at, at, index)));
-    const row = (name: string, value: string): HTMLElement =>
-      element("span", {}, name, element("em", { textContent: value }));
+    const i = bucketAt(self, event.offsetX);
+    const tip = one("[data-chart-tip]");
+    if (!data || i < 0 || !tip) return;
+    const part = (name: string, value: string): HTMLElement =>
+      element("span", {}, `${name} `, element("em", { textContent: value }));
     const start = data.at[i] ?? 0;
     tip.replaceChildren(
       element("b", { textContent: data.step < 60 ? when(start) : whenShort(start) }),
-      row("Requests", count((data.ok[i] ?? 0) + (data.failed[i] ?? 0))),
-      row("Failed", count(data.failed[i] ?? 0)),
-      row("P90", duration(data.p90[i] ?? null)),
-      row("P99", duration(data.p99[i] ?? null)),
+      part("Requests", count((data.ok[i] ?? 0) + (data.failed[i] ?? 0))),
+      part("Failed", count(data.failed[i] ?? 0)),
+      part("P90", duration(data.p90[i] ?? null)),
+      part("P99", duration(data.p99[i] ?? null)),
     );
-    tip.hidden = false;
-    const left = event.offsetX + over.offsetLeft;
-    const width = tip.offsetWidth;
-    tip.style.transform = `translate(${left + 16 + width > place.clientWidth ? left - 16 - width : left + 16}px, 4px)`;
+    show(true);
+  });
+  over.addEventListener("mousedown", (event) => (pressedAt = event.clientX));
+  over.addEventListener("click", (event) => {
+    const i = bucketAt(self, event.offsetX);
+    // The end of a drag is a click, too; and of a single bar there is nothing to narrow.
+    if (!data || i < 0 || data.at.length < 2 || Math.abs(event.clientX - pressedAt) >= DRAG_PIXELS) return;
+    const start = data.at[i] ?? 0;
+    show(false);
+    void showPeriod(iso(start), iso(data.at[i + 1] ?? start + data.step));
   });
 }
 

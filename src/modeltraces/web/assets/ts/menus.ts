@@ -46,6 +46,16 @@ export function startMenus(): void {
       }
     }
   });
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const menu = event.target;
+      if (!(menu instanceof HTMLDetailsElement) || !menu.matches("[data-menu]") || !menu.open) return;
+      // One that opens near the edge of the screen is brought wholly into it.
+      one(".menu-panel", menu)?.scrollIntoView({ block: "nearest" });
+    },
+    true,
+  );
   on("click", "a.menu-item", (item) => {
     if (!item.hasAttribute("data-nav")) closeMenus();
   });

@@ -37,7 +37,9 @@ export function startNavigation(): void {
   on("click", "a[data-nav]", (link, event) => {
     if (isPlain(event)) {
       event.preventDefault();
-      void go((link as HTMLAnchorElement).href, link.dataset["nav"] === "runs" ? "runs" : "page");
+      const arriving = go((link as HTMLAnchorElement).href, link.dataset["nav"] === "runs" ? "runs" : "page");
+      // Another page of rows is read from its top.
+      if (link.hasAttribute("data-page")) void arriving.then(() => one(".runs-head")?.scrollIntoView({ block: "start" }));
     }
   });
   document.addEventListener("htmx:before:request", () => document.body.classList.add("is-loading"));

@@ -145,6 +145,8 @@ export function startSuggestions(): void {
         break;
       case "Escape":
         if (!hide()) return;
+        // Nothing was typed, and a run is open: who came here by mistake is let out at once.
+        if (one(".drawer") && input()?.value === input()?.defaultValue) input()?.blur();
         break;
       default:
         return;
