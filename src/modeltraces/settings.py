@@ -32,9 +32,15 @@ class Settings(BaseSettings):
     port: int = Field(8321, ge=0, le=65535, description="Port of HTTP: pages, API and OTLP/HTTP.")
     otlp_grpc_port: int = Field(4317, ge=0, le=65535, description="Port of OTLP/gRPC; 0 turns it off.")
     data_dir: Path = Field(Path("data"), description="Directory of everything that is kept.")
-    store_url: str = Field("", description="Where runs live: `chdb:///path` (default: inside the data directory).")
+    store_url: str = Field(
+        "",
+        description="Where runs live: `chdb:///path`, the embedded engine (default: inside the data directory), or "
+        "`clickhouse://user:password@host:8123/database`, a server or cluster (`clickhouses://` with TLS).",
+    )
     catalog_url: str = Field(
-        "", description="Where accounts and models live: `sqlite:///path` (default: inside the data directory)."
+        "",
+        description="Where accounts and models live: `sqlite:///path` (default: inside the data directory), or "
+        "`postgresql://user:password@host:5432/database`.",
     )
     admin_email: str = Field("", description="Email of the first owner, created at start when there is none.")
     admin_password: SecretStr | None = Field(None, description="Password of the first owner.")
@@ -102,6 +108,22 @@ class Settings(BaseSettings):
     redact_patterns: list[str] = Field(
         default_factory=list,
         description="Regular expressions; what they match in inputs, outputs and payloads is masked before it is stored.",
+    )
+
+    gateway_body_megabytes: int = Field(
+        100, ge=1, description="MB of one request that the gateway passes on; images and files come in base64."
+    )
+    gateway_connect_seconds: float = Field(10, gt=0, description="Seconds for a connection to an upstream.")
+    gateway_idle_seconds: float = Field(
+        600, gt=0, description="Seconds that an upstream may send nothing, before its first byte or between two."
+    )
+    gateway_total_seconds: float = Field(3600, gt=0, description="Seconds of one call through the gateway, in all.")
+    gateway_journal_megabytes: int = Field(
+        1024, ge=16, description="MB of recorded calls that wait on disk while the store is away."
+    )
+    gateway_journal_full: Literal["refuse", "serve"] = Field(
+        "refuse",
+        description="When the journal is full: `refuse` calls (503), or `serve` them unrecorded. Either is counted and said on the page.",
     )
 
     store_memory_megabytes: int = Field(

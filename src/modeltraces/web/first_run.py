@@ -59,11 +59,14 @@ OpenAI().chat.completions.create(
     model="gpt-4o-mini", messages=[{"role": "user", "content": "Say hello."}])
 provider.shutdown()"""
 
-_NODE: Final = """// npm install ai @ai-sdk/openai @opentelemetry/sdk-node @opentelemetry/exporter-trace-otlp-proto
+_NODE: Final = """// npm install ai @ai-sdk/openai @ai-sdk/otel @opentelemetry/api @opentelemetry/sdk-node \\
+//   @opentelemetry/exporter-trace-otlp-proto
+// Save it as app.mts, or as app.mjs for a Node.js before 22.18.
+import { OpenTelemetry } from "@ai-sdk/otel";
 import { openai } from "@ai-sdk/openai";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { NodeSDK } from "@opentelemetry/sdk-node";
-import { generateText } from "ai";
+import { generateText, registerTelemetry } from "ai";
 
 const sdk = new NodeSDK({
   traceExporter: new OTLPTraceExporter({
@@ -72,11 +75,12 @@ const sdk = new NodeSDK({
   }),
 });
 sdk.start();
+// Version 6 of ai: instead of this line, experimental_telemetry: { isEnabled: true } in each call.
+registerTelemetry(new OpenTelemetry());
 
 await generateText({
   model: openai("gpt-4o-mini"),
   prompt: "Say hello.",
-  experimental_telemetry: { isEnabled: true },
 });
 await sdk.shutdown();"""
 
