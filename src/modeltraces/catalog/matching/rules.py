@@ -1,10 +1,9 @@
 """Rules, and what they make of a run. Pure: the same rules are asked of new runs, of past ones (as SQL), and on the page."""
 
-import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from heapq import merge
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 _ADDRESSES: Final = ("gen_ai.openai.api_base", "openai.api_base", "llm.openai.api_base", "url.full", "http.url")
 """Attributes that hold a whole address, best first; `server.address` and its port come before them."""
-_MOST_KNOWN: Final = 100_000
+_MOST_KNOWN: Final = 20_000
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -64,23 +63,44 @@ def facts_of(run: Run) -> dict[Fact, str]:
     }
 
 
-def match(rules: Sequence[Rule], facts: Mapping[Fact, str], executed_on_us: int) -> Matched:
+def match(rules: Iterable[Rule], facts: Mapping[Fact, str], executed_on_us: int) -> Matched:
     """The first rule that is met decides; after it, those that only fill fill what is still missing."""
-    found: dict[Outcome, str] = {name: facts.get(name, "") for name in OUTCOMES}
-    by: list[str] = []
-    decided = False
-    for rule in rules:
-        if decided and not rule.only_fills:
-            continue
-        if not _is_met(rule, _with(facts, found) if rule.only_fills else facts, executed_on_us):
-            continue
-        decided = decided or not rule.only_fills
-        given = [(name, value) for name, value in rule.outcomes if not (rule.only_fills and found[name])]
-        changed = [(name, value) for name, value in given if found[name] != value]
-        found.update(changed)
-        if changed:
-            by.append(rule.name)
-    return Matched(found["model"], found["deployment_version"], found["connection_name"], " + ".join(by))
+    asked = _Asked(facts, executed_on_us)
+    asked.of(rules)
+    return asked.matched
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What some rules made of a run so far."""
+
+    facts: Mapping[Fact, str]
+    executed_on_us: int
+    found: dict[Outcome, str] = field(init=False)
+    by: list[str] = field(default_factory=list)
+    decided: bool = False
+
+    def __post_init__(self) -> None:
+        self.found = {name: self.facts.get(name, "") for name in OUTCOMES}
+
+    def of(self, rules: Iterable[Rule]) -> None:
+        for rule in rules:
+            if self.decided and not rule.only_fills:
+                continue
+            facts = _with(self.facts, self.found) if rule.only_fills else self.facts
+            if not _is_met(rule, facts, self.executed_on_us):
+                continue
+            self.decided = self.decided or not rule.only_fills
+            given = [(name, value) for name, value in rule.outcomes if not (rule.only_fills and self.found[name])]
+            changed = [(name, value) for name, value in given if self.found[name] != value]
+            self.found.update(changed)
+            if changed:
+                self.by.append(rule.name)
+
+    @property
+    def matched(self) -> Matched:
+        found = self.found
+        return Matched(found["model"], found["deployment_version"], found["connection_name"], " + ".join(self.by))
 
 
 def _with(facts: Mapping[Fact, str], found: Mapping[Outcome, str]) -> Mapping[Fact, str]:
@@ -99,9 +119,11 @@ class RuleSet:
     bounds: list[int] = field(default_factory=list)
     """The instants (µs) at which some rule begins or ends."""
     _known: dict[tuple[object, ...], Matched] = field(default_factory=dict)
+    _index: "_Index | None" = None
 
     def __post_init__(self) -> None:
         self.bounds = sorted({at for rule in self.rules for at in (rule.from_us, rule.to_us) if at is not None})
+        self._index = _Index.of(self.rules)
 
     def match(self, facts: Mapping[Fact, str], executed_on_us: int) -> Matched:
         key = (*(facts.get(name, "") for name in FACTS), bisect_right(self.bounds, executed_on_us))
@@ -109,8 +131,51 @@ class RuleSet:
         if found is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            found = self._known[key] = match(self.rules, facts, executed_on_us)
+            found = self._known[key] = self._asked(facts, executed_on_us)
         return found
+
+    def _asked(self, facts: Mapping[Fact, str], executed_on_us: int) -> Matched:
+        if self._index is None:
+            return match(self.rules, facts, executed_on_us)
+        asked = _Asked(facts, executed_on_us)
+        asked.of(self._index.written)
+        asked.of(self._index.fills(asked.found["model"]))
+        return asked.matched
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The rules that can be met, by the model: a large catalog implies some for each of its models, and asking all of
+    them of each run that says something new would hold the commits up for minutes."""
+
+    written: tuple[Rule, ...]
+    _of_any: tuple[tuple[int, Rule], ...]
+    """Rules that fill, with their places, whatever the model is called."""
+    _of_model: Mapping[str, Sequence[tuple[int, Rule]]]
+    """Those that name it, by its name in lower case."""
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule]) -> "_Index | None":
+        """None where the rules stand in an order that it knows nothing of."""
+        fills = [(place, rule) for place, rule in enumerate(rules) if rule.only_fills]
+        written = tuple(rules[: len(rules) - len(fills)])
+        if any(rule.only_fills for rule in written) or any("model" in dict(rule.outcomes) for _, rule in fills):
+            return None
+        of_any: list[tuple[int, Rule]] = []
+        of_model: dict[str, list[tuple[int, Rule]]] = {}
+        for place, rule in fills:
+            names = [name.lower() for fact, patterns in rule.conditions if fact == "model" for name in patterns]
+            if not names or any("*" in name for name in names):
+                of_any.append((place, rule))
+                continue
+            for name in dict.fromkeys(names):
+                of_model.setdefault(name, []).append((place, rule))
+        return cls(written, tuple(of_any), of_model)
+
+    def fills(self, model: str) -> Iterable[Rule]:
+        """In their order."""
+        named = self._of_model.get(model.lower(), ())
+        return (rule for _, rule in merge(self._of_any, named, key=lambda one: one[0]))
 
 
 def apply(rules: RuleSet, run: Run) -> None:
@@ -170,11 +235,23 @@ def _is_met(rule: Rule, facts: Mapping[Fact, str], executed_on_us: int) -> bool:
     if rule.to_us is not None and executed_on_us >= rule.to_us:
         return False
     return all(
-        any(_compiled(pattern).fullmatch(facts.get(fact, "").lower()) for pattern in patterns)
+        any(_fits(pattern.lower(), facts.get(fact, "").lower()) for pattern in patterns)
         for fact, patterns in rule.conditions
     )
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.lower().split("*"))), re.DOTALL)
+def _fits(pattern: str, text: str) -> bool:
+    """Without a regular expression: with many stars, those try so many ways that a run would wait for years."""
+    first, *others = pattern.split("*")
+    if not others:
+        return pattern == text
+    *inner, last = others
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in inner:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
