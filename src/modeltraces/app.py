@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from modeltraces import __version__, web
 from modeltraces.api import (
@@ -22,6 +23,8 @@ from modeltraces.api import (
     runs,
 )
 from modeltraces.api.openapi import complete
+from modeltraces.gateway.proxy import Gateway
+from modeltraces.gateway.targets import TargetBook
 from modeltraces.parts import Parts
 
 _DESCRIPTION = """Every call made to a model, run by run.
@@ -45,10 +48,22 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
         try:
             yield
         finally:
+            await gateway.close()
             if receiver is not None:
                 await otlp_grpc.stop(receiver)
             parts.close()
 
+    settings = parts.settings
+    gateway = Gateway(
+        TargetBook(parts.catalog, parts.registry),
+        parts.recorder,
+        parts.vault,
+        body_bytes=settings.gateway_body_megabytes << 20,
+        connect_seconds=settings.gateway_connect_seconds,
+        idle_seconds=settings.gateway_idle_seconds,
+        total_seconds=settings.gateway_total_seconds,
+        allow_link_local=settings.allow_link_local,
+    )
     app = FastAPI(
         title="Model Traces",
         version=__version__,
@@ -67,5 +82,6 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
         health, otlp, langfuse, native, deployments, models, connections, hardware, matching, runs, audit_log,
     ):  # fmt: skip
         app.include_router(part.router)
+    app.router.routes.append(Route("/gateway/{path:path}", gateway, include_in_schema=False))
     web.install(app)
     return app

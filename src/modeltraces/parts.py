@@ -21,6 +21,8 @@ from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
 from modeltraces.catalog.vault import Vault
+from modeltraces.gateway.journal import Journal
+from modeltraces.gateway.recorder import Recorder
 from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.redaction import redactor
@@ -101,6 +103,7 @@ class Parts:
     rules: RuleBook
     rematcher: Rematcher
     writer: Writer
+    recorder: Recorder
     commits: Commits
     workers: Workers
     decoders: Decoders
@@ -112,6 +115,7 @@ class Parts:
     def close(self) -> None:
         """Store what was accepted, then let go of everything."""
         self.rematcher.stop()
+        self.recorder.stop()
         self.writer.stop()
         self.keys.close()
         self.store.close()
@@ -172,6 +176,13 @@ def build(settings: Settings) -> Parts:
             on_commit=[commits.announce],
         )
         writer.start()
+        recorder = Recorder(
+            Journal(settings.data_dir / "journal", settings.gateway_journal_megabytes << 20),
+            writer,
+            recording_limits(settings),
+            refuses_when_full=settings.gateway_journal_full == "refuse",
+        )
+        recorder.start()
     except BaseException:
         store.close()
         raise
@@ -186,6 +197,7 @@ def build(settings: Settings) -> Parts:
         rules=rules,
         rematcher=Rematcher(catalog, store, rules),
         writer=writer,
+        recorder=recorder,
         commits=commits,
         workers=Workers(
             queries=CapacityLimiter(settings.query_concurrency),

@@ -36,6 +36,8 @@ class Connection:
     has_credential: bool
     created_on_us: int
     archived: bool
+    locked_credential: str | None = field(default=None, repr=False)
+    """Encrypted; for the gateway alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,4 +266,5 @@ def _connection(row: ConnectionRow) -> Connection:
         has_credential=row.credential is not None,
         created_on_us=row.created_on_us,
         archived=row.archived_on_us is not None,
+        locked_credential=row.credential,
     )

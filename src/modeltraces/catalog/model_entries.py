@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -37,6 +37,8 @@ class DeploymentEntry:
     protocol: str = ""
     upstream_model: str = ""
     has_credential: bool = False
+    locked_credential: str | None = field(default=None, repr=False)
+    """Encrypted; for the gateway alone."""
     events: tuple[LedgerEvent, ...] = ()
     """Oldest first, by when they happened; struck-out ones too. Empty for a version that was only seen on runs."""
     intervals: tuple[Interval, ...] = ()
@@ -187,6 +189,7 @@ def _deployments(session: Session, account_id: str) -> Iterator[tuple[str, Deplo
                 protocol=row.protocol,
                 upstream_model=row.upstream_model,
                 has_credential=row.credential is not None,
+                locked_credential=row.credential,
                 events=tuple(events[row.id]),
                 intervals=intervals_of(entry.event for entry in events[row.id] if entry.struck_on_us is None),
             ),

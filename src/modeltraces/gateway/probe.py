@@ -1,7 +1,6 @@
 """Trying a connection or an endpoint out: one real call, and what came back, in words."""
 
 import asyncio
-import errno
 import os
 import socket
 import string
@@ -12,8 +11,9 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from modeltraces.catalog.addresses import check_resolved, leads_to_metadata, refusal
+from modeltraces.catalog.addresses import check_resolved, refusal
 from modeltraces.catalog.errors import Invalid
+from modeltraces.gateway.sockets import SocketGuard
 
 _TIMEOUT_SECONDS: Final = 15
 _MOST_BYTES: Final = 8 << 20
@@ -46,7 +46,7 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
 
     Raises Invalid for an address that leads to a metadata service.
     """
-    guard = _Guard(allow_link_local)
+    guard = SocketGuard(allow_link_local)
     began = time.perf_counter()
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
@@ -66,22 +66,7 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
     return found
 
 
-@dataclass(slots=True)
-class _Guard:
-    """Looks at every address that is connected to: the name may lead elsewhere than when it was checked."""
-
-    allow_link_local: bool
-    refused: bool = False
-
-    def open(self, place: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, address = place
-        if not self.allow_link_local and leads_to_metadata(str(address[0])):
-            self.refused = True
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        return socket.socket(family, kind, protocol)
-
-
-async def _call(protocol: str, base_url: str, credential: str, guard: _Guard) -> tuple[int, bytes]:
+async def _call(protocol: str, base_url: str, credential: str, guard: SocketGuard) -> tuple[int, bytes]:
     """(HTTP status, at most a little more than `_MOST_BYTES` of the body)."""
     url, headers = _request(protocol, base_url, credential)
     async with (

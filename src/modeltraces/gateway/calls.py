@@ -1,0 +1,64 @@
+"""What a path of either API is: inference that is recorded, or something that is passed through."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from modeltraces.gateway.reading import anthropic, openai
+from modeltraces.gateway.reading.outcome import Outcome, StreamReader
+from modeltraces.gateway.targets import Family, Target
+
+_AZURE_VERSION: Final = "2024-10-21"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An inference: its operation in OpenTelemetry's words, and who reads its answer."""
+
+    operation: str
+    stream: Callable[[], StreamReader]
+    whole: Callable[[int, Any], Outcome]
+
+
+_CHAT: Final = Call("chat", openai.ChatStream, openai.read_whole)
+_CALLS: Final[dict[Family, dict[str, Call]]] = {
+    "openai": {
+        "chat/completions": _CHAT,
+        "completions": Call("text_completion", openai.ChatStream, openai.read_whole),
+        "embeddings": Call("embeddings", openai.ChatStream, openai.read_whole),
+        "responses": Call("chat", openai.ResponsesStream, openai.read_whole),
+        "images/generations": Call("image_generation", openai.ResponsesStream, openai.read_whole),
+        "moderations": Call("moderation", openai.ChatStream, openai.read_whole),
+        "rerank": Call("rerank", openai.ChatStream, openai.read_whole),
+    },
+    "anthropic": {"messages": Call("chat", anthropic.MessageStream, anthropic.read_whole)},
+}
+
+
+def call_of(family: Family, method: str, path: str) -> Call | None:
+    """The inference that a request is; None for what is only passed through."""
+    return _CALLS[family].get(path) if method == "POST" else None
+
+
+def asks_for_usage(family: Family, path: str) -> bool:
+    """Whether a stream of this path gives its tokens only when it is asked to."""
+    return family == "openai" and path in ("chat/completions", "completions")
+
+
+def address_of_call(target: Target, path: str, query: str) -> str:
+    """The upstream's address for a path below the API's own root (`chat/completions`, `messages`)."""
+    base = target.base_url
+    if target.protocol == "anthropic" or target.protocol == "ollama":
+        url = f"{base.removesuffix('/v1')}/v1/{path}"
+    elif target.protocol == "azure_openai" and not base.endswith("/v1"):
+        root = base.removesuffix("/openai")
+        url = (
+            f"{root}/openai/deployments/{target.upstream_model}/{path}"
+            if target.upstream_model
+            else f"{root}/openai/{path}"
+        )
+        if "api-version=" not in query:
+            query = f"{query}&api-version={_AZURE_VERSION}" if query else f"api-version={_AZURE_VERSION}"
+    else:
+        url = f"{base}/{path}"
+    return f"{url}?{query}" if query else url

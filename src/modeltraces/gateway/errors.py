@@ -1,0 +1,39 @@
+"""Errors of ours in the shape that the caller's library knows, so that it raises what its user expects."""
+
+from typing import Any, Final
+
+import orjson
+
+from modeltraces.gateway.targets import Family
+
+_OPENAI_TYPES: Final = {
+    400: "invalid_request_error", 401: "invalid_request_error", 403: "permission_error", 404: "invalid_request_error",
+    413: "invalid_request_error", 429: "rate_limit_error",
+}  # fmt: skip
+_OPENAI_CODES: Final = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+_ANTHROPIC_TYPES: Final = {
+    400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
+    413: "request_too_large", 429: "rate_limit_error", 502: "api_error", 503: "overloaded_error", 504: "timeout_error",
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """The gateway itself answers, with an error."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+def error_body(family: Family, status: int, message: str) -> bytes:
+    """`message` begins so that the caller can tell that it is the gateway that speaks, not the provider."""
+    said = f"modeltraces gateway: {message}"
+    error: dict[str, Any]
+    if family == "anthropic":
+        error = {"type": "error", "error": {"type": _ANTHROPIC_TYPES.get(status, "api_error"), "message": said}}
+    else:
+        kind = _OPENAI_TYPES.get(status, "server_error")
+        error = {"error": {"message": said, "type": kind, "param": None, "code": _OPENAI_CODES.get(status)}}
+    return orjson.dumps(error)

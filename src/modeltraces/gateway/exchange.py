@@ -1,0 +1,124 @@
+"""One call through the gateway: what was asked, where it went, what came back, and the run that records it."""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from modeltraces.catalog.key_authenticator import KeyIdentity
+from modeltraces.catalog.matching.rules import address_of
+from modeltraces.gateway.reading.outcome import Outcome
+from modeltraces.gateway.targets import Target
+from modeltraces.ingest.native import run_of_json
+from modeltraces.ingest.recordings import Limits, SourceDefaults
+from modeltraces.run import Run, new_request_id, now_us
+
+CLIENT_LEFT: Final = "client_left"
+"""Finish reason of a call whose caller was gone before its end: neither a success that was seen, nor a failure."""
+_LONGEST_NAME: Final = 500
+
+
+@dataclass(slots=True)
+class Exchange:
+    key: KeyIdentity
+    operation: str
+    asked: str
+    """The model as the caller named it."""
+    target: Target
+    request: Any
+    is_stream: bool
+    source_type: str = ""
+    source: str = ""
+    session_id: str = ""
+    user_id: str = ""
+    trace_id: str = ""
+    parent_span_id: str = ""
+    started_us: int = field(default_factory=now_us)
+    request_id: str = ""
+    _began: float = field(default_factory=time.perf_counter)
+    first_content_ms: float | None = None
+    ended_ms: float | None = None
+    status: int | None = None
+    upstream_request_id: str = ""
+    broken: str = ""
+    """What broke the call off, in our words; '' when nothing did."""
+    has_client_left: bool = False
+
+    def __post_init__(self) -> None:
+        self.request_id = new_request_id(self.started_us)
+        self.trace_id = self.trace_id or secrets.token_hex(16)
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._began) * 1000
+
+    def content_came(self) -> None:
+        if self.first_content_ms is None:
+            self.first_content_ms = self.elapsed_ms
+
+    def run(self, outcome: Outcome, limits: Limits) -> Run:
+        """The run that records it. Masking and cutting are done here: what the journal holds may be stored as it is."""
+        error = self._error(outcome)
+        values = {
+            "model": self.target.model,
+            "request_id": self.request_id,
+            "status": "failed" if error else "success",
+            "base_model": outcome.served_model[:_LONGEST_NAME],
+            "provider": self.target.provider,
+            "deployment_version": self.target.deployment_version,
+            "connection_name": self.target.connection_name,
+            "operation": self.operation,
+            "response_time_ms": self.ended_ms if self.ended_ms is not None else self.elapsed_ms,
+            "time_to_first_token_ms": self.first_content_ms if self.is_stream else None,
+            "streaming": self.is_stream,
+            "source_type": self.source_type,
+            "source": self.source,
+            "input_tokens": outcome.input_tokens,
+            "output_tokens": outcome.output_tokens,
+            "cached_input_tokens": outcome.cached_input_tokens,
+            "cache_write_input_tokens": outcome.cache_write_input_tokens,
+            "reasoning_tokens": outcome.reasoning_tokens,
+            "finish_reasons": [*outcome.finish_reasons, *([CLIENT_LEFT] if self.has_client_left else [])],
+            "error": error,
+            "request": self.request,
+            "response": outcome.response,
+            "trace_id": self.trace_id,
+            "span_id": hashlib.blake2b(self.request_id.encode(), digest_size=8).hexdigest(),
+            "parent_span_id": self.parent_span_id,
+            "session_id": self.session_id[:_LONGEST_NAME],
+            "user_id": self.user_id[:_LONGEST_NAME],
+            "response_id": outcome.response_id[:_LONGEST_NAME],
+            "attributes": self._attributes(),
+        }
+        defaults = SourceDefaults(self.key.default_source_type, self.key.default_source, self.key.name)
+        given = {name: value for name, value in values.items() if value is not None and value != ""}
+        run = run_of_json(
+            given, account_id=self.key.account_id, defaults=defaults, limits=limits, received_on_us=now_us()
+        ).run
+        # To the microsecond, which the contract's own field may not bear.
+        run.executed_on_us = self.started_us
+        run.instrumentation = "gateway"
+        return run
+
+    def _error(self, outcome: Outcome) -> dict[str, str] | None:
+        if self.status is not None and self.status >= 400:
+            return {
+                "type": outcome.error_type or f"http_{self.status}",
+                "message": outcome.error_message or f"The upstream answered HTTP {self.status}.",
+                "code": outcome.error_code or str(self.status),
+            }
+        if outcome.error_type or outcome.error_message:
+            return {"type": outcome.error_type, "message": outcome.error_message, "code": outcome.error_code}
+        if self.broken:
+            return {"type": "gateway", "message": self.broken, "code": ""}
+        return None
+
+    def _attributes(self) -> dict[str, str]:
+        attributes = {
+            "server.address": address_of(self.target.base_url),
+            "gateway.asked": self.asked,
+            "http.response.status_code": "" if self.status is None else str(self.status),
+            "gateway.upstream_request_id": self.upstream_request_id,
+        }
+        return {name: value for name, value in attributes.items() if value}

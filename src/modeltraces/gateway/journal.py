@@ -1,0 +1,139 @@
+"""Recorded calls on disk, between the caller, who does not wait for the store, and the store.
+
+Files of a few MB, each record its length, its checksum and its bytes. A record is there when `append` returns: it outlives
+the process (not a power cut of the last second). The oldest file is read, stored, and only then removed, so after a crash
+some records are stored again: they bear their Request ID, and replace themselves.
+"""
+
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+from modeltraces.store.engine import make_private
+
+WAITING = Gauge("modeltraces_gateway_journal_bytes", "Bytes of recorded calls that wait to be stored.")
+UNRECORDED = Counter(
+    "modeltraces_gateway_unrecorded", "Calls that were served unrecorded because the journal was full."
+)
+
+_HEAD: Final = struct.Struct("<II")
+_FILE_BYTES: Final = 4 << 20
+
+
+class JournalFull(Exception):
+    """More recorded calls wait to be stored than the disk space set aside for them."""
+
+
+@dataclass(slots=True)
+class Journal:
+    directory: Path
+    max_bytes: int
+    _file: int = -1
+    _number: int = 0
+    _written: int = 0
+    _held: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _news: threading.Event = field(default_factory=threading.Event)
+
+    def open(self) -> None:
+        make_private(self.directory)
+        files = self._files()
+        self._held = sum(path.stat().st_size for path in files)
+        # Never on at the end of a file that a crash may have cut.
+        self._number = int(files[-1].stem) if files else 0
+        WAITING.set(self._held)
+        if files:
+            self._news.set()
+
+    @property
+    def is_full(self) -> bool:
+        return self._held >= self.max_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        return self._held
+
+    def append(self, record: bytes) -> None:
+        """Raises JournalFull, and OSError when the disk is."""
+        data = _HEAD.pack(len(record), zlib.crc32(record)) + record
+        with self._lock:
+            if self._held + len(data) > self.max_bytes:
+                raise JournalFull
+            if self._file < 0 or self._written >= _FILE_BYTES:
+                self._next_file()
+            self._write(data)
+            self._held += len(data)
+            WAITING.set(self._held)
+        self._news.set()
+
+    def oldest(self) -> tuple[Path, list[bytes]] | None:
+        """The oldest file and its records; None when there is none. What is being written is closed first."""
+        with self._lock:
+            files = self._files()
+            if not files:
+                self._news.clear()
+                return None
+            if self._file >= 0 and int(files[0].stem) == self._number:
+                os.close(self._file)
+                self._file = -1
+        return files[0], list(_records(files[0].read_bytes()))
+
+    def forget(self, path: Path) -> None:
+        """Its records are stored."""
+        size = path.stat().st_size
+        path.unlink()
+        with self._lock:
+            self._held -= size
+            WAITING.set(self._held)
+
+    def wait(self, seconds: float) -> bool:
+        """Until there may be something to read."""
+        return self._news.wait(seconds)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+
+    def _next_file(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        self._number += 1
+        path = self.directory / f"{self._number:012d}.journal"
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+        self._written = 0
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        done = 0
+        try:
+            while done < len(data):
+                done += os.write(self._file, view[done:])
+        except OSError:
+            # Half a record would hide what is written after it.
+            os.ftruncate(self._file, self._written)
+            raise
+        self._written += len(data)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.directory.glob("*.journal"))
+
+
+def _records(data: bytes) -> Iterator[bytes]:
+    """The whole records of a file; what a crash cut off at its end is left."""
+    place = 0
+    while place + _HEAD.size <= len(data):
+        length, checksum = _HEAD.unpack_from(data, place)
+        record = data[place + _HEAD.size : place + _HEAD.size + length]
+        if len(record) < length or zlib.crc32(record) != checksum:
+            return
+        yield record
+        place += _HEAD.size + length

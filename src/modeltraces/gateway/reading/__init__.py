@@ -1,0 +1,1 @@
+"""What an answer amounts to: its payload, usage and outcome, read while it passes."""

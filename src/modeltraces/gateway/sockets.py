@@ -1,0 +1,26 @@
+"""Looking at every address that is connected to: a name may lead elsewhere than when it was checked."""
+
+import errno
+import os
+import socket
+from dataclasses import dataclass
+
+import aiohttp
+
+from modeltraces.catalog.addresses import leads_to_metadata
+
+
+@dataclass(slots=True)
+class SocketGuard:
+    """`open` is what aiohttp makes its sockets with; `refused` whether it ever refused one."""
+
+    allow_link_local: bool
+    refused: bool = False
+
+    def open(self, place: aiohttp.AddrInfoType) -> socket.socket:
+        """Raises OSError for a metadata service's address."""
+        family, kind, protocol, _, address = place
+        if not self.allow_link_local and leads_to_metadata(str(address[0])):
+            self.refused = True
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return socket.socket(family, kind, protocol)

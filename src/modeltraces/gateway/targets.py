@@ -1,0 +1,186 @@
+"""Where a call goes: the model that it names, the deployments or connections that serve it, best first."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from modeltraces.catalog.connections import EVERY_MODEL, Connection, list_connections
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
+from modeltraces.catalog.models import ModelRegistry
+
+Family = Literal["openai", "anthropic"]
+"""What callers speak. An upstream of the other one cannot serve them: bodies pass as they are."""
+
+SPOKEN: Final[dict[Family, tuple[str, ...]]] = {
+    "openai": ("openai", "azure_openai", "ollama"),
+    "anthropic": ("anthropic",),
+}
+_MOST_CACHED: Final = 1_000
+
+
+class NoTarget(Exception):
+    """Nothing serves the call; the text says why and what to do. `status`: 404, or 400 for the wrong protocol."""
+
+    def __init__(self, message: str, status: int = 404) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    model: str
+    """As the run is recorded: the catalog's name, or one that no entry has yet."""
+    deployment_version: str
+    connection_name: str
+    provider: str
+    protocol: str
+    base_url: str
+    upstream_model: str
+    locked_credential: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    revision: int
+    by_name: dict[str, ModelEntry]
+    connections: tuple[Connection, ...]
+    """Those that can be used."""
+
+
+@dataclass(slots=True)
+class TargetBook:
+    """Thread-safe; one per process."""
+
+    catalog: Catalog
+    registry: ModelRegistry
+    _kept: dict[str, _Known] = field(default_factory=dict)
+
+    def resolve(self, account_id: str, asked: str, family: Family) -> list[Target]:
+        """The targets of `name`, `name@version` or `name@connection`, best first. Raises NoTarget."""
+        known = self._known(account_id)
+        name, place = asked, ""
+        entry = known.by_name.get(asked)
+        if entry is None and "@" in asked:
+            name, _, place = asked.rpartition("@")
+            entry = known.by_name.get(name)
+        found = _of_entry(entry, name, place, known) if entry else _of_nobody(name, place, asked, known)
+        if not found:
+            raise NoTarget(_why_not(entry, asked, name, place, known))
+        spoken = [target for target in found if target.protocol in SPOKEN[family]]
+        if not spoken:
+            other = "/gateway/anthropic" if family == "openai" else "/gateway/openai/v1"
+            raise NoTarget(f"{name} speaks {found[0].protocol}, not {family}: call it at {other}.", 400)
+        return spoken
+
+    def names(self, account_id: str, family: Family) -> list[str]:
+        """The models that can be called, as they are called; of connections to every model only those in the catalog."""
+        known = self._known(account_id)
+        entries = {entry.id: entry for entry in known.by_name.values() if not entry.archived}
+        return sorted(
+            entry.name
+            for entry in entries.values()
+            if any(target.protocol in SPOKEN[family] for target in _of_entry(entry, entry.name, "", known))
+        )
+
+    def connection(self, account_id: str, name: str, family: Family) -> Target:
+        """For a call that names no model: the connection of that name, or the only one. Raises NoTarget."""
+        usable = [one for one in self._known(account_id).connections if one.protocol in SPOKEN[family]]
+        chosen = [one for one in usable if not name or one.name == name]
+        if len(chosen) != 1:
+            names = ", ".join(one.name for one in usable) or "none"
+            raise NoTarget(
+                f"This call names no model, so say by which connection it goes, with the header x-connection: {names}.",
+                400,
+            )
+        return _through(chosen[0], "", "")
+
+    def _known(self, account_id: str) -> _Known:
+        revision = self.registry.revision(account_id)
+        kept = self._kept.get(account_id)
+        if kept is not None and kept.revision == revision:
+            return kept
+        by_name: dict[str, ModelEntry] = {}
+        for entry in self.registry.list_models(account_id, archived=True):
+            by_name |= dict.fromkeys((*entry.merged, *entry.recorded_names), entry)
+        for entry in self.registry.list_models(account_id, archived=True):
+            by_name[entry.name] = entry
+        usable = tuple(
+            one
+            for one in list_connections(self.catalog, account_id)
+            if one.protocol and one.base_url and not one.archived
+        )
+        if len(self._kept) >= _MOST_CACHED:
+            self._kept.clear()
+        made = self._kept[account_id] = _Known(revision, by_name, usable)
+        return made
+
+
+def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> list[Target]:
+    if entry.archived:
+        return []
+    if entry.kind != "external":
+        deployments = [one for one in entry.deployments if one.endpoint and (one.version == place or not place)]
+        up = [one for one in deployments if one.replicas or not one.events]
+        # The newest first: it is what was rolled out last.
+        up.sort(key=lambda one: one.deployed_on_us or one.created_on_us, reverse=True)
+        if up:
+            return [_to(entry, one) for one in up]
+    names = {name.lower() for name in (entry.name, asked, *entry.recorded_names)}
+    return _reaching(
+        known.connections, names, entry.name, asked if asked in entry.recorded_names else _borne(entry), place
+    )
+
+
+def _of_nobody(name: str, place: str, asked: str, known: _Known) -> list[Target]:
+    """A name that is not in the catalog: by the connections that name it, or reach every model."""
+    whole = _reaching(known.connections, {asked.lower()}, asked, asked, "", catch_all=not place)
+    return whole or (_reaching(known.connections, {name.lower()}, name, name, place) if place else [])
+
+
+def _reaching(
+    connections: Sequence[Connection], names: set[str], model: str, upstream: str, place: str, *, catch_all: bool = True
+) -> list[Target]:
+    by_name, every = [], []
+    for one in connections:
+        if place and one.name != place:
+            continue
+        listed = next((name for name in one.models if name.lower() in names), None)
+        if listed is not None:
+            by_name.append(_through(one, model, listed))
+        elif catch_all and EVERY_MODEL in one.models:
+            every.append(_through(one, model, upstream))
+    # One that names the model claims it: those to every model serve what nobody else does.
+    return by_name or every
+
+
+def _borne(entry: ModelEntry) -> str:
+    """The name that the provider knows the model by: that of its runs, for one that was renamed here."""
+    return entry.name if entry.name in entry.recorded_names or not entry.recorded_names else entry.recorded_names[0]
+
+
+def _to(entry: ModelEntry, one: DeploymentEntry) -> Target:
+    return Target(
+        entry.name, one.version, "", entry.provider, one.protocol or "openai", one.endpoint,
+        one.upstream_model or entry.name, one.locked_credential,
+    )  # fmt: skip
+
+
+def _through(one: Connection, model: str, upstream: str) -> Target:
+    return Target(model, "", one.name, one.provider, one.protocol, one.base_url, upstream, one.locked_credential)
+
+
+def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known) -> str:
+    if entry is None:
+        near = difflib.get_close_matches(name.lower(), [other.lower() for other in known.by_name], 3)
+        spelled = [other for other in known.by_name if other.lower() in near]
+        hint = f" Did you mean {', '.join(spelled[:3])}?" if spelled else ""
+        return f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model.{hint}"
+    if entry.archived:
+        return f"{entry.name} is archived. An admin can restore it under Settings, Models."
+    if place:
+        return f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
+    if entry.kind == "external":
+        return f"No connection reaches {entry.name}. An admin can add one under Settings, Connections."
+    return f"No deployment of {entry.name} is up and has an endpoint. An admin can deploy one under Settings, Models."

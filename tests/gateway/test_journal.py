@@ -1,0 +1,69 @@
+"""The journal: what was appended is there, in order, after any end; and it never takes more than its room."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeltraces.gateway import journal as module
+from modeltraces.gateway.journal import Journal, JournalFull
+
+
+def drained(journal: Journal) -> list[bytes]:
+    got: list[bytes] = []
+    while (found := journal.oldest()) is not None:
+        path, records = found
+        got += records
+        journal.forget(path)
+    return got
+
+
+def opened(directory: Path, max_bytes: int = 1 << 20) -> Journal:
+    journal = Journal(directory, max_bytes)
+    journal.open()
+    return journal
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20), st.integers(0, 30))
+def test_what_was_written_is_read_after_a_restart_whole_or_not_at_all(
+    tmp_path_factory: pytest.TempPathFactory, records: list[bytes], cut: int
+) -> None:
+    directory = tmp_path_factory.mktemp("journal")
+    journal = opened(directory)
+    for record in records:
+        journal.append(record)
+    journal.close()
+    files = sorted(directory.iterdir())
+    if files:
+        data = files[-1].read_bytes()
+        files[-1].write_bytes(data[: max(0, len(data) - cut)])
+    again = opened(directory)
+    again.append(b"after")
+    got = drained(again)
+    assert got[-1] == b"after"
+    assert got[:-1] == records[: len(got) - 1]
+    if cut == 0:
+        assert got[:-1] == records
+    assert again.held_bytes == 0
+
+
+def test_a_full_journal_refuses_and_takes_again_when_there_is_room(tmp_path: Path) -> None:
+    journal = opened(tmp_path, 100)
+    journal.append(b"x" * 80)
+    with pytest.raises(JournalFull):
+        journal.append(b"x" * 80)
+    assert drained(journal) == [b"x" * 80]
+    journal.append(b"x" * 80)
+    journal.close()
+
+
+def test_it_goes_on_in_further_files_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FILE_BYTES", 50)
+    journal = opened(tmp_path)
+    records = [f"record {number}".encode() for number in range(20)]
+    for record in records:
+        journal.append(record)
+    assert len(list(tmp_path.iterdir())) > 3
+    assert drained(journal) == records
+    journal.close()
