@@ -59,10 +59,13 @@ def test_a_full_queue_says_when_to_come_again_and_loses_nothing(narrow: Server) 
         assert client.post("/v1/traces", content=body, headers=PROTOBUF).status_code == 200
 
 
-def test_a_sender_that_falls_silent_is_let_go(narrow: Server) -> None:
+@pytest.mark.parametrize(
+    ("path", "media_type"), [("/v1/traces", "application/x-protobuf"), ("/api/v1/models", "application/json")]
+)
+def test_a_sender_that_falls_silent_is_let_go(narrow: Server, path: str, media_type: str) -> None:
     head = (
-        f"POST /v1/traces HTTP/1.1\r\nHost: x\r\nx-api-key: {narrow.key()}\r\n"
-        "Content-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nabc"
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nx-api-key: {narrow.key('ingest', 'admin')}\r\n"
+        f"Content-Type: {media_type}\r\nContent-Length: 1000\r\n\r\nabc"
     )
     with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as connection:
         connection.sendall(head.encode())

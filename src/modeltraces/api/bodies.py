@@ -7,6 +7,8 @@ import orjson
 from starlette.requests import Request
 
 from modeltraces.api.errors import Problem
+from modeltraces.api.intake import arriving
+from modeltraces.api.state import parts_of
 from modeltraces.query.fields import nearest_names
 from modeltraces.query.times import parse_instant
 
@@ -14,12 +16,15 @@ _MOST_BYTES: Final = 1 << 20
 
 
 async def object_of(request: Request, known: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:
-    """The body's JSON object. Raises Problem: 415, 413, 400 for what is no object, 422 for an unknown or missing member."""
+    """The body's JSON object.
+
+    Raises Problem: 415, 413, 408, 400 for what is no object, 422 for an unknown or missing member.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(415, f"Content-Type {media_type[:80]!r} is not read here; send application/json.")
-    body = b""
-    async for piece in request.stream():
+    body = bytearray()
+    async for piece in arriving(request, parts_of(request).settings.body_idle_seconds):
         body += piece
         if len(body) > _MOST_BYTES:
             raise Problem(413, f"The body must have at most {_MOST_BYTES:,} bytes.")

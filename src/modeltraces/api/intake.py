@@ -39,15 +39,18 @@ async def body_of(request: Request, parts: Parts) -> AsyncIterator[Body]:
     try:
         cap = parts.settings.max_body_megabytes << 20
         body.data = await read_body(
-            _arriving(request, parts.settings.body_idle_seconds), request.headers.get("content-encoding", ""), cap, grow
+            arriving(request, parts.settings.body_idle_seconds), request.headers.get("content-encoding", ""), cap, grow
         )
         yield body
     finally:
         parts.writer.release(body.reserved)
 
 
-async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The body's pieces. A sender that falls silent in mid-body is let go: what it holds is others' memory."""
+async def arriving(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The body's pieces. A sender that falls silent in mid-body is let go: what it holds is others' memory.
+
+    Raises Problem 408.
+    """
     stream = aiter(request.stream())
     latest = asyncio.get_running_loop().time() + idle_seconds * _MOST_IDLES
     while True:
