@@ -17,6 +17,8 @@ from modeltraces.api.identity import SESSION_COOKIE
 from modeltraces.catalog import accounts, users
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.hosting.deployments import Fields
+from modeltraces.catalog.matching.book import RuleBook
+from modeltraces.catalog.matching.job import Rematcher
 from modeltraces.catalog.models import ModelEntry, ModelRegistry, SeenModel
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.users import Role
@@ -107,12 +109,15 @@ def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
     catalog.upgrade()
     account, other = accounts.ensure_default(catalog), accounts.ensure(catalog, "other", actor="test")[0]
     sessions, registry, vault = Sessions(catalog), ModelRegistry(catalog), Vault(b"k" * 32)
+    rules = RuleBook(catalog, registry)
     app = FastAPI()
     app.state.parts = SimpleNamespace(
         settings=SimpleNamespace(allow_link_local=False),
         catalog=catalog,
         sessions=sessions,
         registry=registry,
+        rules=rules,
+        rematcher=Rematcher(catalog, store, rules),
         store=store,
         vault=vault,
         secret=b"secret",

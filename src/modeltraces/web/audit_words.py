@@ -18,12 +18,13 @@ CHANGES_SHOWN: Final = 8
 _INSTANT: Final = "_us"
 """Ends the names of fields that hold microseconds since the epoch."""
 _ACTORS: Final = {"cli": "Command line", "ingest": "Incoming runs", "server": "Server"}
-_NOUNS: Final = {"key": "API key"}
+_NOUNS: Final = {"key": "API key", "match_rule": "Matching rule"}
 _ACTIONS: Final = {
     "deployment.strike": "Deployment event struck out",
     "hardware.price": "Hardware price changed",
     "member.role": "Role changed",
     "model.unmerge": "Model merge undone",
+    "rematch.start": "Rules applied to past runs",
     "user.disable": "Login closed",
     "user.enable": "Login opened",
     "user.password": "Password changed",
