@@ -1,5 +1,6 @@
 """Calls through the gateway: what the caller and the upstream see of each other, and the run that records it."""
 
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from tests.gateway.upstream import KEY, USAGE, Upstream, serving
+from tests.support.otlp import PROTOBUF, genai_span, traces
 from tests.support.server import Server
 
 CHAT = "/gateway/openai/v1/chat/completions"
@@ -268,3 +270,23 @@ def test_an_upstream_that_cannot_be_reached_is_said_and_recorded(caller: httpx.C
     run = only_run(reader)
     assert (run["status"], run["error"]["type"]) == ("failed", "gateway")
     assert "cannot be reached" in run["error"]["message"]
+
+
+def test_a_call_that_its_own_instrumentation_reports_too_is_one_run(
+    server: Server, account: str, caller: httpx.Client, reader: httpx.Client
+) -> None:
+    began = time.time_ns()
+    trace, span = secrets.token_bytes(16), secrets.token_bytes(8)
+    answer = caller.post(CHAT, json=ask(), headers={"traceparent": f"00-{trace.hex()}-{span.hex()}-01"})
+    run = run_of(reader, answer.headers["x-request-id"])
+    assert (run["trace_id"], run["parent_span_id"]) == (trace.hex(), span.hex())
+    reported = genai_span(
+        "gpt-4o", trace_id=trace, span_id=span, start_ns=began, ms=(time.time_ns() - began) / 1e6,
+        gen_ai__response__id="chatcmpl-1", gen_ai__agent__name="planner",
+    )  # fmt: skip
+    with server.client(account=account) as sender:
+        sent = sender.post("/v1/traces", content=traces(reported).SerializeToString(), headers=PROTOBUF)
+    assert sent.status_code == 200
+    (found,) = reader.get("/api/v1/runs").json()["runs"]
+    assert (found["output"], found["connection_name"], found["source"]) == ("Größe 退款", "fake", "planner")
+    assert reader.get("/api/v1/metrics").json()["output_tokens"] == 3
