@@ -1,17 +1,23 @@
-"""Work on many runs: who started it, how far it is, how it ended."""
+"""Work on many runs: who started it, how far it is, how it ended.
+
+The process that does it gives a sign of life now and then. One that is silent for `SILENT_SECONDS` has ended, however
+it did: its job has failed, and may be started again by any process.
+"""
 
 import uuid
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Final, Literal, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 
 from modeltraces.catalog import audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, NotFound
-from modeltraces.catalog.tables import JobRow
+from modeltraces.catalog.tables import AccountRow, JobRow
 
 JobState = Literal["running", "done", "failed"]
+SILENT_SECONDS: Final = 60
+_STOPPED: Final = "The server was stopped meanwhile. Start it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +38,44 @@ def start(catalog: Catalog, account_id: str, kind: str, total: int, *, actor: st
     """Raises Conflict while another job of that kind runs for the account."""
     with catalog.writing() as session:
         now = catalog.clock()
-        running = session.scalar(
+        # Locks the account's row (PostgreSQL): of two that are started at once, one is refused.
+        session.execute(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update())
+        for running in session.scalars(
             select(JobRow).where(JobRow.account_id == account_id, JobRow.kind == kind, JobRow.state == "running")
-        )
-        if running is not None:
-            raise Conflict("This is being done already. Wait until it has ended.")
+        ):
+            if not _is_silent(running, now):
+                raise Conflict("This is being done already. Wait until it has ended.")
+            running.state, running.error, running.ended_on_us = "failed", _STOPPED, now
         row = JobRow(
             id=str(uuid.uuid4()), account_id=account_id, kind=kind, state="running", done=0, total=total, error="",
-            actor=actor, started_on_us=now, ended_on_us=None,
+            actor=actor, started_on_us=now, ended_on_us=None, alive_on_us=now,
         )  # fmt: skip
         session.add(row)
         audit.record(
             session, account_id=account_id, at_us=now, actor=actor, action=f"{kind}.start", object=f"job:{kind}",
             after={"runs": total},
         )  # fmt: skip
-        return _job(row)
+        return _job(row, now)
 
 
-def progress(catalog: Catalog, job_id: str, done: int) -> None:
+def progress(catalog: Catalog, job_id: str, done: int) -> bool:
+    """Says how far it is. False when the job has ended meanwhile: it was taken for dead, and another may be at it."""
+    return _alive(catalog, job_id, done=done)
+
+
+def alive(catalog: Catalog, job_id: str) -> bool:
+    """A sign of life; as `progress`."""
+    return _alive(catalog, job_id)
+
+
+def _alive(catalog: Catalog, job_id: str, **values: Any) -> bool:
     with catalog.writing() as session:
-        session.execute(update(JobRow).where(JobRow.id == job_id).values(done=done))
+        changed = session.execute(
+            update(JobRow)
+            .where(JobRow.id == job_id, JobRow.state == "running")
+            .values(alive_on_us=catalog.clock(), **values)
+        )
+        return cast(CursorResult[Any], changed).rowcount > 0
 
 
 def end(catalog: Catalog, job_id: str, error: str = "") -> None:
@@ -59,7 +83,7 @@ def end(catalog: Catalog, job_id: str, error: str = "") -> None:
     with catalog.writing() as session:
         session.execute(
             update(JobRow)
-            .where(JobRow.id == job_id)
+            .where(JobRow.id == job_id, JobRow.state == "running")
             .values(state="failed" if error else "done", error=error, ended_on_us=catalog.clock())
         )
 
@@ -70,9 +94,7 @@ def abandon(catalog: Catalog) -> None:
         session.execute(
             update(JobRow)
             .where(JobRow.state == "running")
-            .values(
-                state="failed", error="The server was stopped meanwhile. Start it again.", ended_on_us=catalog.clock()
-            )
+            .values(state="failed", error=_STOPPED, ended_on_us=catalog.clock())
         )
 
 
@@ -82,7 +104,7 @@ def get(catalog: Catalog, account_id: str, job_id: str) -> Job:
         row = session.get(JobRow, job_id)
         if row is None or row.account_id != account_id:
             raise NotFound("This account has no such job.")
-        return _job(row)
+        return _job(row, catalog.clock())
 
 
 def latest(catalog: Catalog, account_id: str, kind: str) -> Job | None:
@@ -93,11 +115,15 @@ def latest(catalog: Catalog, account_id: str, kind: str) -> Job | None:
             .order_by(JobRow.started_on_us.desc())
             .limit(1)
         )
-        return _job(row) if row else None
+        return _job(row, catalog.clock()) if row else None
 
 
-def _job(row: JobRow) -> Job:
-    return Job(
-        row.id, row.kind, cast(JobState, row.state), row.done, row.total, row.error, row.actor, row.started_on_us,
-        row.ended_on_us,
-    )  # fmt: skip
+def _is_silent(row: JobRow, now_us: int) -> bool:
+    return row.state == "running" and row.alive_on_us < now_us - SILENT_SECONDS * 1_000_000
+
+
+def _job(row: JobRow, now_us: int) -> Job:
+    state, error, ended_on_us = cast(JobState, row.state), row.error, row.ended_on_us
+    if _is_silent(row, now_us):
+        state, error, ended_on_us = "failed", _STOPPED, row.alive_on_us
+    return Job(row.id, row.kind, state, row.done, row.total, error, row.actor, row.started_on_us, ended_on_us)

@@ -244,6 +244,8 @@ class JobRow(Table):
     actor: Mapped[str]
     started_on_us: Mapped[int]
     ended_on_us: Mapped[int | None]
+    alive_on_us: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The last sign of life of the process that does it."""
     __table_args__ = (CheckConstraint("state IN ('running', 'done', 'failed')", name="state"),)
 
 

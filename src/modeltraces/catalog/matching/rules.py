@@ -125,6 +125,11 @@ class RuleSet:
         self.bounds = sorted({at for rule in self.rules for at in (rule.from_us, rule.to_us) if at is not None})
         self._index = _Index.of(self.rules)
 
+    @property
+    def written(self) -> tuple[Rule, ...]:
+        """Those that people wrote."""
+        return tuple(rule for rule in self.rules if not rule.only_fills)
+
     def match(self, facts: Mapping[Fact, str], executed_on_us: int) -> Matched:
         key = (*(facts.get(name, "") for name in FACTS), bisect_right(self.bounds, executed_on_us))
         found = self._known.get(key)
