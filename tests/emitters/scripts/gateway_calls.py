@@ -1,0 +1,69 @@
+"""The real OpenAI and Anthropic clients, plain, with nothing changed but base URL and key. Prints what each call gave."""
+
+import asyncio
+import json
+import os
+
+import anthropic
+import openai
+
+GATEWAY, KEY = os.environ["GATEWAY"], os.environ["KEY"]
+MESSAGES = [{"role": "user", "content": "How is the weather in Lisbon?"}]
+TOOL = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+found = {}
+
+
+def openai_calls() -> None:
+    client = openai.OpenAI(base_url=f"{GATEWAY}/gateway/openai/v1", api_key=KEY, max_retries=0)
+    answer = client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    found["chat"] = [answer.choices[0].message.content, answer.usage.completion_tokens]
+    chunks = list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
+    found["stream"] = ["".join(c.choices[0].delta.content or "" for c in chunks if c.choices), None]
+    assert not any(chunk.usage for chunk in chunks), "the usage was not asked for"
+    counted = client.chat.completions.create(
+        model="gpt-4o", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    )
+    found["stream with usage"] = ["", [c.usage.completion_tokens for c in counted if c.usage][0]]
+    answer = client.responses.create(model="gpt-4o", input="How is the weather in Lisbon?")
+    found["responses"] = [answer.output_text, answer.usage.output_tokens]
+    events = list(client.responses.create(model="gpt-4o", input="How is the weather?", stream=True))
+    found["responses stream"] = ["".join(e.delta for e in events if e.type == "response.output_text.delta"), None]
+    answer = client.embeddings.create(model="text-embedding-3-small", input=["a", "b"])
+    found["embeddings"] = [len(answer.data), answer.usage.prompt_tokens]
+    listed = [model.id for model in client.models.list().data]
+    found["models"] = [sorted(listed), None]
+    try:
+        client.chat.completions.create(model="no-such-model@nowhere", messages=MESSAGES)
+    except openai.NotFoundError as error:
+        found["unknown"] = [error.code, None]
+
+
+async def async_calls() -> None:
+    async with openai.AsyncOpenAI(base_url=f"{GATEWAY}/gateway/openai/v1", api_key=KEY) as client:
+        stream = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+        found["async stream"] = ["".join([c.choices[0].delta.content or "" async for c in stream if c.choices]), None]
+    async with anthropic.AsyncAnthropic(base_url=f"{GATEWAY}/gateway/anthropic", api_key=KEY) as client:
+        answer = await client.messages.create(model="claude-sonnet-4-5", max_tokens=99, messages=MESSAGES)
+        found["async message"] = [answer.content[-1].text, answer.usage.output_tokens]
+
+
+def anthropic_calls() -> None:
+    client = anthropic.Anthropic(base_url=f"{GATEWAY}/gateway/anthropic", api_key=KEY, max_retries=0)
+    answer = client.messages.create(model="claude-sonnet-4-5", max_tokens=99, messages=MESSAGES)
+    found["message"] = [answer.content[-1].text, answer.usage.output_tokens]
+    with client.messages.stream(model="claude-sonnet-4-5", max_tokens=99, messages=MESSAGES) as stream:
+        text = "".join(stream.text_stream)
+        found["message stream"] = [text, stream.get_final_message().usage.output_tokens]
+    try:
+        client.messages.create(model="gpt-4o", max_tokens=9, messages=MESSAGES)
+    except anthropic.BadRequestError as error:
+        found["wrong protocol"] = [error.type if hasattr(error, "type") else "", None]
+
+
+openai_calls()
+anthropic_calls()
+asyncio.run(async_calls())
+print(json.dumps(found))
