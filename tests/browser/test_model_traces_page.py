@@ -60,6 +60,16 @@ def test_metrics_are_compared_with_the_period_before_in_words_too(visit: Visit) 
     expect(page.locator(".metric.total svg.spark path").last).to_be_attached()
 
 
+def test_a_long_note_does_not_push_the_sparkline_out_of_its_card(page: Page) -> None:
+    page.locator(".metric.total .metric-foot > div > div").evaluate(
+        "note => { note.textContent = '47.3 per 1000 requests, 5 models of many more' }"
+    )
+    card, spark = page.locator(".metric.total").bounding_box(), page.locator(".metric.total .spark").bounding_box()
+    assert card is not None
+    assert spark is not None
+    assert spark["x"] + spark["width"] <= card["x"] + card["width"] - 8
+
+
 def test_hosting_credits_are_absent_for_external_models_only(visit: Visit) -> None:
     for model, shown in ((LLAMA, True), (TUNED, True), (GPT, False)):
         page = visit.go(f"{TRACES}?model={model}&period=all")
