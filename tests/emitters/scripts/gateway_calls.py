@@ -1,8 +1,10 @@
+# mypy: disable-error-code="import-not-found"
 """The real OpenAI and Anthropic clients, plain, with nothing changed but base URL and key. Prints what each call gave."""
 
 import asyncio
 import json
 import os
+from typing import Any
 
 import anthropic
 import openai
@@ -13,7 +15,7 @@ TOOL = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-found = {}
+found: dict[str, list[Any]] = {}
 
 
 def openai_calls() -> None:
@@ -26,7 +28,7 @@ def openai_calls() -> None:
     counted = client.chat.completions.create(
         model="gpt-4o", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
     )
-    found["stream with usage"] = ["", [c.usage.completion_tokens for c in counted if c.usage][0]]
+    found["stream with usage"] = ["", next(c.usage.completion_tokens for c in counted if c.usage)]
     answer = client.responses.create(model="gpt-4o", input="How is the weather in Lisbon?")
     found["responses"] = [answer.output_text, answer.usage.output_tokens]
     events = list(client.responses.create(model="gpt-4o", input="How is the weather?", stream=True))
