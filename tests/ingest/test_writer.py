@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from modeltraces.catalog.matching.rules import Rule, RuleSet
 from modeltraces.catalog.models import SeenModel
 from modeltraces.ingest.writer import Batch, QueueFull, Writer
 from modeltraces.run import Run, new_request_id, now_us
 from modeltraces.store.contents import RejectionRow
 from modeltraces.store.engine import ClickHouseStore, StoreError, StoreUnavailable
+from tests.ingest.commits import span
 
 WAIT = 30
 
@@ -174,3 +176,30 @@ def test_every_refusal_is_counted_not_only_those_that_are_kept(faulty: Faulty, a
     with running(faulty) as writer:
         writer.submit(batch(account_id, rejections=refusals, rejected=1234)).result(WAIT)
     assert counted() - before == 1234
+
+
+def test_a_batch_that_is_stored_again_by_itself_is_linked_by_what_it_says(faulty: Faulty, account_id: str) -> None:
+    """A call of one model within that of another; a rule makes one model of the two, before the commit fails."""
+    outer = span("outer", ms=100, model="router", input="hi", attributes={"server.address": "inside"})
+    inner = span("inner", start_ms=10, ms=80, model="llama", input="hi", attributes={"server.address": "inside"})
+    rules = RuleSet((Rule("r", (("server_address", ("inside",)),), (("model", "renamed"),)),))
+    for one in (outer, inner):
+        one.account_id = account_id
+    faulty.refused_model = "refused"
+    with running(faulty, rules=lambda _: rules, commit_wait_seconds=0.5) as writer:
+        futures = [
+            writer.submit(Batch(account_id, "traces", [outer, inner], size=1000)),
+            writer.submit(batch(account_id, "refused")),
+        ]
+        futures[0].result(WAIT)
+        with pytest.raises(StoreUnavailable):
+            futures[1].result(WAIT)
+    assert stored_counting(faulty.store, account_id) == 2
+
+
+def stored_counting(store: ClickHouseStore, account_id: str) -> int:
+    rows = store.query(
+        "SELECT count() FROM runs FINAL WHERE account_id = {account_id:String} AND superseded_by = ''",
+        {"account_id": account_id},
+    )
+    return int(rows[0][0])

@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from modeltraces.catalog.errors import CatalogUnavailable
-from modeltraces.catalog.matching.rules import RuleSet, apply, server_address
+from modeltraces.catalog.matching.rules import RuleSet, apply, server_address, unmatch
 from modeltraces.catalog.models import SeenModel
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
@@ -194,6 +194,8 @@ class Writer:
         runs = [run for batch in batches for run in batch.runs]
         for batch in batches:
             for run in batch.runs:
+                # A commit that failed may have matched it already: recordings are linked by what they say themselves.
+                unmatch(run)
                 run.received_on_us = received
                 run.key_name = batch.key_name
                 run.server_address = server_address(run.attributes)

@@ -56,16 +56,18 @@ class RuleBook:
         kept = self._kept.get(account_id)
         try:
             revision = self.registry.revision(account_id)
+            if kept is not None and kept[0] == revision:
+                return kept[1]
+            # The revision was read first: what changes meanwhile is read again the next time.
+            written = [rule.rule for rule in list_rules(self.catalog, account_id) if rule.enabled]
+            entries = self.registry.list_models(account_id, archived=True)
+            connections = list_connections(self.catalog, account_id)
         except CatalogUnavailable:
             if kept is None:
                 raise
             # The last ones that were read are better than no runs at all.
             return kept[1]
-        if kept is not None and kept[0] == revision:
-            return kept[1]
-        written = [rule.rule for rule in list_rules(self.catalog, account_id) if rule.enabled]
-        entries = self.registry.list_models(account_id, archived=True)
-        made = RuleSet((*written, *implied_rules(entries, list_connections(self.catalog, account_id))))
+        made = RuleSet((*written, *implied_rules(entries, connections)))
         if len(self._kept) >= _MOST_CACHED:
             self._kept.clear()
         self._kept[account_id] = revision, made
