@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -198,3 +199,20 @@ def test_prices_are_for_owners(server: Server) -> None:
     listed = {"name": "H100", "credits_per_replica_hour": 1}
     with server.client("read") as reader:
         assert "admin" in refused(reader, "POST", "hardware", 403, listed)
+
+
+@pytest.mark.parametrize("name", ["accounts/a/deployments/x", "accounts/a/deployments", "a/deployments/v1/events", "a"])
+def test_a_models_name_may_hold_the_words_of_our_paths(admin: httpx.Client, name: str) -> None:
+    path = f"/api/v1/models/{quote(name, safe='')}"
+    for made in ("accounts/a", name):
+        assert admin.post("/api/v1/models", json={"name": made, "kind": "open_source"}).status_code == 201
+    assert admin.get(path).json()["name"] == name
+    assert admin.post(f"{path}/deployments", json={"version": "v1", "replicas": 1}).status_code == 201
+    assert [one["version"] for one in admin.get(f"{path}/deployments").json()["deployments"]] == ["v1"]
+    assert admin.get(f"{path}/deployments/v1").json()["replicas"] == 1
+    (event,) = admin.get(f"{path}/deployments/v1/events").json()["events"]
+    assert admin.delete(f"{path}/deployments/v1/events/{event['id']}").status_code == 204
+    assert admin.patch(path, json={"archived": True}).json()["name"] == name
+    # Slashes as they are go on being understood.
+    assert admin.get("/api/v1/models/accounts/a").json()["name"] == "accounts/a"
+    assert admin.get("/api/v1/models/accounts/a/deployments").json() == {"deployments": []}

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from modeltraces.api.bodies import instant_of, object_of
 from modeltraces.api.catalog_json import deployment_json, event_json
@@ -17,9 +20,27 @@ from modeltraces.catalog.model_entries import DeploymentEntry
 from modeltraces.parts import Parts
 from modeltraces.query.presence import has_runs
 
-router = APIRouter(prefix="/api/v1/models", tags=["deployments"])
+
+class _Literal(APIRoute):
+    """Takes `deployments` for a part of the model's name where the slash before it was percent-encoded.
+
+    There are such names (`accounts/a/deployments/x`), and routes are matched by the decoded path.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        raw: bytes = scope.get("raw_path") or b""
+        if match is not Match.NONE and b"%2f" in raw.lower():
+            below = self.path.count("/") - _ALL_SLASHES
+            if raw.split(b"/")[-1 - below] != b"deployments":
+                return Match.NONE, {}
+        return match, child
+
+
+router = APIRouter(prefix="/api/v1/models", tags=["deployments"], route_class=_Literal)
 
 _ALL: Final = "/{name:path}/deployments"
+_ALL_SLASHES: Final = "/api/v1/models/{name}/deployments".count("/")
 _ONE: Final = "/{name:path}/deployments/{version}"
 _EVENTS: Final = "/{name:path}/deployments/{version}/events"
 
