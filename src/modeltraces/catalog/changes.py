@@ -162,3 +162,4 @@ def changing(catalog: Catalog, account_id: str, actor: str) -> Iterator[Change]:
         if not counted:
             raise NotFound("There is no such account.")
         yield Change(session, account_id, actor, catalog.clock())
+    catalog.changed("models")

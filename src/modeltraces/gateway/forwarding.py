@@ -88,14 +88,18 @@ class Forwarding:
         await self._send({"type": "http.response.start", "status": answer.status, "headers": down})
         self._has_begun = True
         pieces = answer.content.iter_any()
-        events = self._events(pieces) if self._reader is not None else self._whole(pieces)
-        async for piece in events:
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        if exchange is not None:
-            exchange.ended_ms = exchange.elapsed_ms
-        # On disk before the caller sees the end: what it has whole is recorded, whatever happens next.
+        # On disk before the caller sees the end: what it has whole is recorded, whatever happens next. Of a JSON body the
+        # last piece is held back until then; of a stream, the piece with its last event.
+        held = b""
+        async for piece in self._events(pieces) if self._reader is not None else self._whole(pieces):
+            if self._reader is not None and self._reader.outcome.is_complete:
+                self._record()
+            elif self._is_json and exchange is not None:
+                piece, held = held, piece
+            if piece:
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         self._record()
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._send({"type": "http.response.body", "body": held, "more_body": False})
 
     async def _events(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         splitter = Splitter()

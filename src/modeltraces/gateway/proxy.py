@@ -6,6 +6,7 @@ answer's last byte.
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -100,8 +101,9 @@ class Gateway:
                 raise Refused(503, "The journal of recorded calls is full. Try again later.", {"Retry-After": "5"})
         try:
             if isinstance(asked, str) and asked:
-                found = await asyncio.to_thread(self._targets.resolve, key.account_id, asked, family)
-                target = found[0]
+                resolve = partial(self._targets.resolve, key.account_id, asked, family)
+                fresh = self._targets.is_fresh(key.account_id)
+                target = (resolve() if fresh else await asyncio.to_thread(resolve))[0]
             else:
                 name = passing.value_of(scope["headers"], "x-connection")
                 target = await asyncio.to_thread(self._targets.connection, key.account_id, name, family)

@@ -1,8 +1,9 @@
 """Where a call goes: the model that it names, the deployments or connections that serve it, best first."""
 
 import difflib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from modeltraces.catalog.connections import EVERY_MODEL, Connection, list_connections
@@ -44,6 +45,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class _Known:
     revision: int
+    generation: int
+    checked: float
     by_name: dict[str, ModelEntry]
     connections: tuple[Connection, ...]
     """Those that can be used."""
@@ -51,11 +54,21 @@ class _Known:
 
 @dataclass(slots=True)
 class TargetBook:
-    """Thread-safe; one per process."""
+    """Thread-safe; one per process. What this process changes is seen at once, what others do within `ttl_seconds`."""
 
     catalog: Catalog
     registry: ModelRegistry
+    ttl_seconds: float = 1.0
     _kept: dict[str, _Known] = field(default_factory=dict)
+
+    def is_fresh(self, account_id: str) -> bool:
+        """Whether the next answer takes no look at the catalog, and so microseconds."""
+        kept = self._kept.get(account_id)
+        return (
+            kept is not None
+            and kept.generation == self.catalog.generation("models")
+            and time.monotonic() - kept.checked < self.ttl_seconds
+        )
 
     def resolve(self, account_id: str, asked: str, family: Family) -> list[Target]:
         """The targets of `name`, `name@version` or `name@connection`, best first. Raises NoTarget."""
@@ -97,9 +110,13 @@ class TargetBook:
         return _through(chosen[0], "", "")
 
     def _known(self, account_id: str) -> _Known:
-        revision = self.registry.revision(account_id)
         kept = self._kept.get(account_id)
+        if kept is not None and self.is_fresh(account_id):
+            return kept
+        generation, checked = self.catalog.generation("models"), time.monotonic()
+        revision = self.registry.revision(account_id)
         if kept is not None and kept.revision == revision:
+            kept = self._kept[account_id] = replace(kept, generation=generation, checked=checked)
             return kept
         by_name: dict[str, ModelEntry] = {}
         for entry in self.registry.list_models(account_id, archived=True):
@@ -113,7 +130,7 @@ class TargetBook:
         )
         if len(self._kept) >= _MOST_CACHED:
             self._kept.clear()
-        made = self._kept[account_id] = _Known(revision, by_name, usable)
+        made = self._kept[account_id] = _Known(revision, generation, checked, by_name, usable)
         return made
 
 
