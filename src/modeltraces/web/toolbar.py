@@ -40,8 +40,8 @@ def toolbar(
         options = tuple(
             Option(
                 label=entry.name,
-                href=address.changed(models=entry.recorded_names or (entry.name,)).url,
-                current=bool(chosen) and chosen <= {entry.name, *entry.recorded_names},
+                href=address.changed(models=(entry.name,)).url,
+                current=bool(chosen) and chosen <= {entry.name, *entry.recorded_names, *entry.merged},
                 hint=entry.base_model if entry.base_model != entry.name else entry.provider,
             )
             for entry in entries

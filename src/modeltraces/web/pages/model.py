@@ -111,7 +111,7 @@ async def _page(
     is_external = entry.kind == "external"
     path = model_path(entry.name)
     links = Links(path, may_change)
-    names = entry.recorded_names or (entry.name,)
+    names = (entry.name,)
     hardware: Sequence[Hardware] = ()
     reached: Sequence[Connection] = ()
     if is_external:

@@ -236,7 +236,7 @@ def _line(
     return ModelLine(
         name=entry.name,
         href=model_path(entry.name),
-        traces_href=Address(models=entry.recorded_names or (entry.name,)).url,
+        traces_href=Address(models=(entry.name,)).url,
         base_model=entry.base_model,
         provider=entry.provider,
         merged=", ".join(entry.merged),
