@@ -100,3 +100,23 @@ def test_suggestions_the_live_view_and_exports_say_the_catalogs_name(
 
     table = pyarrow.parquet.read_table(io.BytesIO(texts["parquet"]))
     assert table.column("model").to_pylist() == ["Llama 8B"] * 3
+
+
+@pytest.mark.parametrize(
+    ("models", "period", "since"),
+    [
+        ((), (None, None), 3),
+        (("gpt-4o",), (None, None), 1),
+        (("Llama 8B",), (None, None), 2),
+        (("meta/llama-8b", "gpt-4o"), (NOON_US, NOON_US + DAY_US), 3),
+        (("llama-8b",), (NOON_US + DAY_US, None), 2),
+    ],
+)
+def test_runs_before_the_first_deployment_are_not_counted_since_it(
+    runs: Store, account_id: str, models: tuple[str, ...], period: tuple[int | None, int | None], since: int
+) -> None:
+    """The runs are 1 to 4 seconds after noon; Llama 8B was deployed at the second one. Other models know nothing of it."""
+    deployed = dict.fromkeys((*BORNE, "Llama 8B"), NOON_US + 2_000_000)
+    selection = Selection(account_id, models, *period, now_us=NOON_US + DAY_US)
+    found = metrics(runs, selection, RENAMED, (), {**deployed, "elsewhere": NOON_US + 10 * DAY_US})
+    assert found.total_requests_since_deployment == since

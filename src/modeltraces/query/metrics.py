@@ -1,7 +1,7 @@
 """The numbers at the top of the page, over the raw rows of a selection."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -73,9 +73,9 @@ def metrics(
     )
     total, failed, percentiles, input_tokens, output_tokens, busy_ms, hosted_requests = row
     ever = selection.ever()
-    everything = (
-        selection.from_us is None and selection.to_us is None and selection.filter is None and not deployed_since
-    )
+    everything = selection.from_us is None and selection.to_us is None and selection.filter is None
+    of_all = total if everything else count_runs(store, ever, context)
+    earlier = _count_earlier(store, ever, context, deployed_since)
     return Metrics(
         total_requests=total,
         failed_requests=failed,
@@ -85,29 +85,36 @@ def metrics(
         output_tokens=output_tokens,
         hosted_busy_ms=busy_ms,
         hosted_requests=hosted_requests,
-        total_requests_since_deployment=total if everything else count_runs(store, ever, context, deployed_since),
+        # Between the two counts runs may have come, or been folded.
+        total_requests_since_deployment=max(0, of_all - earlier),
     )
 
 
-def count_runs(
-    store: Store,
-    selection: Selection,
-    context: FilterContext,
-    deployed_since: Mapping[str, int] = MappingProxyType({}),
-) -> int:
-    """How many runs the selection holds; of the models in `deployed_since`, those from that instant on."""
+def count_runs(store: Store, selection: Selection, context: FilterContext) -> int:
+    """How many runs the selection holds."""
     condition, params = where(selection, context)
-    if deployed_since:
-        bound = Bound("d")
-        names, starts = (
-            bound(list(deployed_since), "Array(String)"),
-            bound(list(deployed_since.values()), "Array(Int64)"),
-        )
-        condition += (
-            f" AND toUnixTimestamp64Micro(executed_on) >= transform(toString(model), {names}, {starts}, toInt64(0))"
-        )
-        params |= bound.params
     (row,) = store.query(f"SELECT count() FROM runs FINAL WHERE {condition}", params, surface="metrics.count")
+    return int(row[0])
+
+
+def _count_earlier(
+    store: Store, selection: Selection, context: FilterContext, deployed_since: Mapping[str, int]
+) -> int:
+    """Runs of the selection that were executed before their model was deployed: counted by themselves, as they are few
+    and old, while a condition on every run ever made would have to read them all."""
+    borne = context.borne(selection.models)
+    since = {name: start for name, start in deployed_since.items() if not borne or name in borne}
+    if not since:
+        return 0
+    bound = Bound("d")
+    names, starts = bound(list(since), "Array(String)"), bound(list(since.values()), "Array(Int64)")
+    condition, params = where(replace(selection, to_us=max(since.values())), context)
+    (row,) = store.query(
+        f"SELECT count() FROM runs FINAL WHERE {condition} AND model IN {names} "
+        f"AND toUnixTimestamp64Micro(executed_on) < transform(toString(model), {names}, {starts}, toInt64(0))",
+        {**params, **bound.params},
+        surface="metrics.earlier",
+    )
     return int(row[0])
 
 

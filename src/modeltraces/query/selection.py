@@ -115,8 +115,7 @@ def where(selection: Selection, context: FilterContext) -> tuple[str, dict[str, 
     parts = [f"account_id = {bound.text(selection.account_id)}", "superseded_by = ''"]
     bound.params.update(context.params)
     if selection.models:
-        borne = {name for model in selection.models for name in context.recorded.get(model, (model,))}
-        parts.append(f"model IN {bound(sorted(borne), 'Array(String)')}")
+        parts.append(f"model IN {bound(sorted(context.borne(selection.models)), 'Array(String)')}")
     if selection.from_us is not None:
         parts.append(f"executed_on >= {bound.instant(selection.from_us)}")
     if selection.to_us is not None:

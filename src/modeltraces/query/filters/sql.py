@@ -41,6 +41,10 @@ class FilterContext:
     def params(self) -> dict[str, Any]:
         return {"renamed": list(self.names), "renamed_to": list(self.names.values())} if self.names else {}
 
+    def borne(self, models: Sequence[str]) -> set[str]:
+        """The names that runs of these models bear; each may be given by any of its names."""
+        return {name for model in models for name in self.recorded.get(model, (model,))}
+
 
 class Bound:
     """Collects bound parameters and gives each its place in the SQL."""
