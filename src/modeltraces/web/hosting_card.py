@@ -59,8 +59,8 @@ def hosting_card(
 
 
 def credits_text(credits: Decimal) -> str:
-    """Three decimals up to a thousand, two above; the whole figure stands in the title."""
-    rounded = round(credits, 3 if credits < 1000 else 2)
+    """Three decimals up to a thousand, two above, none from a hundred thousand on; the whole figure stands in the title."""
+    rounded = round(credits, 3 if credits < 1000 else 2 if credits < 100_000 else 0)
     whole, _, rest = amount_text(rounded).partition(".")
     return f"{count(int(whole))}.{rest}" if rest else count(int(whole))
 

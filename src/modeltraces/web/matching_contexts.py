@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeltraces.web.catalog_contexts import Pager
-from modeltraces.web.contexts import Moment, Option, Shell
+from modeltraces.web.contexts import Moment, Shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class RuleLine:
 @dataclass(frozen=True, slots=True)
 class ImpliedLine:
     name: str
-    source: Option
+    source_href: str
     """The page of the model or connection that implies it."""
     conditions: tuple[ConditionWords, ...]
     outcomes: tuple[OutcomeWords, ...]

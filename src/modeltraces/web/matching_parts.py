@@ -12,7 +12,6 @@ from modeltraces.web.address import CONNECTIONS, model_path, with_query
 from modeltraces.web.audit_words import actor_words
 from modeltraces.web.catalog_contexts import Pager
 from modeltraces.web.catalog_forms import moment
-from modeltraces.web.contexts import Option
 from modeltraces.web.formatting import count
 from modeltraces.web.matching_address import Asked
 from modeltraces.web.matching_contexts import (
@@ -43,7 +42,7 @@ _GROUPS_SHOWN: Final = 20
 
 
 def implied(asked: Asked, rules: Sequence[Rule], zone: tzinfo, now_us: int) -> Implied:
-    words = asked.search.casefold()
+    rules, words = _joined(rules), asked.search.casefold()
     listed = [rule for rule in rules if words in _searched(rule)] if words else rules
     last = max(1, -(-len(listed) // PAGE_SIZE))
     here = replace(asked, page=min(asked.page, last))
@@ -72,6 +71,21 @@ def implied(asked: Asked, rules: Sequence[Rule], zone: tzinfo, now_us: int) -> I
     )
 
 
+def _joined(rules: Sequence[Rule]) -> list[Rule]:
+    """Those that differ only in how the server is written, with its port or without, as one."""
+    joined: list[Rule] = []
+    for rule in rules:
+        before = joined[-1] if joined else rule
+        if joined and replace(before, conditions=()) == replace(rule, conditions=()):
+            old, new = dict(before.conditions), dict(rule.conditions)
+            servers = (*old.pop("server_address", ()), *new.pop("server_address", ()))
+            if old == new:
+                joined[-1] = replace(rule, conditions=(("server_address", servers), *new.items()))
+                continue
+        joined.append(rule)
+    return joined
+
+
 def _searched(rule: Rule) -> str:
     patterns = (pattern for _, some in rule.conditions for pattern in some)
     return "\n".join((rule.name, *patterns, *(value for _, value in rule.outcomes))).casefold()
@@ -80,7 +94,7 @@ def _searched(rule: Rule) -> str:
 def _implied_line(rule: Rule, zone: tzinfo, now_us: int) -> ImpliedLine:
     return ImpliedLine(
         name=rule.name,
-        source=_source(rule),
+        source_href=_source(rule),
         conditions=implied_conditions(rule),
         outcomes=outcome_words(rule.outcomes),
         start=None if rule.from_us is None else moment(rule.from_us, zone, now_us),
@@ -88,15 +102,15 @@ def _implied_line(rule: Rule, zone: tzinfo, now_us: int) -> ImpliedLine:
     )
 
 
-def _source(rule: Rule) -> Option:
+def _source(rule: Rule) -> str:
     """Where that is said which implies the rule: a connection, or the model whose version it gives."""
     (outcome, value), *_ = rule.outcomes
     if outcome == "connection_name":
-        return Option("its connection", with_query(CONNECTIONS, [("q", value)]))
+        return with_query(CONNECTIONS, [("q", value)])
     name = rule.name.removesuffix(f"@{value}")
     by_endpoint = len(name) < len(rule.name)
     name = name.removeprefix("endpoint of ") if by_endpoint else name[len("only ") : -len(f"@{value} was up")]
-    return Option("its model", model_path(name))
+    return model_path(name)
 
 
 def trial(asked: Asked, rules: RuleSet, at_us: int, error: str, *, may_change: bool, zone_label: str) -> Trial:
