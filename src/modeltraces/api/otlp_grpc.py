@@ -24,9 +24,11 @@ from modeltraces.ingest.decoding import decode_logs, decode_traces
 from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.parts import Parts
+from modeltraces.seldom import Seldom
 from modeltraces.store.engine import StoreUnavailable
 
 log = structlog.get_logger(__name__)
+_refusals: Final = Seldom(60)
 
 _STOP_SECONDS: Final = 5.0
 _MOST_CALLS: Final = 256
@@ -133,6 +135,12 @@ class OtlpReceiver:
             self._parts.keys.authenticate, token
         )
         if identity is None:
+            unsaid = _refusals.due("key")
+            if unsaid is not None:
+                log.warning(
+                    "refused what was sent", protocol="grpc", credentials="not valid here" if token else "none",
+                    client=context.peer(), unsaid_since_last_line=unsaid,
+                )  # fmt: skip
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "")
             raise AssertionError
         if "ingest" not in identity.scopes:

@@ -15,6 +15,11 @@ _OTHERS: Final = {
     "/api/public/otel/v1/traces.",
     "/api/public/otel": "Langfuse SDKs send to /api/public/otel/v1/traces.",
 }
+_MODEL_CALLS: Final = {
+    "/chat/completions": "/gateway/openai/v1", "/completions": "/gateway/openai/v1", "/embeddings": "/gateway/openai/v1",
+    "/responses": "/gateway/openai/v1", "/messages": "/gateway/anthropic",
+}  # fmt: skip
+"""How calls to models end, and the base URL that they go through the gateway by."""
 _RUN_NAMES: Final = ("run", "runs")
 _LIKENESS: Final = 0.8
 
@@ -32,6 +37,9 @@ def hint(method: str, path: str, known: Iterable[str]) -> str:
     for tail, text in _OTHERS.items():
         if plain.endswith(tail):
             return text
+    for tail, base in _MODEL_CALLS.items():
+        if method == "POST" and plain.endswith(tail):
+            return f"Models are called through the gateway: set the base URL to this server's address and {base}."
     if method == "POST" and plain == "/":
         return f"{_OTLP.format(signal='traces', name='TRACES')} {_RUNS}"
     if plain not in ("/api/v1/runs",) and plain.rpartition("/")[2] in _RUN_NAMES:
