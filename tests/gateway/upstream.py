@@ -161,9 +161,10 @@ def serving() -> Iterator[Upstream]:
         upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return runner
 
-    runner = loop.run_until_complete(start())
+    # In a thread from the start: the browser tests leave a loop running in this one.
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    runner = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     try:
         yield upstream
     finally:
