@@ -1,15 +1,19 @@
 """What hosting amounts to in a selection: the catalog's ledger, cut to the period and narrowed by the filter."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 from modeltraces.catalog.hosting.intervals import Hosted, added, hosted
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
 from modeltraces.query.filters.narrow import may_match
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.selection import Selection
+
+_US_PER_HOUR: Final = Decimal(3_600_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,32 @@ class Hosting:
     def between(self, from_us: int, to_us: int, now_us: int) -> Hosted:
         """The same deployments in another period."""
         return _sum(self.deployments, from_us, to_us, now_us)
+
+    def credits_between(self, edges: Sequence[int], now_us: int) -> list[Decimal]:
+        """The credits from each of these instants to the next, all at once: what is hosted changes seldom, and asking for
+        each step by itself would go through thousands of deployments each time. None before the first or after the last.
+        """
+        changes: dict[int, Decimal] = defaultdict(Decimal)
+        for deployment in self.deployments:
+            for interval in deployment.intervals:
+                price = interval.credits_per_replica_hour
+                start = max(interval.from_us, edges[0])
+                end = min(now_us if interval.to_us is None else min(interval.to_us, now_us), edges[-1])
+                if price is not None and start < end:
+                    changes[start] += interval.replicas * price
+                    changes[end] -= interval.replicas * price
+        at_once = sorted({*changes, *edges})
+        credits: list[Decimal] = []
+        rate = spent = Decimal(0)
+        steps = iter(edges[1:])
+        step_end = next(steps, None)
+        for start, end in pairwise(at_once):
+            rate += changes.get(start, 0)
+            spent += rate * (end - start)
+            if end == step_end:
+                credits.append(spent / _US_PER_HOUR)
+                spent, step_end = Decimal(0), next(steps, None)
+        return credits
 
 
 def hosting_of(selection: Selection, entries: Sequence[ModelEntry]) -> Hosting:

@@ -80,6 +80,8 @@ def _note(hosting: Hosting, now: Metrics, several: bool) -> str:
 
 
 def _spark(hosting: Hosting, points: Series, now_us: int) -> Sparkline | None:
-    step = points.step_seconds * 1_000_000
-    shares = [hosting.between(point.at_us, point.at_us + step, now_us) for point in points.points]
-    return sparkline([float(share.credits or 0) for share in shares])
+    edges = [point.at_us for point in points.points]
+    if not edges:
+        return None
+    edges.append(edges[-1] + points.step_seconds * 1_000_000)
+    return sparkline([float(credits) for credits in hosting.credits_between(edges, now_us)])
