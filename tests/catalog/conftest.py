@@ -12,8 +12,10 @@ from modeltraces.catalog import passwords
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.file.applying import Applied, apply
 from modeltraces.catalog.file.credentials import Credentials
+from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast, Clock, make_cast
 from tests.catalog.catalog_files import no_vault
+from tests.catalog.hosting_world import at
 
 POSTGRES_URL = os.environ.get("MODELTRACES_TEST_POSTGRES_URL", "")
 
@@ -28,6 +30,13 @@ def cheap_digests(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def noon(clock: Clock) -> Clock:
+    """A clock that stands at 20:00 of the day whose hours the examples speak of."""
+    clock.now_us = at(20)
+    return clock
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES_URL else ["sqlite"])
@@ -57,6 +66,11 @@ def other_process(catalog: Catalog, catalog_url: str, clock: Clock) -> Iterator[
     opened = Catalog(catalog_url, clock=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def registry(catalog: Catalog) -> ModelRegistry:
+    return ModelRegistry(catalog)
 
 
 @pytest.fixture

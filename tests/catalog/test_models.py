@@ -39,11 +39,6 @@ def names(registry: ModelRegistry, account_id: str) -> list[str]:
     return [entry.name for entry in registry.list_models(account_id)]
 
 
-@pytest.fixture
-def registry(catalog: Catalog) -> ModelRegistry:
-    return ModelRegistry(catalog)
-
-
 def test_a_model_enters_the_catalog_with_what_its_first_run_says(registry: ModelRegistry, cast: Cast) -> None:
     seen = SeenModel("vllm", "meta-llama/Llama-3-8B", 1000, {"v10", "v2"}, set())
     registry.ensure(cast.account_a.id, {"llama-3-8b": seen})
