@@ -50,14 +50,14 @@ def series_by(
     condition, params = where(selection, context)
     value = f"toString({context.model if by == 'model' else by})"
     totals = store.query(
-        f"SELECT {value} AS name, count() AS requests FROM runs FINAL WHERE {condition} "
-        "GROUP BY name ORDER BY requests DESC, name",
+        # How many values there are is counted there: a source may be another for every run.
+        f"SELECT name, requests, count() OVER () FROM (SELECT {value} AS name, count() AS requests FROM runs FINAL "
+        f"WHERE {condition} GROUP BY name) ORDER BY requests DESC, name LIMIT {MAX_GROUPS}",
         params,
         surface="metrics.series_by.totals",
     )
-    shown = totals[:MAX_GROUPS]
     bound = Bound("g")
-    names = bound([name for name, _ in shown], "Array(String)")
+    names = bound([name for name, *_ in totals], "Array(String)")
     rows = store.query(
         f"SELECT {value} AS name, {axis.place} AS point, count(), countIf(status = 'failed'), {PERCENTILES} "
         f"FROM runs FINAL WHERE {condition} AND {value} IN {names} GROUP BY name, point",
@@ -67,5 +67,5 @@ def series_by(
     found: dict[str, dict[int, tuple[object, ...]]] = {}
     for name, point, *numbers in rows:
         found.setdefault(name, {})[point] = tuple(numbers)
-    groups = [Group(name, int(total), axis.points(found.get(name, {}))) for name, total in shown]
-    return Groups(axis.step_seconds, groups, len(totals) - len(shown))
+    groups = [Group(name, int(total), axis.points(found.get(name, {}))) for name, total, _ in totals]
+    return Groups(axis.step_seconds, groups, totals[0][2] - len(totals) if totals else 0)
