@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.upstream import Upstream, serving
 from tests.support.server import Server
 
-ROUNDS = 20
+ROUNDS = 8
 CALLERS = 3
 CHAT = "/gateway/openai/v1/chat/completions"
 
