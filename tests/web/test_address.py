@@ -20,6 +20,8 @@ words = texts.filter(lambda text: text.strip() == text and text != "")
         order=st.sampled_from(["asc", "desc"]),
         cursor=texts,
         columns=st.lists(st.sampled_from(["input", "output", "model"]), unique=True).map(tuple),
+        compare=st.sampled_from(["", "deployment_version", "model"]),
+        measure=st.sampled_from(["", "p99", "requests"]),
     )
 )
 def test_every_state_comes_back_from_its_address(address: Address) -> None:
@@ -45,3 +47,9 @@ def test_explicit_times_take_the_place_of_the_period() -> None:
 def test_a_run_opens_inside_the_same_state() -> None:
     address = Address(models=("a/b",), cursor="c")
     assert address.run_url("x/ y").startswith("/settings/monitoring/model-traces/runs/x%2F%20y?model=a%2Fb")
+
+
+def test_the_chart_compares_without_leaving_the_place_in_the_list() -> None:
+    address = Address(cursor="here", after=50).kept(compare="deployment_version")
+    assert (address.cursor, address.after) == ("here", 50)
+    assert address.changed(filter="x").compare == "deployment_version"

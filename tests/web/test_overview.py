@@ -7,8 +7,11 @@ import pytest
 
 from modeltraces.query.metrics import Metrics, Percentiles
 from modeltraces.query.series import Point, Series
+from modeltraces.query.series_by import Group, Groups
+from modeltraces.web.address import Address
 from modeltraces.web.changes import point_change, relative_change
-from modeltraces.web.contexts import MetricCard
+from modeltraces.web.comparison import compared, comparison
+from modeltraces.web.contexts import Chart, Comparison, MetricCard
 from modeltraces.web.overview import overview
 
 NONE = Percentiles(None, None, None)
@@ -82,9 +85,9 @@ def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
 
 
 def test_a_period_that_had_hardly_begun_is_not_compared_with() -> None:
-    for before, compared in ((metrics(5, 0, 1.0), True), (metrics(4, 0, 1.0), False)):
+    for before, told in ((metrics(5, 0, 1.0), True), (metrics(4, 0, 1.0), False)):
         made = overview(metrics(100, 1, 5.0), before, series(100), period=BEFORE, hosting=None, zone=UTC, now_us=0)
-        assert [card.change is not None for card in made.cards] == [compared] * 3
+        assert [card.change is not None for card in made.cards] == [told] * 3
 
 
 def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
@@ -94,10 +97,81 @@ def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
     assert data["ok"] == [2, 0, 10]
     assert data["p90"] == [2, None, 2]
     assert "Most requests: 10 at 1 Jan, 00:02:00." in made.chart.summary
-    assert [row.total for row in made.chart.rows] == ["2", "10"]
+    assert [row.cells[0] for row in made.chart.rows] == ["2", "10"]
 
 
 def test_the_charts_data_cannot_end_its_element() -> None:
     made = overview(metrics(1, 0, 5.0), None, series(1), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
     assert made.chart is not None
     assert "<" not in made.chart.data
+
+
+def by_version(address: Address, *names: str, left_out: int = 0, several: bool = False) -> Chart:
+    """A chart of groups with 1, 2, … requests in the first step, none in the second, 5 in the third."""
+    groups = [Group(name, 10 - i, series(i + 1, 0, 5).points) for i, name in enumerate(names)]
+    return compared(
+        address, Groups(60, groups, left_out), series(9, 0, 9), Comparison(), UTC, now_us=0, several=several
+    )
+
+
+VERSIONS = Address(compare="deployment_version")
+
+
+def test_a_comparison_has_a_line_and_a_column_for_each_group() -> None:
+    chart = by_version(VERSIONS, "v10", "", "v2")
+    data = json.loads(chart.data)
+    assert chart.lines == chart.headings == ("v2", "v10", "none")
+    assert data["lines"] == [[2, None, 2]] * 3
+    assert data["ok"] == [9, 0, 9]
+    assert [row.cells for row in chart.rows] == [("2 ms", "2 ms", "2 ms")] * 2
+    assert chart.summary.startswith(
+        "Chart of P90 of the response time, by version: v2, v10, none. Highest: 2 ms of v2 at"
+    )
+    assert chart.note == ""
+
+
+@pytest.mark.parametrize(
+    ("measure", "lines", "cells"),
+    [("p99", [[3, None, 3]] * 2, ("3 ms", "3 ms")), ("requests", [[1, 0, 5], [2, 0, 5]], ("1", "2"))],
+)
+def test_a_comparison_is_of_the_measure_that_was_chosen(
+    measure: str, lines: list[list[int | None]], cells: tuple[str, ...]
+) -> None:
+    chart = by_version(VERSIONS.kept(measure=measure), "v1", "v2")
+    assert json.loads(chart.data)["lines"] == lines
+    assert chart.rows[0].cells == cells
+
+
+def test_the_groups_with_most_requests_are_compared_and_the_others_are_counted() -> None:
+    chart = by_version(VERSIONS, *(f"v{i}" for i in range(9, 0, -1)), left_out=4)
+    assert chart.lines == ("v4", "v5", "v6", "v7", "v8", "v9")
+    assert chart.note == "The 6 versions with most requests; 7 more left out."
+
+
+def test_versions_of_several_models_are_said_to_be_taken_together() -> None:
+    assert "whichever model" in by_version(VERSIONS, "v1", several=True).note
+    assert by_version(VERSIONS.kept(compare="model"), "a", "b", several=True).note == ""
+
+
+@pytest.mark.parametrize(
+    ("hosted", "external", "several", "labels"),
+    [
+        (True, False, False, ["None", "Versions"]),
+        (False, True, False, ["None", "Connections"]),
+        (True, True, True, ["None", "Versions", "Connections", "Models"]),
+        (False, False, False, []),
+    ],
+)
+def test_only_what_the_selection_can_differ_in_is_offered(
+    hosted: bool, external: bool, several: bool, labels: list[str]
+) -> None:
+    offers = comparison(Address(), hosted=hosted, external=external, several=several)
+    assert [option.label for option in offers.choices] == labels
+    assert offers.measures == ()
+
+
+def test_a_comparison_that_no_longer_applies_can_be_left() -> None:
+    offers = comparison(VERSIONS.kept(measure="p99", cursor="c"), hosted=False, external=False, several=False)
+    assert [(option.label, option.current) for option in offers.choices] == [("None", False), ("Versions", True)]
+    assert offers.choices[0].href.endswith("model-traces?cursor=c")
+    assert [option.label for option in offers.measures if option.current] == ["P99"]

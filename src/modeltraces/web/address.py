@@ -1,7 +1,7 @@
 """What the address of the Model Traces page says: the whole state of the page, so that a link shows the same.
 
-The parameters are the API's selection parameters (see `docs/api.md`), `columns`, and `after`: how many
-runs stand before the page that the cursor leads to. Defaults are left out.
+The parameters are the API's selection parameters (see `docs/api.md`), `columns`, `after`: how many runs stand before
+the page that the cursor leads to, and `compare` and `measure`: what the chart draws side by side. Defaults are left out.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,12 @@ PERIODS: Final = {
     "all": "since deployment",
 }
 DEFAULT_PERIOD: Final = "7d"
+COMPARE: Final = {"deployment_version": "Versions", "connection_name": "Connections", "model": "Models"}
+"""The fields that the chart compares by, as its head names them."""
+MEASURES: Final = {"": "P90", "p99": "P99", "requests": "Requests"}
+"""What the chart compares."""
+SHOWN_ONLY: Final = frozenset({"columns", "after", "compare", "measure"})
+"""The parameters that say how the page shows its runs, not which and in what order."""
 DEFAULT_SORT: Final = "executed_on"
 
 
@@ -53,6 +59,9 @@ class Address:
     columns: tuple[str, ...] = ()
     after: int = 0
     """How many runs stand before the first that is shown, as it was counted while paging; 0: unknown, or none."""
+    compare: str = ""
+    """The field that the chart draws a line for each value of; '': it draws all runs together."""
+    measure: str = ""
 
     @classmethod
     def of(cls, query: QueryParams) -> "Address":
@@ -68,11 +77,17 @@ class Address:
             cursor=query.get("cursor", ""),
             columns=tuple(name for name in query.get("columns", "").split(",") if name),
             after=_whole(query.get("after", "")),
+            compare=query.get("compare", ""),
+            measure="" if query.get("measure", "") == "p90" else query.get("measure", ""),
         )
 
     def changed(self, **changes: Any) -> "Address":
         """The address of another state. What the cursor stands on is gone, unless it is among the changes."""
         return replace(self, **{"cursor": "", "after": 0, **changes})
+
+    def kept(self, **changes: Any) -> "Address":
+        """The address of another way to show the same runs, in the same place of the list."""
+        return replace(self, **changes)
 
     def selection(self) -> list[tuple[str, str]]:
         """The parameters that choose runs (not their order, nor the place in it), without defaults."""
@@ -97,6 +112,7 @@ class Address:
         pairs = self.selection() + self.ordering()
         if self.columns:
             pairs.append(("columns", ",".join(self.columns)))
+        pairs += [(name, value) for name, value in (("compare", self.compare), ("measure", self.measure)) if value]
         if self.cursor:
             pairs.append(("cursor", self.cursor))
             if self.after:

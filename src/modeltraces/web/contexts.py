@@ -121,18 +121,30 @@ class SeriesRow:
     """One bucket, in words: the chart's text alternative."""
 
     at: Moment
-    total: str
-    failed: str
-    p90: str
-    p99: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the chart can be asked to compare, and in what measure; empty: there is nothing to compare."""
+
+    choices: tuple[Option, ...] = ()
+    measures: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     data: str
-    """JSON: step, buckets' starts (s since the epoch), successes, failures, p90 and p99 (ms or null), zone."""
+    """JSON: step, buckets' starts (s since the epoch), successes, failures, zone; p90 and p99 (ms or null), or else
+    `measure` and `lines`, the values of each group."""
     summary: str
+    headings: tuple[str, ...]
     rows: tuple[SeriesRow, ...]
+    comparison: Comparison = Comparison()
+    title: str = "Requests and response time"
+    lines: tuple[str, ...] = ()
+    """The groups' names, in the order of their colours; empty: all runs are drawn together."""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

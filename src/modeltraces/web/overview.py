@@ -6,11 +6,12 @@ from typing import Final
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.series import Series
 from modeltraces.web.changes import point_change, relative_change
-from modeltraces.web.contexts import Chart, Figure, MetricCard, Moment, Overview, SeriesRow
+from modeltraces.web.contexts import Chart, Comparison, Figure, MetricCard, Moment, Overview, SeriesRow
 from modeltraces.web.formatting import UNKNOWN, count, duration, duration_parts, instant, iso, percent
 from modeltraces.web.sparkline import sparkline
 from modeltraces.web.templating import script_json
 
+_NOT_OFFERED: Final = Comparison()
 _FEWER: Final = 20
 """With so many times fewer requests, the period before had hardly begun: changes against it would say nothing."""
 
@@ -24,8 +25,12 @@ def overview(
     hosting: MetricCard | None,
     zone: tzinfo,
     now_us: int,
+    comparison: Comparison = _NOT_OFFERED,
+    chart: Chart | None = None,
 ) -> Overview:
-    """`period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply."""
+    """`period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply.
+    `comparison`: what the chart offers to compare. `chart`: the one that compares, in place of that of all runs.
+    """
     if before is not None and before.total_requests * _FEWER < now.total_requests:
         before = None
     cards = [
@@ -35,7 +40,9 @@ def overview(
     ]
     if hosting is not None:
         cards.append(hosting)
-    return Overview(tuple(cards), _chart(points, zone, now_us) if now.total_requests and points.points else None)
+    if not now.total_requests or not points.points:
+        return Overview(tuple(cards), None)
+    return Overview(tuple(cards), chart or _chart(points, zone, now_us, comparison))
 
 
 def _requests(now: Metrics, before: Metrics | None, points: Series, period: str) -> MetricCard:
@@ -91,7 +98,7 @@ def _failure_rate(now: Metrics, before: Metrics | None, points: Series, period: 
     )
 
 
-def _chart(points: Series, zone: tzinfo, now_us: int) -> Chart:
+def _chart(points: Series, zone: tzinfo, now_us: int, comparison: Comparison) -> Chart:
     data = {
         "step": points.step_seconds,
         "zone": getattr(zone, "key", "UTC"),
@@ -110,15 +117,17 @@ def _chart(points: Series, zone: tzinfo, now_us: int) -> Chart:
     rows = tuple(
         SeriesRow(
             Moment(instant(point.at_us, zone, now_us=now_us), iso(point.at_us)),
-            count(point.total_requests),
-            count(point.failed_requests),
-            duration(point.response_time_ms.p90) if point.total_requests else UNKNOWN,
-            duration(point.response_time_ms.p99) if point.total_requests else UNKNOWN,
+            (
+                count(point.total_requests),
+                count(point.failed_requests),
+                duration(point.response_time_ms.p90) if point.total_requests else UNKNOWN,
+                duration(point.response_time_ms.p99) if point.total_requests else UNKNOWN,
+            ),
         )
         for point in points.points
         if point.total_requests
     )
-    return Chart(script_json(data), summary, rows)
+    return Chart(script_json(data), summary, ("Requests", "Failed", "P90", "P99"), rows, comparison=comparison)
 
 
 def _rounded(value: float | None) -> float | None:

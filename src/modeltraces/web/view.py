@@ -14,7 +14,7 @@ from modeltraces.parts import Parts
 from modeltraces.query.filters import FilterContext
 from modeltraces.query.selection import Selection, SelectionError, parse_selection
 from modeltraces.run import ModelKind, now_us
-from modeltraces.web.address import Address
+from modeltraces.web.address import COMPARE, MEASURES, SHOWN_ONLY, Address
 from modeltraces.web.shell import zone
 
 
@@ -60,10 +60,19 @@ async def view_of(request: Request, identity: Identity) -> View:
     address = Address.of(request.query_params)
     selection = error = None
     try:
-        known = [pair for pair in address.pairs() if pair[0] not in ("columns", "after")]
+        known = [pair for pair in address.pairs() if pair[0] not in SHOWN_ONLY]
         selection = parse_selection(known, account_id=identity.account_id, now_us=asked)
+        _check_chart(address)
     except SelectionError as wrong:
-        error = wrong
+        selection, error = None, wrong
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
     facts = ModelFacts.of(entries)
     return View(parts, identity, address, selection, error, facts.context, entries, facts, zone(request), asked)
+
+
+def _check_chart(address: Address) -> None:
+    """Raises SelectionError for a chart that there is not."""
+    if address.compare and address.compare not in COMPARE:
+        raise SelectionError("compare", f"compare must be one of {', '.join(COMPARE)}.")
+    if address.measure not in MEASURES:
+        raise SelectionError("measure", "measure must be one of p90, p99, requests.")

@@ -18,9 +18,11 @@ from modeltraces.query.cursor import CursorError
 from modeltraces.query.metrics import count_runs, metrics
 from modeltraces.query.runs import Page, get_run, list_runs, neighbours
 from modeltraces.query.series import series
+from modeltraces.query.series_by import series_by
 from modeltraces.run import Run
 from modeltraces.store.engine import StoreError
 from modeltraces.web.address import MODEL_TRACES, PERIODS, Address
+from modeltraces.web.comparison import compared, comparison
 from modeltraces.web.contexts import Empty, FirstRun, Option, Overview, RunDetail, RunsTable, TracesPage, Trouble
 from modeltraces.web.detail import detail
 from modeltraces.web.filter_bar import filter_bar
@@ -161,13 +163,16 @@ async def _numbers(view: View) -> _Numbers:
     if (selection := view.selection) is None:
         return _Numbers()
     query, store, context = view.parts.workers.query, view.parts.store, view.context
-    before = selection.before()
+    before, compare = selection.before(), view.address.compare
     hosting, since = hosting_of(selection, view.entries), deployed_since(view.entries)
     try:
-        now, then, points = await asyncio.gather(
+        now, then, points, groups = await asyncio.gather(
             query(metrics, store, selection, context, hosting.names, since),
             query(metrics, store, before, context, (), since) if before else _nothing(),
             query(partial(series, tz=_zone_info(view)), store, selection, context),
+            query(partial(series_by, tz=_zone_info(view)), store, selection, context, compare)
+            if compare
+            else _nothing(),
         )
     except StoreError as error:
         return _Numbers(trouble=_trouble(error, view.address.url))
@@ -177,7 +182,16 @@ async def _numbers(view: View) -> _Numbers:
         earlier = hosting_of(before, view.entries).hosted if before else None
         several = len(view.address.models) != 1
         card = hosting_card(hosting, now, earlier, points, period=words, several=several, now_us=view.now_us)
-    made = overview(now, then, points, period=words, hosting=card, zone=view.zone, now_us=view.now_us)
+    offers = comparison(
+        view.address, hosted=view.hosting_applies, external="external" in view.kinds(), several=view.several
+    )
+    chart = None
+    if groups is not None and groups.groups:
+        chart = compared(view.address, groups, points, offers, view.zone, now_us=view.now_us, several=view.several)
+    made = overview(
+        now, then, points,
+        period=words, hosting=card, zone=view.zone, now_us=view.now_us, comparison=offers, chart=chart,
+    )  # fmt: skip
     return _Numbers(made, now.total_requests)
 
 

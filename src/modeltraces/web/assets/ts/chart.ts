@@ -1,10 +1,10 @@
 /**
- * The chart: requests by outcome as bars, P90 and P99 as lines. Dragging over it narrows the period, a click on a bar
+ * The chart: requests by outcome as bars, P90 and P99 as lines; or, comparing, a line for each group. Dragging over it narrows the period, a click on a bar
  * narrows it to that bar's.
  */
 
 import uPlot from "uplot";
-import { element, one } from "./dom";
+import { all, element, one } from "./dom";
 import { count, duration } from "./numbers";
 import { showPeriod } from "./period";
 import { formatter, pageZone, ticks } from "./zone";
@@ -14,8 +14,11 @@ interface Data {
   at: number[];
   ok: number[];
   failed: number[];
-  p90: (number | null)[];
-  p99: (number | null)[];
+  p90?: (number | null)[];
+  p99?: (number | null)[];
+  /** Comparing: what the lines are of, and the groups' values. */
+  measure?: "p90" | "p99" | "requests";
+  lines?: (number | null)[][];
 }
 
 /** A press that moves less is a click. */
@@ -55,7 +58,8 @@ function draw(): void {
 
 function series(from: Data): uPlot.AlignedData {
   const total = from.ok.map((value, i) => value + (from.failed[i] ?? 0));
-  return [from.at, total, from.failed, from.p99, from.p90];
+  if (from.lines) return [from.at, total, ...from.lines];
+  return [from.at, total, from.failed, from.p99 ?? [], from.p90 ?? []];
 }
 
 function options(place: HTMLElement, from: Data): uPlot.Options {
@@ -82,17 +86,32 @@ function options(place: HTMLElement, from: Data): uPlot.Options {
     axes: [
       { ...axis, grid: none, ticks: none, size: 24, gap: 6, space: 72, splits: (self) => ticks(from.at[0] ?? 0, right, self.bbox.width / devicePixelRatio / 76), values: timeLabels(from) },
       { ...axis, grid, ticks: none, size: 46, gap: 6, space: 26, values: (_, values) => values.map((v) => (v % 1 ? "" : short(v))) },
-      { ...axis, scale: "ms", side: 1, grid: none, ticks: none, size: 54, gap: 6, space: 26, values: (_, values) => values.map((v) => duration(v)) },
+      { ...axis, show: from.measure !== "requests", scale: "ms", side: 1, grid: none, ticks: none, size: 54, gap: 6, space: 26, values: (_, values) => values.map((v) => duration(v)) },
     ],
     series: [
       {},
-      { scale: "y", fill: colour("--chart-bar"), width: 0, paths: barPaths, points: none },
+      { scale: "y", show: from.measure !== "requests", fill: colour("--chart-bar"), width: 0, paths: barPaths, points: none },
+      ...(from.lines ? compared(from, linear()) : [
       { scale: "y", fill: colour("--chart-bad"), width: 0, paths: barPaths, points: none },
       { scale: "ms", stroke: colour("--chart-99"), width: 1.25, paths: linear(), points: lonely(), spanGaps: false },
       { scale: "ms", stroke: colour("--chart-90"), width: 1.75, paths: linear(), points: lonely(), spanGaps: false },
+      ]),
     ],
     hooks: { setSelect: [narrow] },
   };
+}
+
+/** A line for each group: told apart by colour, and the second three by dashes as well. */
+function compared(from: Data, paths: uPlot.Series.PathBuilder): uPlot.Series[] {
+  return (from.lines ?? []).map((_, i) => ({
+    scale: from.measure === "requests" ? "y" : "ms",
+    stroke: colour(`--line-${i + 1}`),
+    width: 1.75,
+    ...(i < 3 ? {} : { dash: [6, 4] }),
+    paths,
+    points: lonely(),
+    spanGaps: false,
+  }));
 }
 
 /** A point between two gaps has no line to stand on. */
@@ -162,6 +181,7 @@ function readOut(self: uPlot): void {
     const title = one(".chart-title");
     if (tip) tip.hidden = !on;
     if (title) title.hidden = on;
+    if (!on) for (const value of all("[data-line-value]")) value.textContent = "";
   };
   over.addEventListener("mouseleave", () => show(false));
   over.addEventListener("mousemove", (event) => {
@@ -175,9 +195,10 @@ function readOut(self: uPlot): void {
       element("b", { textContent: data.step < 60 ? when(start) : whenShort(start) }),
       part("Requests", count((data.ok[i] ?? 0) + (data.failed[i] ?? 0))),
       part("Failed", count(data.failed[i] ?? 0)),
-      part("P90", duration(data.p90[i] ?? null)),
-      part("P99", duration(data.p99[i] ?? null)),
+      ...(data.lines ? [] : [part("P90", duration(data.p90?.[i] ?? null)), part("P99", duration(data.p99?.[i] ?? null))]),
     );
+    const inWords = (value: number | null): string => (data?.measure === "requests" ? count(value ?? 0) : duration(value));
+    all("[data-line-value]").forEach((value, line) => (value.textContent = inWords(data?.lines?.[line]?.[i] ?? null)));
     show(true);
   });
   over.addEventListener("mousedown", (event) => (pressedAt = event.clientX));

@@ -28,10 +28,13 @@ async function look(): Promise<void> {
     // Another page, such as the sign-in, has nothing of a job.
     if (!one("[data-job]", parsed)) return;
     const ended = !one("[data-job-running]", parsed);
-    for (const part of PARTS) {
-      const fresh = one(part, parsed);
-      // What stands beside a preview belongs to the preview.
-      if (fresh && (part === "[data-job]" || ended)) one(part)?.replaceChildren(...fresh.childNodes);
+    if (ended && one("[data-job-actions] form")) {
+      // A preview is shown: what it says of the runs may be past.
+      location.reload();
+      return;
+    }
+    for (const part of ended ? PARTS : PARTS.slice(0, 1)) {
+      one(part)?.replaceChildren(...(one(part, parsed)?.childNodes ?? []));
     }
     if (ended) announce(one("[data-job]")?.textContent?.replace(/\s+/g, " ").trim() ?? "");
     else later(PAUSE_MS);

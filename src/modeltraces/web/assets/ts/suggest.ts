@@ -22,7 +22,7 @@ let active = -1;
 
 export async function fetchSuggestions(text: string, caret: number, signal: AbortSignal): Promise<Answer> {
   const query = new URLSearchParams(location.search);
-  for (const name of ["filter", "cursor", "columns", "sort", "order"]) query.delete(name);
+  for (const name of ["filter", "cursor", "columns", "sort", "order", "compare", "measure"]) query.delete(name);
   query.set("text", text);
   query.set("caret", String(caret));
   const got = await fetch(`/settings/monitoring/model-traces/suggest?${query}`, { signal, credentials: "same-origin" });
