@@ -159,6 +159,25 @@ def test_a_credential_goes_in_and_never_comes_out(admin: httpx.Client, server: S
     assert secret.encode() not in (server.data_dir / "catalog.db").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("path", "member"), [("connections/azure", "base_url"), ("models/llama/deployments/v1", "endpoint")]
+)
+def test_a_credential_does_not_go_along_to_another_server(admin: httpx.Client, path: str, member: str) -> None:
+    home, elsewhere, secret = "http://127.0.0.1:9/v1", "http://127.0.0.1:10/v1", "sk-very-secret-0123456789"
+    made = {"name": "azure", "protocol": "openai", "base_url": home, "credential": secret}
+    call(admin, "POST", "connections", 201, made)
+    call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
+    call(admin, "POST", "models/llama/deployments", 201, {"endpoint": home, "credential": secret})
+    says = refused(admin, "PATCH", path, 422, {member: elsewhere})
+    assert says == "The address leads to another server: enter the credential again, or remove it."
+    assert call(admin, "GET", path, 200)[member] == home
+    assert call(admin, "PATCH", path, 200, {member: "http://127.0.0.1:9/v2"})["has_credential"] is True
+    moved = call(admin, "PATCH", path, 200, {member: elsewhere, "credential": secret})
+    assert (moved[member], moved["has_credential"]) == (elsewhere, True)
+    bare = call(admin, "PATCH", path, 200, {member: home, "credential": None})
+    assert (bare[member], bare["has_credential"]) == (home, False)
+
+
 def test_another_accounts_member_finds_nothing_of_it(server: Server, admin: httpx.Client) -> None:
     call(admin, "POST", "models", 201, {"name": "alices-model", "kind": "open_source"})
     call(admin, "POST", "models/alices-model/deployments", 201, {})

@@ -251,7 +251,7 @@ def test_charlie_neither_finds_nor_changes_nor_uses_a_connection_of_alices(catal
         with pytest.raises(NotFound, match="This account has no connection 'azure-eu'"):
             change()
     create(catalog, b, credential="sk-of-charlie")
-    edit(catalog, b, "azure-eu", base_url="http://evil")
+    edit(catalog, b, "azure-eu", base_url="http://evil", credential="sk-of-charlie")
     delete(catalog, b, "azure-eu")
     assert one(catalog, a) == before
 

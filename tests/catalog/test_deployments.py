@@ -150,11 +150,11 @@ def test_a_model_that_only_seemed_external_becomes_open_source_when_it_is_deploy
 def test_what_is_said_of_a_deployment_can_be_changed_and_cleared(catalog: Catalog, a: str, clock: Clock) -> None:
     deploy(catalog, a, endpoint="http://h/v1", credential=KEY, credits_per_replica_hour=1, upstream_model="x")
     clock.advance(60)
-    edit(catalog, a, "v1", credits_per_replica_hour="2", endpoint="https://other.example")
+    edit(catalog, a, "v1", credits_per_replica_hour="2", endpoint="http://h/v2")
     (entry,) = listed(catalog, a)
     assert (entry.credits_per_replica_hour, entry.endpoint, entry.protocol) == (
         Decimal(2),
-        "https://other.example",
+        "http://h/v2",
         "openai",
     )
     assert (entry.has_credential, entry.upstream_model) == (True, "x")

@@ -83,6 +83,25 @@ def test_an_edit_keeps_the_credential_until_it_is_removed_or_replaced(site: Cata
     assert not listed(site)["prod"].has_credential
 
 
+def test_an_address_at_another_server_is_refused_in_its_form_until_the_credential_is_typed_or_removed(
+    site: CatalogSite,
+) -> None:
+    add(site, credential=SECRET)
+    change, moved = f"{CONNECTIONS}?do=edit&name=prod", {**GOOD, "base_url": "https://evil.example.com/v1"}
+    answer = site.send(change, ADA, **moved, models="*")
+    assert answer.status_code == 422
+    assert answer.text.count('role="alert"') == 1
+    form = re.search(r"<form(?:(?!</form>).)*?https://evil\.example\.com/v1.*?</form>", answer.text, re.DOTALL)
+    assert form is not None
+    assert "The address leads to another server: enter the credential again, or remove it." in form[0]
+    assert SECRET not in answer.text
+    assert listed(site)["prod"].base_url == GOOD["base_url"]
+    assert site.send(change, ADA, **moved, models="*", credential=SECRET).status_code == 303
+    assert listed(site)["prod"].base_url == moved["base_url"]
+    assert site.send(change, ADA, **GOOD, models="*", remove_credential="1").status_code == 303
+    assert (listed(site)["prod"].base_url, listed(site)["prod"].has_credential) == (GOOD["base_url"], False)
+
+
 def test_one_that_runs_named_is_listed_so_and_can_be_completed(site: CatalogSite) -> None:
     site.seen("gpt", model_kind="external", connection_name="azure-eu")
     page = site.get(CONNECTIONS).text

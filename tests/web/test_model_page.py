@@ -111,12 +111,27 @@ def test_a_deployment_is_edited_and_its_credential_kept_until_it_is_removed(llam
     page = llama.get(change).text
     assert "sk-very-secret" not in page
     assert 'value="http://a/v1"' in page
-    llama.send(change, endpoint="http://b/v1", protocol="ollama", price="3")
+    llama.send(change, endpoint="http://a/v2", protocol="ollama", price="3")
     edited = deployment(llama, "v1")
-    assert (edited.endpoint, edited.protocol, edited.has_credential) == ("http://b/v1", "ollama", True)
+    assert (edited.endpoint, edited.protocol, edited.has_credential) == ("http://a/v2", "ollama", True)
     assert edited.credits_per_replica_hour == 3
     llama.send(change, endpoint="http://b/v1", remove_credential="1")
     assert not deployment(llama, "v1").has_credential
+
+
+def test_an_endpoint_at_another_server_is_refused_in_its_form_until_the_credential_is_typed(llama: CatalogSite) -> None:
+    deploy(llama, "v1", credential="sk-very-secret", endpoint="http://a/v1")
+    change = f"{PAGE}?do=edit&version=v1"
+    answer = llama.send(change, endpoint="http://b/v1", protocol="openai")
+    assert answer.status_code == 422
+    assert alert(answer.text) == "The address leads to another server: enter the credential again, or remove it."
+    form = re.search(r"<form(?:(?!</form>).)*?http://b/v1.*?</form>", answer.text, re.DOTALL)
+    assert form is not None
+    assert 'role="alert"' in form[0]
+    assert "sk-very-secret" not in answer.text
+    assert deployment(llama, "v1").endpoint == "http://a/v1"
+    assert llama.send(change, endpoint="http://b/v1", credential="sk-very-secret").status_code == 303
+    assert (deployment(llama, "v1").endpoint, deployment(llama, "v1").has_credential) == ("http://b/v1", True)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from modeltraces.catalog.errors import Invalid
 
 LONGEST_ADDRESS: Final = 2000
+_PORTS: Final = {"http": 80, "https": 443}
 _METADATA_HOSTS: Final = frozenset(
     {
         "metadata",
@@ -58,6 +59,23 @@ def clean_address(value: str, what: str, *, allow_link_local: bool = False) -> s
     if not allow_link_local and leads_to_metadata(parts.hostname or ""):
         raise Invalid(refusal(what))
     return address.rstrip("/")
+
+
+def is_elsewhere(before: str, after: str) -> bool:
+    """Whether `after` leads to another server than `before`: another scheme, host or port. Both are clean, or ''.
+
+    No address leads nowhere; from nowhere, any address leads elsewhere.
+    """
+    return bool(after) and (not before or _origin(before) != _origin(after))
+
+
+def check_credential_stays(before: str, after: str) -> None:
+    """Raises Invalid where a change of the address alone would send a stored credential to another server.
+
+    Who may change the address need not know the credential, and could read it at a server of their own.
+    """
+    if is_elsewhere(before, after):
+        raise Invalid("The address leads to another server: enter the credential again, or remove it.")
 
 
 def check_resolved(address: str, what: str, *, allow_link_local: bool = False) -> None:
@@ -117,6 +135,13 @@ def _split(address: str) -> SplitResult | None:
     if parts.netloc.rpartition("@")[2].startswith("["):
         return parts if _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]) and _is_address(host) else None
     return parts if _HOST.fullmatch(host) else None
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(address)
+    # Of other letters than ASCII, two that are one in lower case may be two hosts to a client.
+    host = parts.hostname if parts.netloc.isascii() else parts.netloc
+    return parts.scheme, host or "", _PORTS.get(parts.scheme) if parts.port is None else parts.port
 
 
 def _is_address(host: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict
 
 from sqlalchemy import select
 
-from modeltraces.catalog.addresses import clean_address
+from modeltraces.catalog.addresses import check_credential_stays, clean_address
 from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
@@ -127,7 +127,8 @@ def edit(
 ) -> str:
     """Change what is given of `SETTABLE`; the connection's name afterwards.
 
-    Raises Invalid, NotFound, and Conflict for a new name that is used, or while runs bear the old one.
+    An address of another server needs the credential again, or its removal. Raises Invalid, NotFound, and Conflict for
+    a new name that is used, or while runs bear the old one.
     """
     columns = _columns(values, vault, allow_link_local)
     with changing(catalog, account_id, actor) as change:
@@ -190,6 +191,8 @@ class Columns(TypedDict, total=False):
 
 
 def _assign(row: ConnectionRow, columns: Columns, now_us: int) -> None:
+    if row.credential and "credential" not in columns:
+        check_credential_stays(row.base_url, columns.get("base_url", row.base_url))
     row.provider = columns.get("provider", row.provider)
     row.protocol = columns.get("protocol", row.protocol)
     row.base_url = columns.get("base_url", row.base_url)

@@ -24,9 +24,13 @@ class Credentials:
             self._vault = self.open_vault()
         return self._vault
 
+    def read(self, env: str, file: str, where: Where) -> str:
+        """The credential that these name. Raises Misplaced."""
+        return self._from_env(env, where) if env else self._from_file(file, where)
+
     def changed(self, env: str, file: str, stored: str | None, where: Where) -> str | None:
         """The credential that these name, or None when it is the stored one. Raises Misplaced."""
-        credential = self._from_env(env, where) if env else self._from_file(file, where)
+        credential = self.read(env, file, where)
         try:
             self.vault.lock(credential)
             if stored is not None and self.vault.unlock(stored) == credential:

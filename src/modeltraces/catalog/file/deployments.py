@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
+from modeltraces.catalog.addresses import is_elsewhere
 from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.ledgers import Ledger, ModelOf, compare_events
 from modeltraces.catalog.file.problems import Misplaced, Where
@@ -46,11 +47,15 @@ def _compare(
         values.pop("protocol", None)
     before = _before(known)
     changed = {name: value for name, value in values.items() if value != before[name]}
-    credential = None
+    credential, told_credential = None, False
     if part.names_credential:
         stored = row.credential if row else None
         try:
             credential = plan.credentials.changed(part.credential_env, part.credential_file, stored, where)
+            told_credential = credential is not None
+            if credential is None and is_elsewhere(before["endpoint"], endpoint):
+                # The file knows the credential, so it may go along to another server.
+                credential = plan.credentials.read(part.credential_env, part.credential_file, where)
         except Misplaced as problem:
             plan.problems.append(problem)
     fields = _fields(plan, changed, credential)
@@ -65,7 +70,7 @@ def _compare(
         )
     elif changed or credential is not None:
         told = [difference_text(before, changed)] if changed else []
-        told += ["another credential"] if credential is not None else []
+        told += ["another credential"] if told_credential else []
         plan.step(
             Phase.DEPLOYMENT, f"~ deployment {named}: {', '.join(told)}", where, partial(_revise, model_of, row, fields)
         )

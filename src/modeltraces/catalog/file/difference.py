@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from modeltraces.catalog import connections, model_edits
+from modeltraces.catalog.addresses import is_elsewhere
 from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.deployments import compare_deployments
@@ -62,11 +63,15 @@ def _compare_connection(plan: Plan, part: ConnectionPart, where: Where) -> None:
     if wanted["protocol"] and not wanted["models"]:
         wanted["models"] = [connections.EVERY_MODEL]
     changed = {name: value for name, value in wanted.items() if value != before[name]}
-    credential = None
+    credential, told_credential = None, False
     if part.names_credential:
         stored = row.credential if row else None
         try:
             credential = plan.credentials.changed(part.credential_env, part.credential_file, stored, where)
+            told_credential = credential is not None
+            if credential is None and is_elsewhere(before["base_url"], wanted["base_url"]):
+                # The file knows the credential, so it may go along to another server.
+                credential = plan.credentials.read(part.credential_env, part.credential_file, where)
         except Misplaced as problem:
             plan.problems.append(problem)
     columns = connections.Columns(**changed)  # type: ignore[typeddict-item]
@@ -78,7 +83,7 @@ def _compare_connection(plan: Plan, part: ConnectionPart, where: Where) -> None:
         plan.step(Phase.CONNECTION, text, where, partial(_add_connection, part.name, columns))
     elif columns:
         told = [difference_text(before, changed)] if changed else []
-        told += ["another credential"] if credential is not None else []
+        told += ["another credential"] if told_credential else []
         text = f"~ connection {shown(part.name)}: {', '.join(told)}"
         plan.step(Phase.CONNECTION, text, where, partial(_revise_connection, row, columns))
 

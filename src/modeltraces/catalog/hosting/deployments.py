@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from modeltraces.catalog.addresses import clean_address
+from modeltraces.catalog.addresses import check_credential_stays, clean_address
 from modeltraces.catalog.amounts import amount_text, parse_amount
 from modeltraces.catalog.changes import Change, changing
 from modeltraces.catalog.db import Catalog
@@ -83,7 +83,10 @@ def add(change: Change, model: ModelRow, version: str, fields: Fields) -> Deploy
 
 
 def edit(catalog: Catalog, account_id: str, model: str, version: str, fields: Fields, *, actor: str) -> None:
-    """Change what is said of a deployment. A new price holds from its next event on. Raises Invalid, NotFound."""
+    """Change what is said of a deployment. A new price holds from its next event on.
+
+    An endpoint at another server needs the credential again, or its removal. Raises Invalid, NotFound.
+    """
     with changing(catalog, account_id, actor) as change:
         row = change.model(model)
         revise(change, row, change.deployment(row, version), fields)
@@ -169,9 +172,12 @@ def _set(change: Change, deployment: DeploymentRow, fields: Fields) -> None:
         )
     if "endpoint" in given:
         address = given["endpoint"] or ""
-        deployment.endpoint = (
+        endpoint = (
             clean_address(address, "The endpoint", allow_link_local=fields.allow_link_local) if address.strip() else ""
         )
+        if deployment.credential and "credential" not in given:
+            check_credential_stays(deployment.endpoint, endpoint)
+        deployment.endpoint = endpoint
     if "protocol" in given:
         if (given["protocol"] or "") not in ("", *PROTOCOLS):
             raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
