@@ -220,6 +220,49 @@ def test_a_model_is_archived_and_restored(llama: CatalogSite) -> None:
     assert 'class="badge">archived' not in llama.get(PAGE).text
 
 
+def test_before_archiving_the_page_says_what_is_up_and_goes_on_costing(llama: CatalogSite) -> None:
+    def notice() -> str:
+        found = re.findall(r'<div class="notice">.*?<span>(.*?)</span>', llama.get(PAGE).text, re.DOTALL)
+        return str(found[-1]) if found else ""
+
+    assert notice() == ""
+    assert ">Archive</button>" in llama.get(PAGE).text
+    deploy(llama, "v3", 10, credits_per_replica_hour="0.8")
+    says = "2 replicas of v3 are up and go on costing 1.6 credits an hour"
+    assert notice() == f"{says}; undeploy first, or archive all the same."
+    page = llama.get(PAGE).text
+    assert re.search(
+        rf'do=archive"[^>]*data-confirm="Archive the model “llama” all the same\? {re.escape(says)}\."', page
+    )
+    assert ">Archive all the same</button>" in page
+    # A new price does not hold for what is up already.
+    llama.send(f"{PAGE}?do=edit&version=v3", price="5")
+    assert notice().startswith(says)
+    assert llama.send(f"{PAGE}?do=scale&version=v3", replicas="1").status_code == 303
+    assert notice().startswith("1 replica of v3 is up and goes on costing 5 credits an hour;")
+    deploy(llama, "v4", 10)
+    assert notice().startswith(
+        "3 replicas of v3 (1) and v4 (2) are up and go on costing 5 credits an hour, and what has no price;"
+    )
+    assert llama.send(f"{PAGE}?do=archive").status_code == 303
+    assert notice().endswith("; undeploy what is no longer needed.")
+    assert ">Restore</button>" in llama.get(PAGE).text
+    assert llama.send(f"{PAGE}?do=undeploy&version=v3").status_code == 303
+    assert notice() == "2 replicas of v4 are up, hosted without a price; undeploy what is no longer needed."
+    assert llama.send(f"{PAGE}?do=undeploy&version=v4").status_code == 303
+    assert notice() == ""
+
+
+def test_of_many_versions_that_are_up_the_page_says_how_many_there_are(llama: CatalogSite) -> None:
+    for number in range(1, 6):
+        deploy(llama, f"v{number}", number, credits_per_replica_hour="1.25")
+    assert (
+        "10 replicas of 5 versions are up and go on costing 12.5 credits an hour; undeploy first"
+        in llama.get(PAGE).text
+    )
+    assert "go on costing" not in llama.get(PAGE, BOB).text, "who may not archive is not told of it"
+
+
 def test_a_model_without_a_past_can_be_deleted_and_another_says_why_not(llama: CatalogSite) -> None:
     model_edits.create(llama.catalog, llama.account_id, "new", "open_source", actor="t")
     assert "so it can be deleted" in llama.get(model_path("new")).text

@@ -239,6 +239,8 @@ class ModelPage:
     edit_href: str
     merge_href: str
     archive_href: str
+    still_up: str
+    """What is up, and what it goes on costing when the model is archived; '' when nothing is."""
     delete_href: str
     """'' when it cannot be deleted: `kept_because` says why."""
     kept_because: str
