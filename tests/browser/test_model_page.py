@@ -195,3 +195,20 @@ def test_nothing_is_wider_than_a_phone(visitors: Visitors, kim: StorageState) ->
     fill(phone)
     for path in STATES:
         assert fits(phone.go(path)), path
+
+
+def test_the_warning_before_archiving_fits_a_phone_whatever_the_version_is_called(
+    visitors: Visitors, kim: StorageState
+) -> None:
+    phone = visitors.visit(kim, width=390, height=844)
+    page = add_model(phone, "up while archived")
+    page.get_by_role("link", name="Deploy a version").click()
+    page.get_by_label("Version (optional)").fill("v" * 200)
+    page.get_by_label("Own price (optional)").fill("0.8")
+    page.get_by_role("button", name="Add the deployment").click()
+    expect(page.get_by_text("is up and goes on costing 0.8 credits an hour")).to_be_visible()
+    assert fits(page)
+    page.on("dialog", lambda asked: asked.dismiss())
+    page.get_by_role("button", name="Archive all the same").click()
+    expect(page.get_by_text("archived", exact=True)).to_have_count(0)
+    assert findings(page) == []
