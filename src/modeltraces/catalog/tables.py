@@ -92,6 +92,25 @@ class ApiKeyRow(Table):
     expires_on_us: Mapped[int | None]
     revoked_on_us: Mapped[int | None]
     last_used_on_us: Mapped[int | None]
+    requests_per_minute: Mapped[int | None]
+    """Through the gateway; None: no limit. So with the tokens."""
+    tokens_per_day: Mapped[int | None]
+    allowed_models: Mapped[str] = mapped_column(default="[]", server_default="[]")
+    """JSON array of the names that the key may call; empty: every model."""
+    recording: Mapped[str] = mapped_column(default="full", server_default="full")
+    """What is recorded of its calls through the gateway: `full`, `metadata` or `off`."""
+
+
+class KeyUsageRow(Table):
+    """What a limited key has used of a minute or a day, added up over the processes that serve it."""
+
+    __tablename__ = "key_usage"
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True)
+    span_seconds: Mapped[int] = mapped_column(primary_key=True)
+    """60 or 86 400."""
+    starts_on_us: Mapped[int] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+    tokens: Mapped[int]
 
 
 class ModelRow(Table):
@@ -109,6 +128,9 @@ class ModelRow(Table):
     archived_on_us: Mapped[int | None]
     merged_into_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"), index=True)
     """The model that its runs are counted with. The entry itself stays, so that a merge can be undone."""
+    routing: Mapped[dict[str, Any] | None]
+    """How the gateway spreads its calls: `weights` by deployment version or connection, `fallbacks` in order. None: the
+    newest version that is up, or the connection that names it."""
     __table_args__ = (
         UniqueConstraint("account_id", "name"),
         CheckConstraint("kind IN ('open_source', 'fine_tuned', 'external')", name="kind"),
