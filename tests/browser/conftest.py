@@ -1,28 +1,20 @@
 """A real Chromium against the real server. A page that logs an error or asks another host fails its test."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.browser.catalog_world import KIM, fill_catalog, running_provider
+from tests.browser.chromium import running_browser
 from tests.browser.world import DORA, EVE, VERA, World
 from tests.support.server import PASSWORD, Server
 
 TRACES = "/settings/monitoring/model-traces"
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "test-results" / "screenshots"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,11 +44,8 @@ class Visit:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield launched
-        launched.close()
+    with running_browser() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,12 @@
 """axe-core over every page and state, in both themes: no serious finding, no contrast below AA."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, StorageState, expect
 
+from tests.browser.axe import findings
 from tests.browser.conftest import TRACES, Visitors
-
-AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 
 
 def nothing(page: Page) -> None:
@@ -60,26 +57,11 @@ STATES: list[tuple[str, str, Callable[[Page], None]]] = [
 ]
 
 
-def findings(page: Page) -> list[str]:
-    # As a browser's extension would put it in: the page's own policy admits no inline script.
-    page.evaluate(AXE.read_text())
-    result: dict[str, Any] = page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-    )
-    return [
-        f"{violation['impact']}: {violation['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for violation in result["violations"]
-        for node in violation["nodes"]
-        if violation["impact"] in ("serious", "critical", "moderate")
-    ]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "path", "act"), STATES, ids=[state[0] for state in STATES])
 def test_axe_finds_nothing_serious(
-    visitors: Visitors, dora: StorageState, scheme: str, name: str, path: str, act: Callable[[Page], None]
+    visitors: Visitors, dora: StorageState, name: str, path: str, act: Callable[[Page], None]
 ) -> None:
-    visit = visitors.visit(dora, scheme=scheme)
+    visit = visitors.visit(dora)
     visit.expected = ("400",) if name == "wrong filter" else ()
     page = visit.go(path)
     act(page)
@@ -87,14 +69,13 @@ def test_axe_finds_nothing_serious(
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_at_the_door_and_on_a_phone(
-    visitors: Visitors, dora: StorageState, eve: StorageState, scheme: str
+    visitors: Visitors, dora: StorageState, eve: StorageState
 ) -> None:
-    assert findings(visitors.visit(None, scheme=scheme).go("/sign-in")) == []
-    phone = visitors.visit(dora, scheme=scheme, width=390, height=844)
+    assert findings(visitors.visit(None).go("/sign-in")) == []
+    phone = visitors.visit(dora, width=390, height=844)
     assert findings(phone.go()) == []
-    assert findings(visitors.visit(eve, scheme=scheme).go()) == []
+    assert findings(visitors.visit(eve).go()) == []
 
 
 def test_counts_are_announced_when_they_change(visitors: Visitors, dora: StorageState) -> None:

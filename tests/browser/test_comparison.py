@@ -77,11 +77,10 @@ def test_a_comparison_that_there_is_not_is_explained(visit: Visit) -> None:
     expect(page.get_by_text("compare must be one of deployment_version, connection_name, model.")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_comparison_fits_the_screen(visitors: Visitors, dora: StorageState, width: int, scheme: str) -> None:
-    page = visitors.visit(dora, width=width, scheme=scheme).go(f"{TRACES}?compare=deployment_version&period=30d")
+def test_a_comparison_fits_the_screen(visitors: Visitors, dora: StorageState, width: int) -> None:
+    page = visitors.visit(dora, width=width).go(f"{TRACES}?compare=deployment_version&period=30d")
     expect(page.locator(".chart-area canvas")).to_be_visible()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"comparison-{width}-{scheme}.png")
+    page.screenshot(path=SCREENSHOTS / f"comparison-{width}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

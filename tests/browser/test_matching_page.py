@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from modeltraces.catalog import jobs, users
+from tests.browser.axe import findings
 from tests.browser.catalog_world import ARABIC, LONG
 from tests.browser.conftest import Visit, Visitors, sign_in
-from tests.browser.test_accessibility import findings
 from tests.browser.test_phone import fits
 from tests.support.server import PASSWORD, Server
 
@@ -205,22 +205,18 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES)
-def test_axe_finds_nothing_serious_and_it_fits_a_phone(visitors: Visitors, full: Home, scheme: str, state: str) -> None:
+def test_axe_finds_nothing_serious_and_it_fits_a_phone(visitors: Visitors, full: Home, state: str) -> None:
     for width in (1280, 390):
-        page = visitors.visit(full.owner, scheme=scheme, width=width).go(f"{MATCHING}{STATES[state]}")
+        page = visitors.visit(full.owner, width=width).go(f"{MATCHING}{STATES[state]}")
         expect(page.get_by_role("heading", name="Matching", exact=True)).to_be_visible()
         assert fits(page)
         assert findings(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_where_something_is_wrong_empty_or_under_way(
-    visitors: Visitors, home: Home, scheme: str
-) -> None:
+def test_axe_finds_nothing_serious_where_something_is_wrong_empty_or_under_way(visitors: Visitors, home: Home) -> None:
     def visit() -> Visit:
-        return visitors.visit(home.owner, scheme=scheme, width=390)
+        return visitors.visit(home.owner, width=390)
 
     assert findings(visit().go(MATCHING)) == []
     refused = visit()

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, StorageState, expect
 
+from tests.browser.axe import findings
 from tests.browser.catalog_world import ARABIC, LONG, ODD
 from tests.browser.conftest import TRACES, Visit, Visitors
-from tests.browser.test_accessibility import findings
 from tests.browser.test_phone import fits
 
 MODELS, HARDWARE = "/settings/models", "/settings/hardware"
@@ -179,9 +179,8 @@ def fill(visit: Visit) -> None:
         event(page, "Scale v1", "Scale", after(2), replicas=4)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(visitors: Visitors, kim: StorageState, scheme: str) -> None:
-    visit = visitors.visit(kim, scheme=scheme)
+def test_axe_finds_nothing_serious(visitors: Visitors, kim: StorageState) -> None:
+    visit = visitors.visit(kim)
     fill(visit)
     for path in STATES:
         page = visit.go(path)

@@ -1,17 +1,30 @@
-"""`modeltraces demo`, as a newcomer meets it."""
+"""`modeltraces demo`, as a newcomer meets it.
 
+`UPDATE_SCREENSHOT=1` puts the picture of its page into docs/; without, it is only taken and measured, so that a test run
+changes no file.
+"""
+
+import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from modeltraces.demo.history import DEMO_RUNS
 from modeltraces.demo.models import MODELS
 from modeltraces.demo.serving import OWNER_EMAIL
+from tests.browser.chromium import running_browser
+from tests.browser.conftest import SCREENSHOTS, TRACES
 from tests.support import server as support
 from tests.support.server import Server
+
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "screenshot.png"
+MOST_BYTES = 300_000
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -71,3 +84,22 @@ def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server) -> N
     with demo.client() as client:
         total = client.get("/api/v1/metrics", params={"period": "90d"}).json()["total_requests"]
     assert DEMO_RUNS < total < 1.1 * DEMO_RUNS
+
+
+@pytest.mark.browser
+def test_the_picture_of_the_page_is_small_and_shows_what_there_is(demo: Server) -> None:
+    with running_browser() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 860}, timezone_id="Europe/Berlin")
+        page.goto(demo.url + link_in(demo.log))
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**" + TRACES)
+        expect(page.locator(".chart-area canvas")).to_be_visible()
+        expect(page.locator("tr[data-run]")).to_have_count(50)
+        page.wait_for_timeout(400)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        taken = SCREENSHOTS / "model-traces.png"
+        page.screenshot(path=taken)
+    assert 20_000 < taken.stat().st_size <= MOST_BYTES
+    if os.environ.get("UPDATE_SCREENSHOT"):
+        shutil.copyfile(taken, PICTURE)
+    assert PICTURE.is_file(), "take it with UPDATE_SCREENSHOT=1"
