@@ -3,8 +3,13 @@
 from typing import Any, Final
 
 import orjson
+from prometheus_client import Counter
 
 from modeltraces.gateway.targets import Family
+
+REFUSED: Final = Counter(
+    "modeltraces_gateway_refused", "Calls that the gateway refused, so that no upstream saw them.", ["reason"]
+)
 
 _OPENAI_TYPES: Final = {
     400: "invalid_request_error", 401: "invalid_request_error", 403: "permission_error", 404: "invalid_request_error",

@@ -39,6 +39,8 @@ class Journal:
     _number: int = 0
     _written: int = 0
     _held: int = 0
+    _turned_away: bool = False
+    """Whether a record did not fit, and nothing has gone since."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _news: threading.Event = field(default_factory=threading.Event)
 
@@ -54,17 +56,20 @@ class Journal:
 
     @property
     def is_full(self) -> bool:
-        return self._held >= self.max_bytes
+        return self._turned_away or self._held >= self.max_bytes
 
     @property
     def held_bytes(self) -> int:
         return self._held
 
-    def append(self, record: bytes) -> None:
-        """Raises JournalFull, and OSError when the disk is."""
+    def append(self, record: bytes, *, was_let_in: bool = False) -> None:
+        """Raises JournalFull, and OSError when the disk is. `was_let_in`: there was room when its call began, and what was
+        let in is kept: the bound is passed by the calls under way, at most."""
         data = _HEAD.pack(len(record), zlib.crc32(record)) + record
         with self._lock:
-            if self._held + len(data) > self.max_bytes:
+            if not was_let_in and self._held + len(data) > self.max_bytes:
+                # With nothing waiting it fits never: room is not what is lacking.
+                self._turned_away = self._held > 0
                 raise JournalFull
             if self._file < 0 or self._written >= _FILE_BYTES:
                 self._next_file()
@@ -91,6 +96,7 @@ class Journal:
         path.unlink()
         with self._lock:
             self._held -= size
+            self._turned_away = False
             WAITING.set(self._held)
 
     def wait(self, seconds: float) -> bool:

@@ -9,18 +9,37 @@ from typing import Final
 import orjson
 import structlog
 
+from modeltraces.gateway.errors import REFUSED
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.journal import UNRECORDED, Journal, JournalFull
 from modeltraces.gateway.reading.outcome import Outcome
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.writer import Batch, QueueFull, Writer
-from modeltraces.run import Run
+from modeltraces.run import Run, now_us
 from modeltraces.store.engine import StoreError
 
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.2
+_ALARMING: Final = 0.8
+"""Of the journal's room: what is left lasts a quarter as long as what was taken, so there is time to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """A journal that is filling up, or full."""
+
+    held_bytes: int
+    max_bytes: int
+    is_full: bool
+    refuses: bool
+    """What happens to calls when it is full: they are refused, or served unrecorded."""
+    missed: int
+    """Calls that this happened to, since `missed_since_us`."""
+    missed_since_us: int | None
+    store_away_since_us: int | None
+    """None while the store takes what it is given, if slowly."""
 
 
 @dataclass(slots=True)
@@ -31,6 +50,9 @@ class Recorder:
     refuses_when_full: bool
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _missed: int = 0
+    _missed_since_us: int | None = None
+    _away_since_us: int | None = None
 
     def start(self) -> None:
         self.journal.open()
@@ -46,16 +68,40 @@ class Recorder:
 
     @property
     def must_refuse(self) -> bool:
-        return self.refuses_when_full and self.journal.is_full
+        return not self.lets_in()
+
+    def lets_in(self) -> bool:
+        """Whether a call may go upstream, as far as its record goes; one that may not is counted."""
+        if not self.refuses_when_full or not self.journal.is_full:
+            return True
+        REFUSED.labels("journal_full").inc()
+        self._miss()
+        return False
+
+    @property
+    def pressure(self) -> Pressure | None:
+        """None while there is room enough."""
+        held, most = self.journal.held_bytes, self.journal.max_bytes
+        if held < most * _ALARMING and not self.journal.is_full:
+            return None
+        return Pressure(
+            held, most, self.journal.is_full, self.refuses_when_full, self._missed, self._missed_since_us,
+            self._away_since_us,
+        )  # fmt: skip
+
+    def _miss(self) -> None:
+        self._missed_since_us = self._missed_since_us or now_us()
+        self._missed += 1
 
     def record(self, exchange: Exchange, outcome: Outcome) -> None:
         """Never raises: the caller has its answer."""
         try:
             run = exchange.run(outcome, self.limits)
             record = {"key": exchange.key.name, "run": {f.name: getattr(run, f.name) for f in dataclasses.fields(Run)}}
-            self.journal.append(orjson.dumps(record))
+            self.journal.append(orjson.dumps(record), was_let_in=self.refuses_when_full)
         except JournalFull:
             UNRECORDED.inc()
+            self._miss()
             log.warning("the journal is full: a call was served unrecorded", request_id=exchange.request_id)
         except Exception as error:
             UNRECORDED.inc()
@@ -67,6 +113,7 @@ class Recorder:
             try:
                 more = self._store_oldest()
             except Exception as error:
+                self._away_since_us = self._away_since_us or now_us()
                 if not isinstance(error, StoreError | QueueFull):
                     log.error("the journal cannot be stored", error=str(error), exc_info=error)
                 if stopping:
@@ -101,4 +148,7 @@ class Recorder:
         finally:
             self.writer.release(size)
         self.journal.forget(path)
+        self._away_since_us = None
+        if self.pressure is None:
+            self._missed, self._missed_since_us = 0, None
         return True
