@@ -25,6 +25,7 @@ from modeltraces.api import (
 from modeltraces.api.openapi import complete
 from modeltraces.gateway.proxy import Gateway
 from modeltraces.gateway.targets import TargetBook
+from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.parts import Parts
 
 _DESCRIPTION = """Every call made to a model, run by run.
@@ -59,9 +60,12 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
         parts.recorder,
         parts.vault,
         body_bytes=settings.gateway_body_megabytes << 20,
-        connect_seconds=settings.gateway_connect_seconds,
-        idle_seconds=settings.gateway_idle_seconds,
-        total_seconds=settings.gateway_total_seconds,
+        timeouts=Timeouts(
+            connect=settings.gateway_connect_seconds,
+            first_byte=settings.gateway_first_byte_seconds,
+            idle=settings.gateway_idle_seconds,
+            total=settings.gateway_total_seconds,
+        ),
         allow_link_local=settings.allow_link_local,
     )
     app = FastAPI(

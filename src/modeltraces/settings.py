@@ -114,8 +114,13 @@ class Settings(BaseSettings):
         100, ge=1, description="MB of one request that the gateway passes on; images and files come in base64."
     )
     gateway_connect_seconds: float = Field(10, gt=0, description="Seconds for a connection to an upstream.")
+    gateway_first_byte_seconds: float = Field(
+        600,
+        gt=0,
+        description="Seconds from a request sent upstream to the first byte of its answer; some models think long.",
+    )
     gateway_idle_seconds: float = Field(
-        600, gt=0, description="Seconds that an upstream may send nothing, before its first byte or between two."
+        600, gt=0, description="Seconds that an upstream may send nothing in the middle of its answer."
     )
     gateway_total_seconds: float = Field(3600, gt=0, description="Seconds of one call through the gateway, in all.")
     gateway_journal_megabytes: int = Field(

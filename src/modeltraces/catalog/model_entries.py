@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog.hosting.intervals import Interval, intervals_of
 from modeltraces.catalog.hosting.ledger import LedgerEvent, ledger_event
+from modeltraces.catalog.routing import Routing, read_routing
 from modeltraces.catalog.tables import (
     ConnectionRow,
     DeploymentEventRow,
@@ -79,6 +80,7 @@ class ModelEntry:
     archived: bool
     merged: tuple[str, ...] = ()
     """The names of the models that were merged into it."""
+    routing: Routing | None = None
 
     @property
     def deployed_on_us(self) -> int | None:
@@ -140,6 +142,7 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
             created_on_us=row.created_on_us,
             archived=row.archived_on_us is not None,
             merged=tuple(sorted(one.name for one in merged[row.id])),
+            routing=read_routing(row.routing),
         )
         for row in rows.values()
         if into[row.id] == row.id

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.matching.rules import address_of
 from modeltraces.gateway.reading.outcome import Outcome
@@ -16,7 +18,30 @@ from modeltraces.run import Run, new_request_id, now_us
 
 CLIENT_LEFT: Final = "client_left"
 """Finish reason of a call whose caller was gone before its end: neither a success that was seen, nor a failure."""
+ATTEMPTS: Final = "gateway.attempts"
+"""Attribute: JSON, the places that a call was sent to in their order, each with `status` or `error`, and `ms`."""
 _LONGEST_NAME: Final = 500
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One target that a call was sent to."""
+
+    place: str
+    began_ms: float
+    """After the call came."""
+    status: int | None = None
+    error: str = ""
+    ms: float | None = None
+    """None while it lasts."""
+
+    def end(self, elapsed_ms: float, status: int | None, error: str) -> None:
+        self.ms, self.status, self.error = elapsed_ms - self.began_ms, status, error
+
+    @property
+    def said(self) -> dict[str, Any]:
+        outcome = {"error": self.error} if self.error else {"status": self.status}
+        return {"place": self.place, **outcome, "ms": round(self.ms or 0.0, 3)}
 
 
 @dataclass(slots=True)
@@ -44,6 +69,8 @@ class Exchange:
     broken: str = ""
     """What broke the call off, in our words; '' when nothing did."""
     has_client_left: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    """The targets that it was sent to, when somebody said how the model's calls are spread."""
 
     def __post_init__(self) -> None:
         self.request_id = new_request_id(self.started_us)
@@ -120,5 +147,15 @@ class Exchange:
             "gateway.asked": self.asked,
             "http.response.status_code": "" if self.status is None else str(self.status),
             "gateway.upstream_request_id": self.upstream_request_id,
+            ATTEMPTS: self._attempts(),
         }
         return {name: value for name, value in attributes.items() if value}
+
+    def _attempts(self) -> str:
+        if not self.attempts:
+            return ""
+        last = self.attempts[-1]
+        if last.ms is None:
+            said = "The caller left." if self.has_client_left else self.broken
+            last.end(self.elapsed_ms if self.ended_ms is None else self.ended_ms, self.status, said)
+        return orjson.dumps([attempt.said for attempt in self.attempts]).decode()

@@ -7,8 +7,7 @@ answer's last byte.
 import asyncio
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Final, cast
-from urllib.parse import quote
+from typing import Any, Final
 
 import aiohttp
 import orjson
@@ -22,21 +21,21 @@ from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
-from modeltraces.gateway.bodies import with_members
-from modeltraces.gateway.calls import Call, asks_for_usage, call_of
+from modeltraces.gateway.asked import ROOTS, Asked, clean_path, json_of, root_of
+from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.errors import Refused, error_body
-from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forwarding import Forwarding
-from modeltraces.gateway.reading.outcome import member
+from modeltraces.gateway.listing import listing
 from modeltraces.gateway.recorder import Recorder
+from modeltraces.gateway.relay import Relay
+from modeltraces.gateway.routing import Router
 from modeltraces.gateway.sockets import SocketGuard
-from modeltraces.gateway.targets import Family, NoTarget, Target, TargetBook
+from modeltraces.gateway.targets import Candidates, Family, NoTarget, Target, TargetBook
+from modeltraces.gateway.timeouts import Timeouts
 
 log = structlog.get_logger(__name__)
 
 CALLS: Final = Counter("modeltraces_gateway_calls", "Calls through the gateway.", ["family", "outcome"])
-
-_ROOTS: Final[dict[str, Family]] = {"/gateway/openai/v1/": "openai", "/gateway/anthropic/v1/": "anthropic"}
 
 
 class _ClientLeft(Exception):
@@ -51,16 +50,15 @@ class Gateway:
         vault: Vault,
         *,
         body_bytes: int,
-        connect_seconds: float,
-        idle_seconds: float,
-        total_seconds: float,
+        timeouts: Timeouts,
         allow_link_local: bool,
     ) -> None:
         self._targets = targets
         self._recorder = recorder
         self._vault = vault
         self._body_bytes = body_bytes
-        self._timeout = aiohttp.ClientTimeout(total=total_seconds, sock_connect=connect_seconds, sock_read=idle_seconds)
+        self._timeouts = timeouts
+        self._router = Router()
         self._guard = SocketGuard(allow_link_local)
         self._session: aiohttp.ClientSession | None = None
 
@@ -69,10 +67,10 @@ class Gateway:
             await self._session.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        root = next((root for root in _ROOTS if scope["path"].startswith(root)), "")
-        family = _ROOTS.get(root, "openai")
+        root = root_of(scope)
+        family = ROOTS.get(root, "openai")
         try:
-            await self._answer(scope, receive, send, family, _clean_path(scope, root))
+            await self._answer(scope, receive, send, family, clean_path(scope, root))
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
             await _respond(send, refused.status, error_body(family, refused.status, refused.message), refused.headers)
@@ -86,37 +84,46 @@ class Gateway:
         key = await self._key(scope)
         if path == "models" and scope["method"] == "GET":
             names = await asyncio.to_thread(self._targets.names, key.account_id, family)
-            await _respond(send, 200, orjson.dumps(_listing(names, family)))
+            await _respond(send, 200, orjson.dumps(listing(names, family)))
             return
+        asked = await self._asked(scope, receive, family, path)
+        candidates = await self._candidates(asked, key)
+        targets = self._router.order(key.account_id, candidates)
+        # What is not known to be inference may not be safe to do twice.
+        targets = targets if asked.call else targets[:1]
+        exchange = asked.exchange(key, targets[0])
+        forwarding = Forwarding(
+            self._client(), self._timeouts, self._router, key.account_id, asked, self._credential, exchange,
+            Relay(self._recorder, self._timeouts, exchange, asked.call, scope, send), candidates.is_routed,
+        )  # fmt: skip
+        await _until_left(forwarding.run(targets), receive)
+        CALLS.labels(family, "passed").inc()
+
+    async def _asked(self, scope: Scope, receive: Receive, family: Family, path: str) -> Asked:
+        """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         call = call_of(family, scope["method"], path)
         body = await self._body(receive)
-        value = _json(body)
-        asked = member(value, "model")
+        query = scope["query_string"].decode("latin-1")
+        asked = Asked(family, scope["method"], path, query, scope["headers"], call, body, json_of(body))
         if call is not None:
-            if not isinstance(value, dict):
+            if not isinstance(asked.value, dict):
                 raise Refused(400, "The body must be a JSON object.")
-            if not isinstance(asked, str) or not asked:
+            if not asked.model:
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
             if self._recorder.must_refuse:
                 raise Refused(503, "The journal of recorded calls is full. Try again later.", {"Retry-After": "5"})
+        return asked
+
+    async def _candidates(self, asked: Asked, key: KeyIdentity) -> Candidates:
         try:
-            if isinstance(asked, str) and asked:
-                resolve = partial(self._targets.resolve, key.account_id, asked, family)
-                fresh = self._targets.is_fresh(key.account_id)
-                target = (resolve() if fresh else await asyncio.to_thread(resolve))[0]
-            else:
-                name = passing.value_of(scope["headers"], "x-connection")
-                target = await asyncio.to_thread(self._targets.connection, key.account_id, name, family)
+            if asked.model:
+                resolve = partial(self._targets.resolve, key.account_id, asked.model, asked.family)
+                return resolve() if self._targets.is_fresh(key.account_id) else await asyncio.to_thread(resolve)
+            name = passing.value_of(asked.headers, "x-connection")
+            through = await asyncio.to_thread(self._targets.connection, key.account_id, name, asked.family)
         except NoTarget as error:
             raise Refused(error.status, str(error)) from error
-        sent, strips_usage = _prepared(body, value, target, family, path)
-        exchange = None
-        if call is not None:
-            exchange = _exchange(scope, key, call, str(asked), target, value)
-        forwarding = Forwarding(self._client(), self._recorder, exchange, call, strips_usage, scope, send)
-        run = forwarding.run(target, self._credential(target), scope["method"], path, sent)
-        await _until_left(run, receive)
-        CALLS.labels(family, "passed").inc()
+        return Candidates((through,))
 
     async def _key(self, scope: Scope) -> KeyIdentity:
         identity = await authenticate(HTTPConnection(scope))
@@ -148,7 +155,7 @@ class Gateway:
             # Two sides of one host share no cookies, and nothing but the catalog says where calls go.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, socket_factory=self._guard.open),
-                timeout=self._timeout,
+                timeout=self._timeouts.whole,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
@@ -185,71 +192,6 @@ async def _until_left(work: Coroutine[Any, Any, None], receive: Receive) -> None
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _prepared(body: bytes, value: Any, target: Target, family: Family, path: str) -> tuple[bytes, bool]:
-    """The body as the upstream gets it, and whether it was made to give usage that the caller did not ask for."""
-    if not isinstance(value, dict):
-        return body, False
-    changed: dict[str, Any] = {}
-    if isinstance(value.get("model"), str) and value["model"] != target.upstream_model:
-        changed["model"] = target.upstream_model
-    strips = False
-    if value.get("stream") is True and asks_for_usage(family, path):
-        options = value.get("stream_options")
-        if not (isinstance(options, dict) and options.get("include_usage") is True):
-            changed["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-            strips = True
-    return (with_members(body, changed) if changed else body), strips
-
-
-def _exchange(scope: Scope, key: KeyIdentity, call: Call, asked: str, target: Target, value: Any) -> Exchange:
-    given = scope["headers"]
-    trace_id, parent = passing.trace_of(given)
-    return Exchange(
-        key, call.operation, asked, target, value, value.get("stream") is True,
-        source_type=passing.value_of(given, "x-source-type"),
-        source=passing.value_of(given, "x-source"),
-        session_id=passing.value_of(given, "x-session-id"),
-        user_id=passing.value_of(given, "x-user-id") or str(member(value, "user") or ""),
-        trace_id=trace_id,
-        parent_span_id=parent,
-    )  # fmt: skip
-
-
-def _clean_path(scope: Scope, root: str) -> str:
-    """The path below the API's root. Raises Refused for one that would leave it."""
-    path = cast(str, scope["path"]).removeprefix(root)
-    if not root:
-        raise Refused(404, "The gateway is at /gateway/openai/v1 and /gateway/anthropic/v1.")
-    parts = path.split("/")
-    if not path or "\\" in path or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
-        raise Refused(404, "There is no such path in this API.")
-    return "/".join(quote(part, safe="-._~!$&'()*+,;=:@") for part in parts)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _listing(names: list[str], family: Family) -> dict[str, Any]:
-    if family == "anthropic":
-        data = [
-            {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"} for name in names
-        ]
-        return {
-            "data": data,
-            "has_more": False,
-            "first_id": names[0] if names else None,
-            "last_id": names[-1] if names else None,
-        }
-    return {
-        "object": "list",
-        "data": [{"id": name, "object": "model", "created": 0, "owned_by": "modeltraces"} for name in names],
-    }
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:

@@ -10,6 +10,7 @@ from modeltraces.catalog.connections import EVERY_MODEL, Connection, list_connec
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
 from modeltraces.catalog.models import ModelRegistry
+from modeltraces.catalog.routing import Routing
 
 Family = Literal["openai", "anthropic"]
 """What callers speak. An upstream of the other one cannot serve them: bodies pass as they are."""
@@ -41,6 +42,40 @@ class Target:
     upstream_model: str
     locked_credential: str | None = field(repr=False)
 
+    @property
+    def place(self) -> str:
+        """What stands after `@`."""
+        return self.deployment_version or self.connection_name
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may serve a call: one of the choices, and when that fails the fallbacks in their order."""
+
+    choices: tuple[Target, ...]
+    weights: tuple[int, ...] = ()
+    """One for each choice, above 0. Empty: the first choice, always."""
+    fallbacks: tuple[Target, ...] = ()
+    is_routed: bool = False
+    """Whether somebody said how the model's calls are spread."""
+
+    @property
+    def every(self) -> tuple[Target, ...]:
+        return (*self.choices, *self.fallbacks)
+
+    def spoken(self, family: "Family") -> "Candidates":
+        """Those that speak what the caller does."""
+        spoken = SPOKEN[family]
+        if all(target.protocol in spoken for target in self.every):
+            return self
+        weighted = [pair for pair in zip(self.choices, self.weights, strict=False) if pair[0].protocol in spoken]
+        return replace(
+            self,
+            choices=tuple(target for target in self.choices if target.protocol in spoken),
+            weights=tuple(weight for _, weight in weighted),
+            fallbacks=tuple(target for target in self.fallbacks if target.protocol in spoken),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -70,21 +105,26 @@ class TargetBook:
             and time.monotonic() - kept.checked < self.ttl_seconds
         )
 
-    def resolve(self, account_id: str, asked: str, family: Family) -> list[Target]:
-        """The targets of `name`, `name@version` or `name@connection`, best first. Raises NoTarget."""
+    def resolve(self, account_id: str, asked: str, family: Family) -> Candidates:
+        """What serves `name`, `name@version` or `name@connection`: a named place alone. Raises NoTarget."""
         known = self._known(account_id)
         name, place = asked, ""
         entry = known.by_name.get(asked)
         if entry is None and "@" in asked:
             name, _, place = asked.rpartition("@")
             entry = known.by_name.get(name)
-        found = _of_entry(entry, name, place, known) if entry else _of_nobody(name, place, asked, known)
-        if not found:
+        if entry is not None and entry.routing is not None and not place:
+            found = _routed(entry, name, entry.routing, known)
+        else:
+            found = Candidates(
+                tuple(_of_entry(entry, name, place, known) if entry else _of_nobody(name, place, asked, known))
+            )
+        if not found.every:
             raise NoTarget(_why_not(entry, asked, name, place, known))
-        spoken = [target for target in found if target.protocol in SPOKEN[family]]
-        if not spoken:
+        spoken = found.spoken(family)
+        if not spoken.every:
             other = "/gateway/anthropic" if family == "openai" else "/gateway/openai/v1"
-            raise NoTarget(f"{name} speaks {found[0].protocol}, not {family}: call it at {other}.", 400)
+            raise NoTarget(f"{name} speaks {found.every[0].protocol}, not {family}: call it at {other}.", 400)
         return spoken
 
     def names(self, account_id: str, family: Family) -> list[str]:
@@ -132,6 +172,20 @@ class TargetBook:
             self._kept.clear()
         made = self._kept[account_id] = _Known(revision, generation, checked, by_name, usable)
         return made
+
+
+def _routed(entry: ModelEntry, asked: str, routing: Routing, known: _Known) -> Candidates:
+    """As somebody said; a place that is not up is skipped."""
+    if entry.archived:
+        return Candidates(())
+    places = {place: next(iter(_of_entry(entry, asked, place, known)), None) for place in routing.places}
+    fallbacks = tuple(target for place in routing.fallbacks if (target := places[place]))
+    if not routing.weights:
+        return Candidates(tuple(_of_entry(entry, asked, "", known)), (), fallbacks, is_routed=True)
+    weighted = [(target, weight) for place, weight in routing.weights.items() if weight and (target := places[place])]
+    return Candidates(
+        tuple(target for target, _ in weighted), tuple(weight for _, weight in weighted), fallbacks, is_routed=True
+    )
 
 
 def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> list[Target]:
@@ -196,6 +250,8 @@ def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known:
         return f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model.{hint}"
     if entry.archived:
         return f"{entry.name} is archived. An admin can restore it under Settings, Models."
+    if entry.routing is not None and not place:
+        return f"No place of the routing of {entry.name} is up and can be reached. An admin can change it under Settings, Models."
     if place:
         return f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
     if entry.kind == "external":

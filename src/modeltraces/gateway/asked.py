@@ -1,0 +1,95 @@
+"""A call as its caller made it, and how each upstream that may serve it gets it."""
+
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+import orjson
+from starlette.types import Scope
+
+from modeltraces.catalog.key_authenticator import KeyIdentity
+from modeltraces.gateway import headers as passing
+from modeltraces.gateway.bodies import with_members
+from modeltraces.gateway.calls import Call, asks_for_usage
+from modeltraces.gateway.errors import Refused
+from modeltraces.gateway.exchange import Exchange
+from modeltraces.gateway.reading.outcome import member
+from modeltraces.gateway.targets import Family, Target
+
+ROOTS: Final[dict[str, Family]] = {"/gateway/openai/v1/": "openai", "/gateway/anthropic/v1/": "anthropic"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    family: Family
+    method: str
+    path: str
+    """Below the API's root."""
+    query: str
+    headers: passing.Headers
+    call: Call | None
+    """None for what is only passed through, unrecorded."""
+    body: bytes
+    value: Any
+    """The body as JSON; None when it is none."""
+
+    @property
+    def model(self) -> str:
+        """As the caller names it; '' when it does not."""
+        name = member(self.value, "model")
+        return name if isinstance(name, str) else ""
+
+    def prepared(self, target: Target) -> tuple[bytes, bool]:
+        """The body as the upstream gets it, and whether it was made to give usage that the caller did not ask for."""
+        value = self.value
+        if not isinstance(value, dict):
+            return self.body, False
+        changed: dict[str, Any] = {}
+        if isinstance(value.get("model"), str) and value["model"] != target.upstream_model:
+            changed["model"] = target.upstream_model
+        strips = False
+        if value.get("stream") is True and asks_for_usage(self.family, self.path):
+            options = value.get("stream_options")
+            if not (isinstance(options, dict) and options.get("include_usage") is True):
+                changed["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+                strips = True
+        return (with_members(self.body, changed) if changed else self.body), strips
+
+    def exchange(self, key: KeyIdentity, target: Target) -> Exchange | None:
+        """What becomes its run; None for what is not recorded. The clock starts here."""
+        if self.call is None:
+            return None
+        trace_id, parent = passing.trace_of(self.headers)
+        return Exchange(
+            key, self.call.operation, self.model, target, self.value, member(self.value, "stream") is True,
+            source_type=passing.value_of(self.headers, "x-source-type"),
+            source=passing.value_of(self.headers, "x-source"),
+            session_id=passing.value_of(self.headers, "x-session-id"),
+            user_id=passing.value_of(self.headers, "x-user-id") or str(member(self.value, "user") or ""),
+            trace_id=trace_id,
+            parent_span_id=parent,
+        )  # fmt: skip
+
+
+def root_of(scope: Scope) -> str:
+    """The API's root that a path is below; '' for none."""
+    return next((root for root in ROOTS if scope["path"].startswith(root)), "")
+
+
+def clean_path(scope: Scope, root: str) -> str:
+    """The path below the API's root. Raises Refused for one that would leave it."""
+    path = cast(str, scope["path"]).removeprefix(root)
+    if not root:
+        raise Refused(404, "The gateway is at /gateway/openai/v1 and /gateway/anthropic/v1.")
+    parts = path.split("/")
+    if not path or "\\" in path or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
+        raise Refused(404, "There is no such path in this API.")
+    return "/".join(quote(part, safe="-._~!$&'()*+,;=:@") for part in parts)
+
+
+def json_of(body: bytes) -> Any:
+    """None for what is no JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,191 @@
+"""An upstream's answer on its way back: passed piece by piece as it comes, while it is read for the record."""
+
+import re
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import aiohttp
+import orjson
+from starlette.types import Scope, Send
+
+from modeltraces.gateway import headers as passing
+from modeltraces.gateway.asked import json_of
+from modeltraces.gateway.calls import Call
+from modeltraces.gateway.exchange import Exchange
+from modeltraces.gateway.reading.outcome import Outcome, StreamReader, member
+from modeltraces.gateway.recorder import Recorder
+from modeltraces.gateway.sse import Splitter, data_of
+from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.http_protocol import ABORT
+
+_RECORDED_BYTES: Final = 64 << 20
+"""Of one answer's body that are kept to be read; what is longer passes, and is recorded as far as this."""
+_USAGE_IS_NULL: Final = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,')
+
+
+class Relay:
+    """The one answer that the caller of a call gets, and its record."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        timeouts: Timeouts,
+        exchange: Exchange | None,
+        call: Call | None,
+        scope: Scope,
+        send: Send,
+    ) -> None:
+        """`exchange` and `call` are None for what is passed through unrecorded."""
+        self._recorder, self._timeouts, self._exchange, self._call = recorder, timeouts, exchange, call
+        self._scope, self._send = scope, send
+        self._reader: StreamReader | None = None
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._encoding = ""
+        self._is_json = False
+        self._strips_usage = False
+        self.has_begun = False
+        """Whether anything of it reached the caller."""
+        self.has_body = False
+
+    async def pass_on(self, answer: aiohttp.ClientResponse, strips_usage: bool) -> None:
+        """Until its last byte. `strips_usage`: the caller did not ask for the usage that the upstream was asked for."""
+        self._strips_usage = strips_usage
+        raw = [(name, value) for name, value in answer.raw_headers]
+        exchange = self._exchange
+        request_id = exchange.request_id if exchange else passing.value_of(raw, "x-request-id")
+        kind = passing.value_of(raw, "content-type").partition(";")[0].strip().lower()
+        self._encoding = passing.value_of(raw, "content-encoding").lower()
+        is_stream = kind == "text/event-stream" and not self._encoding
+        self._is_json = kind == "application/json" or kind.endswith("+json")
+        if exchange is not None and self._call is not None:
+            exchange.status = answer.status
+            exchange.upstream_request_id = passing.value_of(raw, "x-request-id") or passing.value_of(raw, "request-id")
+            exchange.is_stream = is_stream
+            if is_stream and answer.status < 400:
+                self._reader = self._call.stream()
+        down = passing.to_caller(raw, request_id)
+        length = passing.value_of(raw, "content-length")
+        if length and not (is_stream and self._strips_usage):
+            down.append((b"content-length", length.encode()))
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": down})
+        self.has_begun = True
+        pieces = self._pieces(answer)
+        # On disk before the caller sees the end: what it has whole is recorded, whatever happens next. Of a JSON body the
+        # last piece is held back until then; of a stream, the piece with its last event.
+        held = b""
+        async for piece in self._events(pieces) if self._reader is not None else self._whole(pieces):
+            if self._reader is not None and self._reader.outcome.is_complete:
+                self.record()
+            elif self._is_json and exchange is not None:
+                piece, held = held, piece
+            if piece:
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self.record()
+        await self._send({"type": "http.response.body", "body": held, "more_body": False})
+
+    async def _pieces(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        async for piece in answer.content.iter_any():
+            if not self.has_body:
+                self.has_body = True
+                self._timeouts.now_idle(answer)
+            yield piece
+
+    async def _events(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        splitter = Splitter()
+        reader, exchange = self._reader, self._exchange
+        assert reader is not None
+        assert exchange is not None
+        async for piece in pieces:
+            kept: list[bytes] = []
+            for event in splitter.feed(piece):
+                name, data = data_of(event)
+                if data:
+                    reader.event(name, data)
+                    if reader.outcome.has_content:
+                        exchange.content_came()
+                if not self._strips_usage:
+                    continue
+                if (left := _without_usage(event, data)) is not None:
+                    kept.append(left)
+            if not self._strips_usage:
+                yield piece
+            elif kept:
+                yield b"".join(kept)
+        if splitter.rest:
+            name, data = data_of(splitter.rest)
+            if data:
+                reader.event(name, data)
+            if self._strips_usage:
+                yield splitter.rest
+
+    async def _whole(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            if self._exchange is not None and self._kept_bytes < _RECORDED_BYTES:
+                self._kept.append(piece)
+                self._kept_bytes += len(piece)
+            yield piece
+
+    def record(self, *, client_left: bool = False) -> None:
+        """The run as far as it is known by now; once."""
+        exchange, call = self._exchange, self._call
+        if exchange is None or call is None:
+            return
+        exchange.has_client_left = client_left
+        if exchange.ended_ms is None:
+            exchange.ended_ms = exchange.elapsed_ms
+        if self._reader is not None:
+            outcome = self._reader.end()
+            if not outcome.is_complete and not client_left and not outcome.error_message and not exchange.broken:
+                exchange.broken = "The upstream ended the stream before its last event."
+        elif exchange.status is None:
+            outcome = Outcome()
+        else:
+            outcome = call.whole(exchange.status, self._body())
+        # A caller that left after the last event missed nothing.
+        exchange.has_client_left = client_left and not (outcome.is_complete and self._reader is not None)
+        self._exchange = None
+        self._recorder.record(exchange, outcome)
+
+    def _body(self) -> Any:
+        data = b"".join(self._kept)
+        if self._encoding in ("gzip", "deflate"):
+            try:
+                data = zlib.decompressobj(47).decompress(data, _RECORDED_BYTES)
+            except zlib.error:
+                return f"[{len(data)} bytes, {self._encoding}, that cannot be read]"
+        elif self._encoding not in ("", "identity"):
+            return f"[{len(data)} bytes, {self._encoding}]"
+        if self._is_json:
+            try:
+                return orjson.loads(data)
+            except orjson.JSONDecodeError:
+                pass
+        return data.decode("utf-8", "replace")
+
+    def break_off(self, message: str) -> bool:
+        """What there is of the answer is recorded as broken. Whether the caller had seen some, and has been cut off."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.broken = message
+            if not self.has_begun:
+                exchange.status = None
+        self.record()
+        if not self.has_begun:
+            return False
+        # An answer that broke off must not look whole.
+        abort = self._scope.get("extensions", {}).get(ABORT)
+        if abort is not None:
+            abort["now"]()
+        return abort is not None
+
+
+def _without_usage(event: bytes, data: bytes) -> bytes | None:
+    """The event as it would have been without asking for usage; None for the one that only bears it."""
+    if b'"usage"' not in data:
+        return event
+    chunk = json_of(data)
+    if member(chunk, "usage") is None:
+        return _USAGE_IS_NULL.sub(b"", event, count=1) if isinstance(chunk, dict) and "usage" in chunk else event
+    return None if member(chunk, "choices") == [] else event
