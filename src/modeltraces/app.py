@@ -77,7 +77,7 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.parts = parts
+    app.state.parts, app.state.gateway = parts, gateway
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or complete(described())  # type: ignore[method-assign]
     errors.install(app)

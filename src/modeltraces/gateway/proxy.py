@@ -53,7 +53,7 @@ class Gateway:
         timeouts: Timeouts,
         allow_link_local: bool,
     ) -> None:
-        self._targets = targets
+        self.targets = targets
         self._recorder = recorder
         self._vault = vault
         self._body_bytes = body_bytes
@@ -67,10 +67,15 @@ class Gateway:
             await self._session.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.call(None, scope, receive, send)
+
+    async def call(self, key: KeyIdentity | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call. `key`: on whose behalf; None: on that of the key that it bears."""
         root = root_of(scope)
         family = ROOTS.get(root, "openai")
         try:
-            await self._answer(scope, receive, send, family, clean_path(scope, root))
+            path = clean_path(scope, root)
+            await self._answer(key or await self._key(scope), scope, receive, send, family, path)
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
             await _respond(send, refused.status, error_body(family, refused.status, refused.message), refused.headers)
@@ -80,10 +85,11 @@ class Gateway:
         except _ClientLeft:
             CALLS.labels(family, "client_left").inc()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, family: Family, path: str) -> None:
-        key = await self._key(scope)
+    async def _answer(
+        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str
+    ) -> None:
         if path == "models" and scope["method"] == "GET":
-            names = await asyncio.to_thread(self._targets.names, key.account_id, family)
+            names = await asyncio.to_thread(self.targets.names, key.account_id, family)
             await _respond(send, 200, orjson.dumps(listing(names, family)))
             return
         asked = await self._asked(scope, receive, family, path)
@@ -110,17 +116,17 @@ class Gateway:
                 raise Refused(400, "The body must be a JSON object.")
             if not asked.model:
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
-            if self._recorder.must_refuse:
+            if not self._recorder.lets_in():
                 raise Refused(503, "The journal of recorded calls is full. Try again later.", {"Retry-After": "5"})
         return asked
 
     async def _candidates(self, asked: Asked, key: KeyIdentity) -> Candidates:
         try:
             if asked.model:
-                resolve = partial(self._targets.resolve, key.account_id, asked.model, asked.family)
-                return resolve() if self._targets.is_fresh(key.account_id) else await asyncio.to_thread(resolve)
+                resolve = partial(self.targets.resolve, key.account_id, asked.model, asked.family)
+                return resolve() if self.targets.is_fresh(key.account_id) else await asyncio.to_thread(resolve)
             name = passing.value_of(asked.headers, "x-connection")
-            through = await asyncio.to_thread(self._targets.connection, key.account_id, name, asked.family)
+            through = await asyncio.to_thread(self.targets.connection, key.account_id, name, asked.family)
         except NoTarget as error:
             raise Refused(error.status, str(error)) from error
         return Candidates((through,))

@@ -66,10 +66,6 @@ class Recorder:
             self._thread.join()
         self.journal.close()
 
-    @property
-    def must_refuse(self) -> bool:
-        return not self.lets_in()
-
     def lets_in(self) -> bool:
         """Whether a call may go upstream, as far as its record goes; one that may not is counted."""
         if not self.refuses_when_full or not self.journal.is_full:
