@@ -58,6 +58,7 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
     gateway = Gateway(
         TargetBook(parts.catalog, parts.registry),
         parts.recorder,
+        parts.limiter,
         parts.vault,
         body_bytes=settings.gateway_body_megabytes << 20,
         timeouts=Timeouts(

@@ -22,6 +22,7 @@ from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway.journal import Journal
+from modeltraces.gateway.limits import KeyLimiter
 from modeltraces.gateway.recorder import Recorder
 from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
@@ -104,6 +105,7 @@ class Parts:
     rematcher: Rematcher
     writer: Writer
     recorder: Recorder
+    limiter: KeyLimiter
     commits: Commits
     workers: Workers
     decoders: Decoders
@@ -117,6 +119,7 @@ class Parts:
         self.rematcher.stop()
         self.recorder.stop()
         self.writer.stop()
+        self.limiter.stop()
         self.keys.close()
         self.store.close()
         self.catalog.close()
@@ -176,13 +179,16 @@ def build(settings: Settings) -> Parts:
             on_commit=[commits.announce],
         )
         writer.start()
+        limiter = KeyLimiter(catalog)
         recorder = Recorder(
             Journal(settings.data_dir / "journal", settings.gateway_journal_megabytes << 20),
             writer,
             recording_limits(settings),
             refuses_when_full=settings.gateway_journal_full == "refuse",
+            limiter=limiter,
         )
         recorder.start()
+        limiter.start()
     except BaseException:
         store.close()
         raise
@@ -198,6 +204,7 @@ def build(settings: Settings) -> Parts:
         rematcher=Rematcher(catalog, store, rules),
         writer=writer,
         recorder=recorder,
+        limiter=limiter,
         commits=commits,
         workers=Workers(
             queries=CapacityLimiter(settings.query_concurrency),

@@ -8,7 +8,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -16,7 +16,8 @@ from sqlalchemy import or_, select, update
 from modeltraces.catalog import tokens
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
-from modeltraces.catalog.keys import KEY_START, Scope, granted, key_of
+from modeltraces.catalog.key_limits import KeyLimits
+from modeltraces.catalog.keys import KEY_START, ApiKey, Scope, granted, key_of
 from modeltraces.catalog.tables import ApiKeyRow
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ class KeyIdentity:
     default_source_type: str
     default_source: str
     expires_on_us: int | None
+    limits: KeyLimits = field(default_factory=KeyLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,7 @@ class KeyAuthenticator:
             self._cache.pop(digest, None)
             return None
         key = key_of(row)
-        identity = KeyIdentity(
-            key_id=key.id,
-            account_id=key.account_id,
-            name=key.name,
-            scopes=granted(key.scopes),
-            default_source_type=key.default_source_type,
-            default_source=key.default_source,
-            expires_on_us=key.expires_on_us,
-        )
+        identity = identity_of(key)
         self._written.setdefault(key.id, key.last_used_on_us or 0)
         if generation == self._catalog.generation("keys"):
             if len(self._cache) >= _MOST_CACHED:
@@ -146,6 +140,19 @@ class KeyAuthenticator:
         late = {key_id: at for key_id, at in self._used.items() if at > self._written.get(key_id, 0)}
         if late:
             self._write(late)
+
+
+def identity_of(key: ApiKey) -> KeyIdentity:
+    return KeyIdentity(
+        key_id=key.id,
+        account_id=key.account_id,
+        name=key.name,
+        scopes=granted(key.scopes),
+        default_source_type=key.default_source_type,
+        default_source=key.default_source,
+        expires_on_us=key.expires_on_us,
+        limits=key.limits,
+    )
 
 
 def _digest(token: str) -> str | None:

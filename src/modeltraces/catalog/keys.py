@@ -1,15 +1,17 @@
 """API keys: made here, shown once, kept as digests."""
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from modeltraces.catalog import audit, tokens
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.key_limits import LIMITS, KeyLimits, limits_of, put_limit
 from modeltraces.catalog.tables import AccountRow, ApiKeyRow
 from modeltraces.catalog.text import clean_name
 
@@ -20,6 +22,14 @@ DEFAULT_SCOPES: Final[tuple[Scope, ...]] = ("ingest", "gateway", "read")
 
 KEY_START: Final = "mt_"
 _SHOWN = len(KEY_START) + 4
+
+SETTABLE: Final = ("name", "default_source_type", "default_source", *LIMITS)
+"""What can be changed of a key. Its scopes cannot: who holds it would gain or lose rights unseen."""
+_TEXTS: Final = {
+    "name": "The key's name",
+    "default_source_type": "The source type",
+    "default_source": "The source",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class ApiKey:
     expires_on_us: int | None
     revoked_on_us: int | None
     last_used_on_us: int | None
+    limits: KeyLimits = field(default_factory=KeyLimits)
 
 
 def parse_scopes(values: Iterable[str]) -> tuple[Scope, ...]:
@@ -69,11 +80,12 @@ def create_key(
     default_source_type: str = "",
     default_source: str = "",
     expires_on_us: int | None = None,
+    limits: Mapping[str, Any] | None = None,
 ) -> tuple[str, ApiKey]:
     """The key itself, which is not kept, and what is.
 
-    The defaults are a run's source type and source when the sender names none. Raises Invalid, and NotFound for an
-    unknown account.
+    The defaults are a run's source type and source when the sender names none. `limits`: members of `LIMITS`, each
+    absent or None for no limit. Raises Invalid, and NotFound for an unknown account.
     """
     now = catalog.clock()
     if expires_on_us is not None and expires_on_us <= now:
@@ -82,18 +94,20 @@ def create_key(
     row = ApiKeyRow(
         id=str(uuid.uuid4()),
         account_id=account_id,
-        name=clean_name(name, "The key's name"),
+        name=clean_name(name, _TEXTS["name"]),
         key_hash=tokens.digest(plain),
         prefix=plain[:_SHOWN] + "…",
         scopes=" ".join(parse_scopes(scopes)),
-        default_source_type=_optional(default_source_type, "The source type"),
-        default_source=_optional(default_source, "The source"),
+        default_source_type=_optional(default_source_type, _TEXTS["default_source_type"]),
+        default_source=_optional(default_source, _TEXTS["default_source"]),
         created_on_us=now,
         created_by=actor,
         expires_on_us=expires_on_us,
         revoked_on_us=None,
         last_used_on_us=None,
     )
+    for limit in LIMITS:
+        put_limit(row, limit, (limits or {}).get(limit))
     with catalog.writing() as session:
         if session.get(AccountRow, account_id) is None:
             raise NotFound("There is no such account.")
@@ -112,6 +126,11 @@ def create_key(
                 "default_source_type": row.default_source_type,
                 "default_source": row.default_source,
                 "expires_on_us": expires_on_us,
+                **{
+                    name: value
+                    for name, value in _told(row).items()
+                    if name in LIMITS and value not in (None, [], "full")
+                },
             },
         )
     return plain, key_of(row)
@@ -146,15 +165,40 @@ def find_key(catalog: Catalog, account_id: str, which: str) -> ApiKey:
     return found[0]
 
 
+def change_key(catalog: Catalog, account_id: str, key_id: str, values: Mapping[str, Any], *, actor: str) -> ApiKey:
+    """Change members of `SETTABLE` of a live key. This process holds to it at once, others within the authenticator's
+    few seconds.
+
+    Raises Invalid, and NotFound, also for another account's key and for one that was revoked.
+    """
+    with catalog.writing() as session:
+        row = _live(session, account_id, key_id)
+        before = _told(row)
+        for name, value in values.items():
+            _put(row, name, value)
+        after = _told(row)
+        if changed := [name for name in SETTABLE if before[name] != after[name]]:
+            audit.record(
+                session,
+                account_id=account_id,
+                at_us=catalog.clock(),
+                actor=actor,
+                action="key.change",
+                object=f"key:{row.name}",
+                before={"id": row.id, **{name: before[name] for name in changed}},
+                after={"id": row.id, **{name: after[name] for name in changed}},
+            )
+    catalog.changed("keys")
+    return key_of(row)
+
+
 def revoke_key(catalog: Catalog, account_id: str, key_id: str, *, actor: str) -> None:
     """End the key. This process refuses it at once, others within the authenticator's few seconds.
 
     Raises NotFound, also for another account's key and for one that was revoked before.
     """
     with catalog.writing() as session:
-        row = session.get(ApiKeyRow, key_id)
-        if row is None or row.account_id != account_id or row.revoked_on_us is not None:
-            raise NotFound("There is no such key in this account.")
+        row = _live(session, account_id, key_id)
         now = catalog.clock()
         row.revoked_on_us = now
         audit.record(
@@ -183,7 +227,35 @@ def key_of(row: ApiKeyRow) -> ApiKey:
         expires_on_us=row.expires_on_us,
         revoked_on_us=row.revoked_on_us,
         last_used_on_us=row.last_used_on_us,
+        limits=limits_of(row),
     )
+
+
+def _live(session: Session, account_id: str, key_id: str) -> ApiKeyRow:
+    row = session.get(ApiKeyRow, key_id)
+    if row is None or row.account_id != account_id or row.revoked_on_us is not None:
+        raise NotFound("There is no such key in this account.")
+    return row
+
+
+def _put(row: ApiKeyRow, name: str, value: Any) -> None:
+    if name in LIMITS:
+        put_limit(row, name, value)
+        return
+    what = _TEXTS[name]
+    if not isinstance(value, str | None):
+        raise Invalid(f"{what} must be text.")
+    setattr(row, name, clean_name(value or "", what) if name == "name" else _optional(value or "", what))
+
+
+def _told(row: ApiKeyRow) -> dict[str, Any]:
+    """What can be changed, as the audit log has it."""
+    limits = limits_of(row)
+    return {
+        **{name: getattr(row, name) for name in _TEXTS},
+        **{name: getattr(limits, name) for name in LIMITS},
+        "allowed_models": list(limits.allowed_models),
+    }
 
 
 def _optional(value: str, what: str) -> str:

@@ -6,6 +6,7 @@ answer's last byte.
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -21,10 +22,12 @@ from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
+from modeltraces.gateway.allowed import callable_names, check_name, check_targets
 from modeltraces.gateway.asked import ROOTS, Asked, clean_path, json_of, root_of
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.errors import Refused, error_body
 from modeltraces.gateway.forwarding import Forwarding
+from modeltraces.gateway.limits import KeyLimiter
 from modeltraces.gateway.listing import listing
 from modeltraces.gateway.recorder import Recorder
 from modeltraces.gateway.relay import Relay
@@ -47,6 +50,7 @@ class Gateway:
         self,
         targets: TargetBook,
         recorder: Recorder,
+        limiter: KeyLimiter,
         vault: Vault,
         *,
         body_bytes: int,
@@ -55,6 +59,7 @@ class Gateway:
     ) -> None:
         self.targets = targets
         self._recorder = recorder
+        self._limiter = limiter
         self._vault = vault
         self._body_bytes = body_bytes
         self._timeouts = timeouts
@@ -89,11 +94,13 @@ class Gateway:
         self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str
     ) -> None:
         if path == "models" and scope["method"] == "GET":
-            names = await asyncio.to_thread(self.targets.names, key.account_id, family)
+            names = await asyncio.to_thread(self._names, key, family)
             await _respond(send, 200, orjson.dumps(listing(names, family)))
             return
-        asked = await self._asked(scope, receive, family, path)
+        asked = await self._asked(key, scope, receive, family, path)
         candidates = await self._candidates(asked, key)
+        if asked.call is not None:
+            await self._limiter.admit(key)
         targets = self._router.order(key.account_id, candidates)
         # What is not known to be inference may not be safe to do twice.
         targets = targets if asked.call else targets[:1]
@@ -105,7 +112,15 @@ class Gateway:
         await _until_left(forwarding.run(targets), receive)
         CALLS.labels(family, "passed").inc()
 
-    async def _asked(self, scope: Scope, receive: Receive, family: Family, path: str) -> Asked:
+    def _names(self, key: KeyIdentity, family: Family) -> list[str]:
+        def resolves(name: str) -> bool:
+            with suppress(NoTarget):
+                return bool(self.targets.resolve(key.account_id, name, family).every)
+            return False
+
+        return callable_names(key.limits, self.targets.names(key.account_id, family), resolves)
+
+    async def _asked(self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         call = call_of(family, scope["method"], path)
         body = await self._body(receive)
@@ -116,20 +131,26 @@ class Gateway:
                 raise Refused(400, "The body must be a JSON object.")
             if not asked.model:
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
-            if not self._recorder.lets_in():
+            if key.limits.recording != "off" and not self._recorder.lets_in():
                 raise Refused(503, "The journal of recorded calls is full. Try again later.", {"Retry-After": "5"})
         return asked
 
     async def _candidates(self, asked: Asked, key: KeyIdentity) -> Candidates:
+        """Raises Refused when nothing serves the call, and when what does is not for this key."""
         try:
-            if asked.model:
-                resolve = partial(self.targets.resolve, key.account_id, asked.model, asked.family)
-                return resolve() if self.targets.is_fresh(key.account_id) else await asyncio.to_thread(resolve)
-            name = passing.value_of(asked.headers, "x-connection")
-            through = await asyncio.to_thread(self.targets.connection, key.account_id, name, asked.family)
+            found = await self._found(asked, key.account_id)
         except NoTarget as error:
+            check_name(key.limits, asked.model)
             raise Refused(error.status, str(error)) from error
-        return Candidates((through,))
+        check_targets(key.limits, asked.model, found.every)
+        return found
+
+    async def _found(self, asked: Asked, account_id: str) -> Candidates:
+        if asked.model:
+            resolve = partial(self.targets.resolve, account_id, asked.model, asked.family)
+            return resolve() if self.targets.is_fresh(account_id) else await asyncio.to_thread(resolve)
+        name = passing.value_of(asked.headers, "x-connection")
+        return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
 
     async def _key(self, scope: Scope) -> KeyIdentity:
         identity = await authenticate(HTTPConnection(scope))

@@ -8,10 +8,12 @@ from typing import Final
 
 import orjson
 import structlog
+from prometheus_client import Counter
 
 from modeltraces.gateway.errors import REFUSED
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.journal import UNRECORDED, Journal, JournalFull
+from modeltraces.gateway.limits import KeyLimiter
 from modeltraces.gateway.reading.outcome import Outcome
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.writer import Batch, QueueFull, Writer
@@ -19,6 +21,10 @@ from modeltraces.run import Run, now_us
 from modeltraces.store.engine import StoreError
 
 log = structlog.get_logger(__name__)
+
+NOT_RECORDED: Final = Counter(
+    "modeltraces_gateway_not_recorded", "Calls that were not recorded because their key says so (recording: off)."
+)
 
 _RETRY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.2
@@ -48,6 +54,7 @@ class Recorder:
     writer: Writer
     limits: Limits
     refuses_when_full: bool
+    limiter: KeyLimiter
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _missed: int = 0
@@ -91,8 +98,14 @@ class Recorder:
 
     def record(self, exchange: Exchange, outcome: Outcome) -> None:
         """Never raises: the caller has its answer."""
+        self.limiter.spend(exchange.key, outcome)
+        mode = exchange.key.limits.recording
+        if mode == "off":
+            NOT_RECORDED.inc()
+            return
         try:
-            run = exchange.run(outcome, self.limits)
+            limits = self.limits if mode == "full" else dataclasses.replace(self.limits, record_content=False)
+            run = exchange.run(outcome, limits)
             record = {"key": exchange.key.name, "run": {f.name: getattr(run, f.name) for f in dataclasses.fields(Run)}}
             self.journal.append(orjson.dumps(record), was_let_in=self.refuses_when_full)
         except JournalFull:
