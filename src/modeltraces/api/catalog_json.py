@@ -25,6 +25,7 @@ def model_json(entry: ModelEntry) -> dict[str, Any]:
         "deployed_on": _instant(entry.deployed_on_us),
         "merged": list(entry.merged),
         "archived": entry.archived,
+        "routing": entry.routing.stored if entry.routing else None,
     }
 
 

@@ -22,6 +22,7 @@ from modeltraces.api.shapes import (
 from modeltraces.catalog.connections import PROTOCOLS as CONNECTION_PROTOCOLS
 from modeltraces.catalog.hosting.deployments import PROTOCOLS as DEPLOYMENT_PROTOCOLS
 from modeltraces.catalog.hosting.ledger import EVENT_TYPES, MOST_REPLICAS
+from modeltraces.catalog.routing import HIGHEST_WEIGHT
 
 _PRICE_IN: Final[Schema] = {"type": ["string", "number"], "description": "A decimal string or a number, from 0 up."}
 _REPLICAS: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": MOST_REPLICAS}
@@ -70,7 +71,19 @@ CATALOG_SCHEMAS: Final[dict[str, Any]] = {
             "deployed_on": MAYBE_INSTANT,
             "merged": listed(TEXT),
             "archived": FLAG,
+            "routing": {"anyOf": [reference("Routing"), {"type": "null"}]},
         }
+    ),
+    "Routing": shaped(
+        {
+            "weights": {
+                "type": "object",
+                "additionalProperties": {"type": "integer", "minimum": 0, "maximum": HIGHEST_WEIGHT},
+            },
+            "fallbacks": listed(TEXT),
+        },
+        optional=("weights", "fallbacks"),
+        description="How the gateway spreads the model's calls. Places are deployment versions and connections.",
     ),
     "Models": shaped({"models": listed(reference("Model"))}),
     "Connection": shaped(
@@ -121,8 +134,15 @@ CATALOG_SCHEMAS: Final[dict[str, Any]] = {
         optional=("base_model", "provider"),
     ),
     "ModelChange": shaped(
-        {"name": TEXT, "kind": KIND, "base_model": MAYBE_TEXT, "provider": MAYBE_TEXT, "archived": FLAG},
-        optional=("name", "kind", "base_model", "provider", "archived"),
+        {
+            "name": TEXT,
+            "kind": KIND,
+            "base_model": MAYBE_TEXT,
+            "provider": MAYBE_TEXT,
+            "archived": FLAG,
+            "routing": {"anyOf": [reference("Routing"), {"type": "null"}]},
+        },
+        optional=("name", "kind", "base_model", "provider", "archived", "routing"),
     ),
     "MergeInto": shaped({"into": TEXT}),
     "DeploymentChange": shaped(

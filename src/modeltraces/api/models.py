@@ -85,7 +85,11 @@ async def get_model(request: Request, name: str, identity: Reader) -> dict[str, 
 
 @router.patch("/{name:path}", summary="Change a model")
 async def edit_model(request: Request, name: str, identity: Admin) -> dict[str, Any]:
-    """Any of `{name, kind, base_model, provider, archived}`. A renamed model keeps its runs. 409 when the name is used."""
+    """Any of `{name, kind, base_model, provider, archived, routing}`. A renamed model keeps its runs.
+
+    `routing`: `{"weights": {"v2": 90, "v1": 10}, "fallbacks": ["v1", "azure-eu"]}`, how the gateway spreads its calls;
+    null: over nothing but what serves it best. 409 when the name is used.
+    """
     parts = parts_of(request)
     body = await object_of(request, model_edits.EDITABLE)
     renamed = await parts.workers.look_up(

@@ -12,6 +12,8 @@ from modeltraces.catalog.addresses import check_credential_stays, clean_address
 from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.routing_edits import forget_connection, rename_connection
+from modeltraces.catalog.tables import EVERY_MODEL as EVERY_MODEL
 from modeltraces.catalog.tables import ConnectionRow
 from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.catalog.vault import Vault
@@ -19,7 +21,6 @@ from modeltraces.catalog.vault import Vault
 PROTOCOLS: Final = ("openai", "anthropic", "azure_openai")
 SETTABLE: Final = ("name", "provider", "protocol", "base_url", "credential", "models", "archived")
 MOST_MODELS: Final = 1000
-EVERY_MODEL: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def edit(
                 raise Conflict(f"This account has a connection {renamed!r} already.")
             if has_runs:
                 raise Conflict(f"Runs bear the name {row.name!r}. Make a new connection, and archive this one.")
+            rename_connection(change, row.name, renamed)
             row.name = renamed
         _revise(change, row, columns, before)
         return row.name
@@ -176,6 +178,7 @@ def drop(change: Change, row: ConnectionRow, *, has_runs: bool) -> None:
     change.record("connection.delete", f"connection:{row.name}", _shown(row))
     change.session.delete(row)
     change.session.flush()
+    forget_connection(change, row.name)
 
 
 class Columns(TypedDict, total=False):

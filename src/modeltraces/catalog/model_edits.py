@@ -9,11 +9,13 @@ from sqlalchemy import select
 from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.routing import clean_routing, read_routing
+from modeltraces.catalog.routing_edits import check_places, forget_parted
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, ModelNameRow, ModelRow
 from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.run import MODEL_KINDS
 
-EDITABLE: Final = ("name", "kind", "base_model", "provider", "archived")
+EDITABLE: Final = ("name", "kind", "base_model", "provider", "archived", "routing")
 
 
 def create(
@@ -36,7 +38,7 @@ def add(
     row = ModelRow(
         id=str(uuid.uuid4()), account_id=change.account_id, name=name, kind=kind, kind_is_inferred=False,
         base_model=base_model, provider=provider, first_run_on_us=None, created_on_us=change.now_us,
-        archived_on_us=change.now_us if archived else None, merged_into_id=None,
+        archived_on_us=change.now_us if archived else None, merged_into_id=None, routing=None,
     )  # fmt: skip
     change.session.add(row)
     change.session.flush()
@@ -74,6 +76,11 @@ def revise(change: Change, row: ModelRow, values: Mapping[str, Any]) -> None:
     row.provider = values.get("provider", row.provider)
     if "archived" in values:
         row.archived_on_us = (row.archived_on_us or change.now_us) if values["archived"] else None
+    if "routing" in values and values["routing"] != read_routing(row.routing):
+        change.session.flush()
+        if values["routing"] is not None:
+            check_places(change, row, values["routing"])
+        row.routing = values["routing"] and values["routing"].stored
     after = _shown(row)
     if was_inferred and not row.kind_is_inferred:
         before["kind_is_inferred"], after["kind_is_inferred"] = True, False
@@ -124,6 +131,8 @@ def part(change: Change, row: ModelRow) -> None:
     into = change.session.get(ModelRow, row.merged_into_id)
     row.merged_into_id = None
     change.session.flush()
+    if into is not None:
+        forget_parted(change, change.resolved(into))
     change.record("model.unmerge", f"model:{row.name}", {"into": into.name if into else ""}, None)
 
 
@@ -161,6 +170,8 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(values["archived"], bool):
             raise Invalid("archived must be true or false.")
         checked["archived"] = values["archived"]
+    if "routing" in values:
+        checked["routing"] = clean_routing(values["routing"])
     return checked
 
 
@@ -220,6 +231,7 @@ def _shown(row: ModelRow) -> dict[str, Any]:
         "base_model": row.base_model,
         "provider": row.provider,
         "archived": row.archived_on_us is not None,
+        **({"routing": row.routing} if row.routing else {}),
     }
 
 

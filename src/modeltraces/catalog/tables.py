@@ -3,7 +3,7 @@
 Secrets (passwords, tokens, keys) are kept as digests only. `migrations/` makes these tables; a test compares the two.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -21,6 +21,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only in a column of exactly this type.
 AutoId = BigInteger().with_variant(Integer(), "sqlite")
+
+EVERY_MODEL: Final = "*"
+"""In place of names: what a connection reaches is up to its provider."""
 
 
 class Table(DeclarativeBase):

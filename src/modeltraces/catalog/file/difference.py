@@ -13,6 +13,7 @@ from modeltraces.catalog.file.ledgers import ModelOf
 from modeltraces.catalog.file.merges import compare_merges, with_merged
 from modeltraces.catalog.file.problems import Misplaced, Where
 from modeltraces.catalog.file.removals import compare_absent
+from modeltraces.catalog.file.routing import compare_routing
 from modeltraces.catalog.file.shape import CatalogPart, ConnectionPart, HardwarePart, ModelPart
 from modeltraces.catalog.file.state import ModelState
 from modeltraces.catalog.file.steps import Phase, Plan, difference_text, shown
@@ -113,6 +114,7 @@ def _compare_model(plan: Plan, part: ModelPart, where: Where) -> None:
     model_of: ModelOf = partial(_model_of, plan, part.name, known)
     compare_merges(plan, part, kind, known, model_of, where)
     compare_deployments(plan, part, kind, with_merged(plan.state, part), model_of, where)
+    compare_routing(plan, part, known, model_of, where)
 
 
 def _compare_entry(plan: Plan, part: ModelPart, known: ModelState | None, where: Where) -> str:

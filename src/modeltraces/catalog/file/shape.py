@@ -14,6 +14,7 @@ from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.hosting import deployments, ledger
 from modeltraces.catalog.hosting.intervals import Event, EventType
 from modeltraces.catalog.models import LONGEST_NAME
+from modeltraces.catalog.routing import Routing, clean_routing
 from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.run import ModelKind
 
@@ -98,6 +99,10 @@ def _choice(among: tuple[str, ...]) -> BeforeValidator:
 
 def _reaches(value: Any, _: ValidationInfo) -> list[str]:
     return connections.clean_models(value)
+
+
+def _routing_or_none(value: Any, _: ValidationInfo) -> Routing | None:
+    return clean_routing(None if value == "" else value)
 
 
 Recorded = Annotated[str, _telling(_recorded)]
@@ -187,6 +192,8 @@ class ModelPart(Part):
     provider: RecordedOrNone = ""
     archived: bool = False
     merged: list[Recorded] = Field(default_factory=list)
+    routing: Annotated[Routing | None, _telling(_routing_or_none)] = None
+    """How the gateway spreads its calls; `""`: not at all."""
     deployments: list[DeploymentPart] = Field(default_factory=list)
 
 

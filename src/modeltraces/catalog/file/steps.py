@@ -29,6 +29,7 @@ class Phase(IntEnum):
     REMOVE_DEPLOYMENT = 9
     REMOVE = 10
     REMOVE_HARDWARE = 11
+    ROUTING = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def _model(model: ModelState, state: State) -> Table:
             "provider": row.provider,
             "archived": row.archived_on_us is not None,
             "merged": list(model.merged),
+            "routing": row.routing and {name: part for name, part in row.routing.items() if part},
         }
     )
     if model.deployments:
@@ -125,6 +126,11 @@ def _value(value: Any) -> Any:
     if isinstance(value, Decimal):
         # Not float_, which is a float and drops digits.
         return tomlkit.value(amount_text(value))
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        for name, one in value.items():
+            table.append(tomlkit.key(name), _value(one))
+        return table
     if isinstance(value, list):
         array: Array = tomlkit.array()
         array.extend(value)

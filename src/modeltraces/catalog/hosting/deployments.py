@@ -15,6 +15,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid
 from modeltraces.catalog.hosting import ledger
 from modeltraces.catalog.model_kinds import infer_kind
+from modeltraces.catalog.routing_edits import forget_version
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, HardwareRow, ModelRow
 from modeltraces.catalog.text import clean_name
 from modeltraces.catalog.vault import Vault
@@ -130,6 +131,7 @@ def drop(change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs
         change.session.delete(row)
     change.session.flush()
     change.record("deployment.delete", f"deployment:{named}", before)
+    forget_version(change, model, deployment.version)
 
 
 def _version(change: Change, model: ModelRow, version: Any) -> str:
