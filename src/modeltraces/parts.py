@@ -139,6 +139,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
 def recording_limits(settings: Settings) -> Limits:
     return Limits(
         max_part_bytes=settings.max_part_kilobytes << 10,
+        max_media_bytes=settings.max_media_kilobytes << 10,
         max_payload_bytes=settings.max_payload_kilobytes << 10,
         max_attributes=settings.max_attributes,
         record_content=settings.record_content,

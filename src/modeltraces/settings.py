@@ -69,7 +69,13 @@ class Settings(BaseSettings):
     max_part_kilobytes: int = Field(
         1024,
         ge=1,
-        description="KB of one text or base64 part of a payload; what is longer is cut, and its size said in its place.",
+        description="KB of one text of a payload; what is longer is cut, and its size said in its place.",
+    )
+    max_media_kilobytes: int = Field(
+        256,
+        ge=1,
+        description="KB of one image, sound or file in base64 in a payload; what is longer is kept as its type, size and SHA-256 "
+        "digest. A small picture or a page still fits; what is larger would fill the disk and helps nobody find a bad run.",
     )
     max_payload_kilobytes: int = Field(
         16 * 1024, ge=16, description="KB of a whole request or response payload; over it, the longest parts are cut."

@@ -16,7 +16,7 @@ import orjson
 
 from modeltraces.ingest.otlp.density import check_json
 from modeltraces.ingest.otlp.messages import input_text, output_text
-from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, fit, map_texts, utf8_size
+from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, map_texts, utf8_size, written_within
 from modeltraces.ingest.recordings import Limits, SourceDefaults
 from modeltraces.run import MODEL_KINDS, ModelKind, Run, new_request_id
 
@@ -106,27 +106,26 @@ def run_of_json(
 
 
 def _set_texts(run: Run, read: Mapping[str, Any], limits: Limits) -> None:
-    request, response = read.get("request"), read.get("response")
-    texts = {
-        "input": read["input"] if "input" in read else input_text(_object(request, "input")),
-        "output": read["output"] if "output" in read else output_text(_object(response, "output")),
-    }
     redact = limits.redact or (lambda text: text)
     run.error_message = cut_text(redact(run.error_message), MAX_ERROR_BYTES)
-    for name, text in texts.items():
-        whole = redact(text)
+    for name, payload_name, text_of in (("input", "request", input_text), ("output", "response", output_text)):
+        payload = read.get(payload_name)
+        whole = redact(read[name] if name in read else text_of(_object(payload, name)))
         setattr(run, f"{name}_size", utf8_size(whole))
-        if limits.record_content:
-            kept = cut_text(whole, limits.max_part_bytes)
-            run.payload_cut = run.payload_cut or kept != whole
-            setattr(run, name, kept)
-    if not limits.record_content:
-        return
-    for name, payload in (("request", request), ("response", response)):
+        if not limits.record_content:
+            continue
         if payload is not None:
-            fitted, was_cut = fit(map_texts(payload, lambda text: redact(clean(text))), limits)
-            setattr(run, name, dump(fitted))
-            run.payload_cut = run.payload_cut or was_cut
+            if limits.redact is not None:
+                payload = map_texts(payload, lambda text: redact(clean(text)))
+            written, fitted = written_within(payload, limits)
+            setattr(run, payload_name, written)
+            if fitted is not None:
+                run.payload_cut = True
+                # A file in a shape that nobody knows stands in the text as it is, but for this.
+                whole = whole if name in read else redact(text_of(_object(fitted, name)))
+        kept = cut_text(whole, limits.max_part_bytes)
+        run.payload_cut = run.payload_cut or kept != whole
+        setattr(run, name, kept)
 
 
 def _object(payload: Any, key: str) -> dict[str, Any]:

@@ -18,7 +18,10 @@ class Limits:
     """How much of one recording is kept, and what of it."""
 
     max_part_bytes: int = 1024 * 1024
-    """Bytes of UTF-8 of one text or blob of a payload; what is longer is cut, and its size said in its place."""
+    """Bytes of UTF-8 of one text of a payload; what is longer is cut, and its size said in its place."""
+    max_media_bytes: int = 256 * 1024
+    """Bytes of one image, sound or file of a payload, as its base64 stands there; what is longer is replaced by its type,
+    size and digest."""
     max_payload_bytes: int = 16 * 1024 * 1024
     """Bytes of a whole request or response; over it, the longest parts are cut."""
     max_attributes: int = 256

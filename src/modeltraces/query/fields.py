@@ -128,6 +128,14 @@ FIELDS: Final[tuple[Field, ...]] = (
     _keyword("matched_by", "Matched by", "The rule that gave the run its model, deployment or connection."),
     _keyword("operation", "Operation", "What was asked of the model: `chat`, `embeddings`, …"),
     Field("streaming", "Streaming", "bool", ("streaming",), "Whether the answer came as a stream.", suggestable=True),
+    Field(
+        "payload_cut",
+        "Payload Cut",
+        "bool",
+        ("payload_cut",),
+        "Whether parts of the request or response were over a limit, and are kept as their beginning or their digest.",
+        suggestable=True,
+    ),
     _count("input_tokens", "Input Tokens", "Tokens of the input."),
     _count("output_tokens", "Output Tokens", "Tokens of the output."),
     Field(

@@ -13,7 +13,7 @@ from modeltraces.ingest.otlp.payloads import fit
 from modeltraces.ingest.recordings import Limits
 from tests.ingest.otlp.building import chat, event
 
-SMALL = Limits(max_part_bytes=1000, max_payload_bytes=10_000)
+SMALL = Limits(max_part_bytes=1000, max_media_bytes=1000, max_payload_bytes=10_000)
 
 
 def spoken(text: str, **more: Any) -> str:

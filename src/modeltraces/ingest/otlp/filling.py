@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from modeltraces.ingest.otlp.messages import input_text, output_text
-from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, fit, map_texts, utf8_size
+from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, fit, fits, map_texts, utf8_size
 from modeltraces.ingest.recordings import Limits
 from modeltraces.run import Run
 
@@ -35,11 +35,9 @@ def _kept(
         return size, None
     if not payload:
         return size, (text, "")
-    # A character has at most four bytes: nothing inside a text this short can be over a cap.
-    cap = min(limits.max_part_bytes, limits.max_payload_bytes)
-    if size <= cap:
+    if size <= min(limits.max_part_bytes, limits.max_payload_bytes):
         written = dump(payload)
-        if len(written) * 4 <= cap:
+        if fits(written, limits):
             return size, (text, written)
     fitted, was_cut = fit(payload, limits)
     if was_cut:

@@ -20,7 +20,7 @@ from modeltraces.ingest.otlp.contents import (
 from modeltraces.ingest.otlp.filling import set_request, set_response
 from modeltraces.ingest.otlp.json import MALFORMED
 from modeltraces.ingest.otlp.messages import input_text, output_text
-from modeltraces.ingest.otlp.payloads import dump, fit, load, map_texts, utf8_size
+from modeltraces.ingest.otlp.payloads import dump, fit, fits, load, map_texts, utf8_size
 from modeltraces.ingest.otlp.spans import EARLIEST_US, LATEST_AHEAD_US
 from modeltraces.ingest.recordings import ContentPart, Decoded, Limits, Rejection
 from modeltraces.run import Run
@@ -30,7 +30,7 @@ _UNATTACHED = (
     "Emit it while the call's span is current, or have the instrumentation write content to span attributes."
 )
 _CONTENT_FIELDS = ("input", "inputs", "output", "outputs", "system", "tools")
-_NO_LIMITS = Limits(max_part_bytes=2**62, max_payload_bytes=2**62)
+_NO_LIMITS = Limits(max_part_bytes=2**62, max_media_bytes=2**62, max_payload_bytes=2**62)
 
 
 def contents_of_logs(
@@ -106,7 +106,7 @@ def _limit(piece: Piece, limits: Limits) -> None:
     if limits.redact is not None:
         content = map_texts(content, limits.redact)
         piece.error = {name: limits.redact(text) if name == "message" else text for name, text in piece.error.items()}
-    long = len(dump(content)) * 4 > min(limits.max_part_bytes, limits.max_payload_bytes)
+    long = not fits(dump(content), limits)
     if long or not limits.record_content:
         request: dict[str, Any] = {}
         response: dict[str, Any] = {}

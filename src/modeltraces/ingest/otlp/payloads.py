@@ -4,14 +4,14 @@ What is written is always valid JSON and valid UTF-8, without NUL: emitters send
 any size, and a page, a spreadsheet or another JSON reader must not choke on them.
 """
 
-import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
 
+from modeltraces.ingest import media
 from modeltraces.ingest.recordings import Limits
 
 REPLACEMENT: Final = "�"
@@ -20,9 +20,7 @@ MAX_DEPTH: Final = 100
 TOO_DEEP: Final = "[nested too deeply]"
 _HUGE: Final = 4 * 1024 * 1024
 """Characters from which on orjson's speed is not worth the thirteenfold memory that it takes while it reads."""
-_BLOB_PREFIX: Final = "data:"
 _SURROGATES: Final = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)
-_MIME_KEYS: Final = ("mime_type", "media_type", "mimeType", "mediaType")
 
 
 def clean(text: str) -> str:
@@ -119,13 +117,19 @@ def cut_text(text: str, max_bytes: int) -> str:
     return f"{kept}… [cut: {size} bytes in all]"
 
 
+def fits(text: str, limits: Limits) -> bool:
+    """Whether nothing in a payload can be over a cap, as its JSON is this."""
+    cap = min(limits.max_part_bytes, limits.max_payload_bytes, limits.max_media_bytes)
+    return len(text) * 4 <= cap or utf8_size(text) <= cap
+
+
 def fit(payload: Any, limits: Limits) -> tuple[Any, bool]:
     """The payload with every over-long text and blob cut, and whether any was.
 
     When it is too big as a whole, the cap of a part is lowered until it fits: the longest parts lose most.
     """
     cap = limits.max_part_bytes
-    cutter = _Cutter(cap)
+    cutter = _Cutter(cap, limits.max_media_bytes)
     fitted = cutter.cut(payload, 0)
     for _ in range(16):
         text = dump(fitted)
@@ -135,53 +139,54 @@ def fit(payload: Any, limits: Limits) -> tuple[Any, bool]:
         cap = min(cap, limits.max_payload_bytes) // 4
         if cap < 16:
             break
-        cutter = _Cutter(cap)
+        cutter = _Cutter(cap, min(cap, limits.max_media_bytes))
         fitted = cutter.cut(payload, 0)
     # Too many small parts: nothing is left but to keep the beginning, as text.
     text = dump(payload)
     return {"cut": cut_text(text, limits.max_payload_bytes // 2), "size": utf8_size(text)}, True
 
 
+def written_within(payload: Any, limits: Limits) -> tuple[str, Any]:
+    """The payload's JSON, cut where it must be, and then what it is the JSON of; None when nothing was cut."""
+    text = dump(payload)
+    if fits(text, limits):
+        return text, None
+    fitted, was_cut = fit(payload, limits)
+    return (dump(fitted), fitted) if was_cut else (text, None)
+
+
+_ALONE: Final[Mapping[str, Any]] = {}
+
+
 class _Cutter:
-    def __init__(self, cap: int) -> None:
+    def __init__(self, cap: int, media_cap: int) -> None:
         self.cap = cap
+        self.media_cap = media_cap
+        self._looked_at = min(cap, media_cap)
         self.has_cut = False
 
     def cut(self, value: Any, depth: int) -> Any:
         if type(value) is str:
-            return self._text(value, "")
+            return self._text(value, "", _ALONE)
         if depth >= MAX_DEPTH:
             return TOO_DEEP if isinstance(value, dict | list) else value
         if type(value) is list:
             return [self.cut(part, depth + 1) for part in value]
         if type(value) is dict:
-            mime = next((value[key] for key in _MIME_KEYS if type(value.get(key)) is str), "")
             return {
-                name: self._text(part, mime) if type(part) is str else self.cut(part, depth + 1)
+                name: self._text(part, name, value) if type(part) is str else self.cut(part, depth + 1)
                 for name, part in value.items()
             }
         return value
 
-    def _text(self, text: str, mime: str) -> Any:
-        if len(text) * 4 <= self.cap:
+    def _text(self, text: str, name: str, holder: Mapping[str, Any]) -> Any:
+        if len(text) * 4 <= self._looked_at:
             return text
         size = utf8_size(text)
-        if size <= self.cap:
+        if size <= self._looked_at:
+            return text
+        blob = media.replaced(text, name, holder)
+        if size <= (self.cap if blob is None else self.media_cap):
             return text
         self.has_cut = True
-        if text.startswith(_BLOB_PREFIX):
-            head, _, data = text.partition(",")
-            return _blob(head[len(_BLOB_PREFIX) :].split(";")[0], data)
-        # The mime type of a text part (`text/plain`) does not make its text a blob.
-        if mime and not mime.startswith("text/") and " " not in text[:4096]:
-            return _blob(mime, text)
-        return cut_text(text, self.cap)
-
-
-def _blob(mime: str, data: str) -> dict[str, Any]:
-    return {
-        "type": "blob",
-        "mime": mime[:128],
-        "size": len(data) * 3 // 4 - data[-2:].count("="),
-        "sha256": hashlib.sha256(data.encode(errors="replace")).hexdigest(),
-    }
+        return cut_text(text, self.cap) if blob is None else blob
