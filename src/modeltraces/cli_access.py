@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,14 +16,34 @@ from modeltraces.catalog import keys as api_keys
 from modeltraces.catalog import users as members
 from modeltraces.catalog.accounts import DEFAULT_NAME, Account
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import CatalogError, NotFound
+from modeltraces.catalog.errors import CatalogError, Invalid, NotFound
+from modeltraces.catalog.key_limits import check_limits
 from modeltraces.catalog.text import clean_email
 
-keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+keys = typer.Typer(help="Make, list, change and revoke API keys.", no_args_is_help=True)
 users = typer.Typer(help="Add users and sign them in.", no_args_is_help=True)
 
 AccountOption = Annotated[str, typer.Option("--account", help="The account's name.")]
 DataDirOption = Annotated[Path | None, typer.Option("--data-dir", help="Directory of everything that is kept.")]
+WhichKey = Annotated[str, typer.Argument(help="The key's id, name, or first characters (mt_abcd).", metavar="KEY")]
+RequestsOption = Annotated[
+    int | None,
+    typer.Option("--requests-per-minute", min=0, help="Most calls a minute through the gateway; 0: no limit."),
+]
+TokensOption = Annotated[
+    int | None,
+    typer.Option("--tokens-per-day", min=0, help="Most tokens a day (UTC) through the gateway; 0: no limit."),
+]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="A model it may call: name, name@version, name@connection, or gpt-*; repeatable. '*': every one.",
+    ),
+]
+RecordingOption = Annotated[
+    str | None, typer.Option("--recording", help="What is recorded of its calls: full (default), metadata or off.")
+]
 EmailOption = Annotated[str, typer.Option("--email", help="The user's email.")]
 
 _ACTOR = "cli"
@@ -84,6 +104,10 @@ def create_key(
     expires_in_days: Annotated[
         int | None, typer.Option("--expires-in-days", min=1, max=36500, help="Days until it stops working.")
     ] = None,
+    requests_per_minute: RequestsOption = None,
+    tokens_per_day: TokensOption = None,
+    model: ModelOption = None,
+    recording: RecordingOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Make a key and print it, alone, on stdout. It is shown this once."""
@@ -91,6 +115,8 @@ def create_key(
         expires_on_us = None if expires_in_days is None else catalog.clock() + expires_in_days * 86_400_000_000
         # Checked before an account is made for it.
         scopes = api_keys.parse_scopes(scope or api_keys.DEFAULT_SCOPES)
+        limits = _limits(requests_per_minute, tokens_per_day, model, recording)
+        check_limits(limits)
         plain, _ = api_keys.create_key(
             catalog,
             _ensured(catalog, account).id,
@@ -100,8 +126,58 @@ def create_key(
             default_source_type=source_type,
             default_source=source,
             expires_on_us=expires_on_us,
+            limits=limits,
         )
         print(plain)
+
+
+@keys.command("change")
+def change_key(
+    which: WhichKey,
+    account: AccountOption = DEFAULT_NAME,
+    name: Annotated[str | None, typer.Option("--name", help="What the key is for.")] = None,
+    source_type: Annotated[
+        str | None, typer.Option("--source-type", help="Source type of runs that name none.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Source of runs that name none.")] = None,
+    requests_per_minute: RequestsOption = None,
+    tokens_per_day: TokensOption = None,
+    model: ModelOption = None,
+    recording: RecordingOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Change what is said here of a key, and nothing else of it. A running server follows within seconds."""
+    texts = {"name": name, "default_source_type": source_type, "default_source": source}
+    values = {part: text for part, text in texts.items() if text is not None}
+    values |= _limits(requests_per_minute, tokens_per_day, model, recording)
+    with open_catalog(data_dir) as catalog:
+        account_id = existing_account(catalog, account).id
+        key = api_keys.find_key(catalog, account_id, which)
+        if not values:
+            raise Invalid("Say what to change, for example --requests-per-minute 60.")
+        changed = api_keys.change_key(catalog, account_id, key.id, values, actor=_ACTOR)
+        _say(f"Changed {changed.name!r} ({changed.prefix}): {_limit_words(changed)}.")
+
+
+def _limits(
+    requests: int | None, tokens: int | None, models: list[str] | None, recording: str | None
+) -> dict[str, Any]:
+    """The limits that were given; on the command line 0 is no limit."""
+    given = {
+        "requests_per_minute": requests, "tokens_per_day": tokens, "allowed_models": models or None, "recording": recording,
+    }  # fmt: skip
+    return {name: value or None for name, value in given.items() if value is not None}
+
+
+def _limit_words(key: api_keys.ApiKey) -> str:
+    limits = key.limits
+    words = [
+        f"{limits.requests_per_minute:,} requests a minute" if limits.requests_per_minute else "",
+        f"{limits.tokens_per_day:,} tokens a day" if limits.tokens_per_day else "",
+        f"models {' '.join(limits.allowed_models)}" if limits.allowed_models else "",
+        {"full": "", "metadata": "records metadata only", "off": "records nothing"}[limits.recording],
+    ]
+    return "; ".join(word for word in words if word) or "no limits"
 
 
 @keys.command("list")
@@ -113,7 +189,7 @@ def list_keys(
     """List the account's keys."""
     with open_catalog(data_dir) as catalog:
         found = api_keys.list_keys(catalog, existing_account(catalog, account).id, include_revoked=show_revoked)
-        table = Table("Name", "Key", "Scopes", "Source", "Created", "Expires", "Last used", "Revoked", "Id")
+        table = Table("Name", "Key", "Scopes", "Source", "Limits", "Created", "Expires", "Last used", "Revoked", "Id")
         for key in found:
             source = " / ".join(part for part in (key.default_source_type, key.default_source) if part)
             table.add_row(
@@ -121,6 +197,7 @@ def list_keys(
                 key.prefix,
                 " ".join(key.scopes),
                 source,
+                _limit_words(key),
                 *map(_day, (key.created_on_us, key.expires_on_us, key.last_used_on_us, key.revoked_on_us)),
                 key.id,
             )
@@ -129,7 +206,7 @@ def list_keys(
 
 @keys.command("revoke")
 def revoke_key(
-    which: Annotated[str, typer.Argument(help="The key's id, name, or first characters (mt_abcd).", metavar="KEY")],
+    which: WhichKey,
     account: AccountOption = DEFAULT_NAME,
     data_dir: DataDirOption = None,
 ) -> None:

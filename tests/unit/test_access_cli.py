@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from modeltraces.catalog import accounts, audit, keys, links, users
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
+from modeltraces.catalog.key_limits import KeyLimits
 from modeltraces.catalog.signin import SignIn
 from modeltraces.cli_access import keys as keys_app
 from modeltraces.cli_access import users as users_app
@@ -87,6 +88,26 @@ def test_keys_are_listed_without_the_keys_and_revoked_by_name(catalog: Catalog) 
     assert refused("keys", "revoke", "ci") == "There is no key 'ci' in this account."
 
 
+def test_a_keys_limits_are_given_listed_and_changed(catalog: Catalog) -> None:
+    account_id = accounts.ensure_default(catalog).id
+    limits = ("--requests-per-minute", "60", "--tokens-per-day", "50000", "--model", "gpt-4o", "--model", "llama@v1")
+    run("keys", "create", "--name", "ci", "--source", "bot", *limits, "--recording", "metadata")
+    (key,) = keys.list_keys(catalog, account_id)
+    assert key.limits == KeyLimits(60, 50_000, ("gpt-4o", "llama@v1"), "metadata")
+    said = "60 requests a minute; 50,000 tokens a day; models gpt-4o llama@v1; records metadata only"
+    assert said in run("keys", "list").stdout
+    result = run("keys", "change", "ci", "--tokens-per-day", "0", "--model", "*", "--recording", "full")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"Changed 'ci' ({key.prefix}): 60 requests a minute.\n"
+    run("keys", "change", key.prefix, "--name", "nightly", "--requests-per-minute", "0", "--source", "")
+    (key,) = keys.list_keys(catalog, account_id)
+    assert (key.name, key.default_source, key.limits) == ("nightly", "", KeyLimits())
+    assert "no limits" in run("keys", "list").stdout
+    assert "Say what to change" in refused("keys", "change", "nightly")
+    assert "one of full, metadata, off" in refused("keys", "change", "nightly", "--recording", "some")
+    assert refused("keys", "change", "ci", "--name", "x") == "There is no key 'ci' in this account."
+
+
 def test_the_first_key_or_user_of_an_account_makes_it_and_says_so(catalog: Catalog) -> None:
     result = run("keys", "create", "--name", "ci", "--account", "B")
     assert result.stderr == "There was no account 'B': it was made.\n"
@@ -105,6 +126,7 @@ def test_the_first_key_or_user_of_an_account_makes_it_and_says_so(catalog: Catal
         (("users", "link", "--email", "b@b.com"), "There is no user 'b@b.com'."),
         (("users", "password", "--email", "b@b.com"), "There is no user 'b@b.com'."),
         (("keys", "create", "--name", ""), "must not be empty"),
+        (("keys", "create", "--name", "ci", "--account", "B", "--model", "a*b"), "only stand at the end"),
     ],
 )
 def test_a_bad_option_is_one_line_and_makes_no_account(catalog: Catalog, arguments: tuple[str, ...], says: str) -> None:

@@ -1,6 +1,6 @@
 """What a key may do through the gateway, and what is recorded of it: read from what people and programs give."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, get_args
 
@@ -50,6 +50,13 @@ def limits_of(row: ApiKeyRow) -> KeyLimits:
         tuple(orjson.loads(row.allowed_models)),
         cast(Recording, row.recording),
     )
+
+
+def check_limits(values: Mapping[str, Any]) -> None:
+    """Raises Invalid for what `put_limit` would refuse."""
+    unused = ApiKeyRow()
+    for name, value in values.items():
+        put_limit(unused, name, value)
 
 
 def put_limit(row: ApiKeyRow, name: str, value: Any) -> None:
