@@ -1,5 +1,7 @@
 """Changing one member of a body leaves every other byte as it was."""
 
+import time
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -43,3 +45,16 @@ def test_the_same_value_again_changes_no_byte(body: dict[str, Any]) -> None:
 )
 def test_every_other_byte_stays(body: bytes, changed: bytes) -> None:
     assert with_members(body, {"model": "m"}) == changed
+
+
+@pytest.mark.parametrize("text", ["A" * 8_000_000, "\\n\\u00e9" * 1_000_000], ids=["plain", "escapes"])
+def test_the_text_of_a_large_image_is_passed_over_in_no_time_and_no_memory(text: str) -> None:
+    body = b'{"model":"a","image":"' + text.encode() + b'"}'
+    tracemalloc.start()
+    began = time.process_time()
+    changed = with_members(body, {"model": "b"})
+    took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert changed == body.replace(b'"a"', b'"b"', 1)
+    assert took < 2
+    assert peak < 4 * len(body)

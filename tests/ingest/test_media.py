@@ -142,7 +142,7 @@ _TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size
 @settings(max_examples=25)
 @given(
     st.recursive(
-        st.one_of(_TEXTS, st.integers(), st.binary(min_size=1600, max_size=1700).map(lambda d: b64(PNG + d))),
+        st.one_of(_TEXTS, st.integers(-9, 9), st.binary(min_size=1600, max_size=1700).map(lambda d: b64(PNG + d))),
         lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_TEXTS, inner, max_size=3)),
         max_leaves=8,
     )

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import orjson
 
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+# Possessive: with a choice for each letter, the text of one image of 20 MB took 15 seconds and 2 GB.
+_TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]', re.DOTALL)
 
 
 def with_members(body: bytes, members: Mapping[str, Any]) -> bytes:
