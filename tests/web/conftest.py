@@ -121,6 +121,7 @@ def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
         store=store,
         vault=vault,
         secret=b"secret",
+        recorder=SimpleNamespace(pressure=None),
         workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(4)),
     )
     errors.install(app)

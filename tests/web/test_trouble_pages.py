@@ -62,6 +62,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         registry=registry,
         store=store,
         secret=b"secret",
+        recorder=SimpleNamespace(pressure=None),
         workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(4)),
     )
     errors.install(app)

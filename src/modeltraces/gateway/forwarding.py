@@ -62,8 +62,8 @@ class Forwarding:
             if self.is_routed:
                 exchange.attempts.append(Attempt(target.place, exchange.elapsed_ms))
         body, strips_usage = asked.prepared(target)
-        url = URL(address_of_call(target, asked.path, asked.query), encoded=True)
         try:
+            url = URL(address_of_call(target, asked.path, asked.query), encoded=True)
             sent = passing.to_upstream(asked.headers, target.protocol, self.credential_of(target))
             async with self.session.request(
                 asked.method, url, headers=sent, data=body or None, allow_redirects=False, timeout=timeout
@@ -99,7 +99,9 @@ class Forwarding:
             return True
         if self.relay.has_begun:
             raise error
-        raise Refused(status, message) from error
+        # It was recorded: whoever got the error finds its run.
+        recorded = {"x-request-id": self.exchange.request_id} if self.exchange is not None else None
+        raise Refused(status, message, recorded) from error
 
     def _goes_on(self, reason: str, *, status: int | None = None, error: str = "") -> bool:
         """Whether there is time for another target; the attempt at this one has ended then."""

@@ -14,6 +14,7 @@ from starlette.datastructures import QueryParams
 MODEL_TRACES: Final = "/settings/monitoring/model-traces"
 REJECTED: Final = "/settings/monitoring/rejected"
 API_KEYS: Final = "/settings/api-keys"
+GATEWAY: Final = "/settings/gateway"
 MEMBERS: Final = "/settings/members"
 AUDIT_LOG: Final = "/settings/audit-log"
 MODELS: Final = "/settings/models"

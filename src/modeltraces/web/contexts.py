@@ -23,6 +23,14 @@ class NavGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """What is wrong with the server as a whole, for those who can mend it."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """What surrounds every page of a signed-in reader."""
 
@@ -38,6 +46,7 @@ class Shell:
     """IANA name that times are shown in."""
     theme: str
     """`light`, `dark` or '' (as the system)."""
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, slots=True)

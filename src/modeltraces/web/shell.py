@@ -7,10 +7,13 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from modeltraces.api.identity import Identity
+from modeltraces.api.state import parts_of
+from modeltraces.run import now_us
 from modeltraces.web.address import (
     API_KEYS,
     AUDIT_LOG,
     CONNECTIONS,
+    GATEWAY,
     HARDWARE,
     MATCHING,
     MEMBERS,
@@ -19,6 +22,7 @@ from modeltraces.web.address import (
     PROFILE,
     REJECTED,
 )
+from modeltraces.web.alarm import alarm_of
 from modeltraces.web.contexts import NavGroup, NavItem, Shell
 from modeltraces.web.formatting import zone_of
 
@@ -35,6 +39,7 @@ _NAVIGATION: Final = (
             ("Hardware", HARDWARE, "chip"),
             ("Matching", MATCHING, "route"),
             ("API keys", API_KEYS, "key"),
+            ("Gateway", GATEWAY, "gateway"),
             ("Members", MEMBERS, "people"),
             ("Audit log", AUDIT_LOG, "clock"),
         ),
@@ -81,4 +86,7 @@ def shell(request: Request, identity: Identity, title: str, path: str) -> Shell:
         csrf_token=user.csrf_token,
         zone=str(zone(request)),
         theme=theme(request),
+        alarm=alarm_of(parts_of(request).recorder.pressure, zone(request), now_us())
+        if "admin" in identity.scopes
+        else None,
     )

@@ -23,7 +23,7 @@ SECONDS: Final = 120
 
 
 def redirect_saying(request: Request, identity: Identity, path: str, **said: str) -> Response:
-    """See Other to `path`, where `said` gives these texts, once."""
+    """See Other to `path`, with its query, where `said` gives these texts, once."""
     assert identity.user is not None
     content = orjson.dumps({"session": identity.user.id_hash, "said": said})
     response = RedirectResponse(path, 303)
@@ -31,7 +31,7 @@ def redirect_saying(request: Request, identity: Identity, path: str, **said: str
         COOKIE,
         _fernet(request).encrypt(content).decode(),
         max_age=SECONDS,
-        path=path,
+        path=path.partition("?")[0],
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",

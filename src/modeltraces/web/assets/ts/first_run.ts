@@ -1,4 +1,4 @@
-/** The empty account: a key made and filled in, examples in tabs, and the page that comes when the first run does. */
+/** The empty account: a key made and filled in, and the page that comes when the first run does. */
 
 import { copyNow } from "./copy";
 import { all, csrfToken, element, icon, on, one, toast } from "./dom";
@@ -6,28 +6,7 @@ import { go } from "./navigate";
 
 export function startFirstRun(): void {
   on("click", "[data-create-key]", (button) => void createKey(button as HTMLButtonElement));
-  on("click", "[data-snippets] [role=tab]", (tab) => choose(tab));
-  on("keydown", "[data-snippets] [role=tab]", (tab, event) => {
-    const tabs = all("[data-snippets] [role=tab]");
-    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
-    if (step && next) {
-      choose(next);
-      next.focus();
-      event.preventDefault();
-    }
-  });
   wait();
-}
-
-function choose(tab: HTMLElement): void {
-  for (const other of all("[data-snippets] [role=tab]")) {
-    const chosen = other === tab;
-    other.setAttribute("aria-selected", String(chosen));
-    other.tabIndex = chosen ? 0 : -1;
-    const panel = one(`#${other.getAttribute("aria-controls") ?? ""}`);
-    if (panel) panel.hidden = !chosen;
-  }
 }
 
 async function createKey(button: HTMLButtonElement): Promise<void> {

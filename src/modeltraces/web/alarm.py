@@ -1,0 +1,36 @@
+"""What every page says to admins and owners while the gateway cannot record as it should: what happens, why, and what to do."""
+
+from datetime import tzinfo
+
+from modeltraces.gateway.recorder import Pressure
+from modeltraces.web.contexts import Alarm
+from modeltraces.web.formatting import count, instant, size
+
+
+def alarm_of(pressure: Pressure | None, zone: tzinfo, now_us: int) -> Alarm | None:
+    if pressure is None:
+        return None
+
+    def since(at_us: int | None) -> str:
+        return "" if at_us is None else f" since {instant(at_us, zone, now_us=now_us)}"
+
+    happens = "are refused with HTTP 503" if pressure.refuses else "are served unrecorded"
+    if pressure.is_full:
+        title = "The journal of recorded calls is full."
+        what = f"Calls through the gateway {happens}{since(pressure.missed_since_us)}"
+        what += f" ({count(pressure.missed)} so far)." if pressure.missed else "."
+    else:
+        share = min(99, pressure.held_bytes * 100 // pressure.max_bytes)
+        title = f"The journal of recorded calls is {share}% full: {size(pressure.held_bytes)} wait for the store."
+        what = f"When it is full, calls through the gateway {happens}."
+    if pressure.store_away_since_us is not None:
+        why = (
+            f"The store has taken nothing{since(pressure.store_away_since_us)}: bring it back (the server's log and "
+            "/readyz say what is wrong), or give the journal more room with MODELTRACES_GATEWAY_JOURNAL_MEGABYTES."
+        )
+    else:
+        why = (
+            "Calls come faster than the store takes them: give it more power, or the journal more room with "
+            "MODELTRACES_GATEWAY_JOURNAL_MEGABYTES."
+        )
+    return Alarm(title, f"{what} {why}")

@@ -1,0 +1,301 @@
+"""Gateway: how a program calls a model through it, ready to paste; and a call made from the page."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import anyio
+import orjson
+from fastapi import APIRouter
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from modeltraces.api.identity import Forbidden, Identity
+from modeltraces.api.state import gateway_of, parts_of
+from modeltraces.catalog import connections, keys
+from modeltraces.catalog.connections import EVERY_MODEL
+from modeltraces.catalog.errors import Invalid, NotFound
+from modeltraces.catalog.key_authenticator import identity_of
+from modeltraces.catalog.keys import ApiKey
+from modeltraces.catalog.models import ModelEntry
+from modeltraces.gateway.targets import SPOKEN, Family, NoTarget, TargetBook
+from modeltraces.parts import Parts
+from modeltraces.query.runs import get_run
+from modeltraces.run import now_us
+from modeltraces.store.engine import StoreError
+from modeltraces.web import shown_once
+from modeltraces.web.address import CONNECTIONS, GATEWAY, MODELS, run_path, with_query
+from modeltraces.web.catalog_forms import typed
+from modeltraces.web.contexts import Empty, ModelGroup, Option
+from modeltraces.web.gateway_contexts import GatewayPage, SnippetTab, TryBox
+from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
+from modeltraces.web.shell import shell
+from modeltraces.web.snippets import TOOLS, VARIABLE, snippet
+from modeltraces.web.templating import html
+from modeltraces.web.toolbar import KIND_LABELS
+from modeltraces.web.try_it import MOST_CHARACTERS, Trial
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_TRY: Final = f"{GATEWAY}/try"
+_FAMILIES: Final[dict[Family, tuple[str, str]]] = {
+    "openai": ("OpenAI's API", "/gateway/openai/v1"),
+    "anthropic": ("Anthropic's API", "/gateway/anthropic"),
+}
+_STORED_SECONDS: Final = 5.0
+"""That a run which was just recorded may take to the store, before its link is shown all the same."""
+_LOOK_SECONDS: Final = 0.1
+_NDJSON: Final = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the address says."""
+
+    model: str = ""
+    key: str = ""
+    tool: str = ""
+
+    @classmethod
+    def of(cls, query: QueryParams) -> "_Asked":
+        return cls(query.get("model", "").strip(), query.get("key", ""), query.get("tool", ""))
+
+    def url(self, path: str = GATEWAY, **changes: str) -> str:
+        to = replace(self, **changes)
+        pairs = (("model", to.model), ("key", to.key), ("tool", to.tool))
+        return with_query(path, [pair for pair in pairs if pair[1]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the catalog has, for the page of one account."""
+
+    names: frozenset[str]
+    """The models that can be called."""
+    entries: Sequence[ModelEntry]
+    keys: Sequence[ApiKey]
+    reaches_every: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    families: Sequence[Family]
+    """The APIs by which the model is called."""
+    trouble: str
+    """Why it cannot be, or not with the chosen key."""
+
+
+@router.get(GATEWAY)
+async def show_gateway(request: Request, identity: PageReader) -> Response:
+    parts, book = parts_of(request), gateway_of(request).targets
+    found = await parts.workers.look_up(_find, parts, book, identity.account_id)
+    asked = _Asked.of(request.query_params)
+    new = shown_once.said(request, identity)
+    chosen = _chosen(asked.key, found.keys)
+    listed = sorted(found.names, key=str.lower)
+    model = asked.model or (listed[0] if listed else "")
+    reach = await parts.workers.look_up(_reach, book, identity.account_id, model, chosen)
+    families, trouble = reach.families, reach.trouble
+    here = replace(asked, model=model, key=chosen.id if chosen else "")
+    base = str(request.base_url).rstrip("/")
+    tabs = _tabs(here, base, families, new.get("key", ""))
+    tool_family = next((tool.family for tool in TOOLS if any(tab.key == tool.key and tab.current for tab in tabs)), "")
+    page = GatewayPage(
+        shell=shell(request, identity, "Gateway", GATEWAY),
+        address=base,
+        model=model,
+        models=_groups(found, here),
+        keys=tuple(
+            Option(key.name, here.url(key=key.id), chosen is not None and key.id == chosen.id, hint=key.prefix)
+            for key in found.keys
+        ),
+        key_id=chosen.id if chosen else "",
+        key_name=chosen.name if chosen else "",
+        tabs=tabs,
+        families=tuple(Option(_FAMILIES[one][0], "", value=base + _FAMILIES[one][1]) for one in families),
+        trouble=trouble if model else "",
+        empty=None if model else _empty("admin" in identity.scopes),
+        asks_name=found.reaches_every,
+        create_href=here.url(f"{GATEWAY}/key") if "admin" in identity.scopes else "",
+        new_key=new.get("key", ""),
+        new_key_name=new.get("name", ""),
+        variable=VARIABLE,
+        may_try=_may_try(identity),
+        box=TryBox(model, chosen.id, tool_family, chosen.name, _note(chosen))
+        if chosen and tool_family and _may_try(identity)
+        else None,
+    )
+    return shown_once.forget(request, html(request, "gateway.html", page))
+
+
+@router.post(f"{GATEWAY}/key")
+async def create_key(request: Request, identity: PageAdmin) -> Response:
+    """A key that may call models, shown once where the page was."""
+    parts, asked = parts_of(request), _Asked.of(request.query_params)
+    plain, key = await parts.workers.look_up(
+        keys.create_key, parts.catalog, identity.account_id, "Gateway", actor=identity.actor, scopes=("gateway",)
+    )
+    return shown_once.redirect_saying(request, identity, asked.url(key=key.id), key=plain, name=key.name)
+
+
+@router.post(_TRY)
+async def try_it(request: Request, identity: PageReader) -> Response:
+    """The answer's events, one JSON object a line, as they come."""
+    if not _may_try(identity):
+        raise Forbidden(
+            "Your role (viewer) does not allow this: a call costs money. Ask an owner or admin of the account."
+        )
+    parts = parts_of(request)
+    given = await typed(request)
+    try:
+        family = _family(given.get("family", ""))
+        prompt = given.get("prompt", "")
+        if not prompt.strip():
+            raise Invalid("Type something to send.")
+        if len(prompt) > MOST_CHARACTERS:
+            raise Invalid(f"The prompt may have {MOST_CHARACTERS:,} characters here; send a longer one from a program.")
+        live = await parts.workers.look_up(_live_keys, parts, identity.account_id)
+        key = next((one for one in live if one.id == given.get("key")), None)
+        if key is None:
+            raise NotFound("There is no such key that may call models in this account. Choose another.")
+    except (Invalid, NotFound) as error:
+        line = orjson.dumps({"error": str(error), "status": 0, "body": ""}) + b"\n"
+        return Response(line, 404 if isinstance(error, NotFound) else 422, media_type=_NDJSON)
+    trial = Trial(
+        gateway_of(request), identity_of(key), family, given.get("model", ""), prompt, given.get("stream") == "1",
+        identity.actor,
+    )  # fmt: skip
+    return StreamingResponse(_lines(parts, identity.account_id, trial), media_type=_NDJSON)
+
+
+async def _lines(parts: Parts, account_id: str, trial: Trial) -> AsyncIterator[bytes]:
+    async for event in trial.events():
+        yield orjson.dumps(event) + b"\n"
+    if trial.request_id and trial.key.limits.recording != "off":
+        # A link that leads to nothing for a moment would read as a run that was lost.
+        stored = await _is_stored(parts, account_id, trial.request_id)
+        yield orjson.dumps({"run": run_path(trial.request_id), "is_stored": stored}) + b"\n"
+
+
+async def _is_stored(parts: Parts, account_id: str, request_id: str) -> bool:
+    with anyio.move_on_after(_STORED_SECONDS):
+        while True:
+            try:
+                if await parts.workers.query(get_run, parts.store, account_id, request_id) is not None:
+                    return True
+            except StoreError:
+                return False
+            await anyio.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _may_try(identity: Identity) -> bool:
+    return identity.role != "viewer"
+
+
+def _family(name: str) -> Family:
+    for family in SPOKEN:
+        if family == name:
+            return family
+    raise Invalid("The API must be openai or anthropic.")
+
+
+def _find(parts: Parts, book: TargetBook, account_id: str) -> _Found:
+    found = connections.list_connections(parts.catalog, account_id)
+    return _Found(
+        frozenset(name for family in SPOKEN for name in book.names(account_id, family)),
+        parts.registry.list_models(account_id),
+        _live_keys(parts, account_id),
+        any(EVERY_MODEL in one.models and one.protocol and one.base_url and not one.archived for one in found),
+    )
+
+
+def _live_keys(parts: Parts, account_id: str) -> list[ApiKey]:
+    """Those that may call models now, newest first."""
+    now = now_us()
+    return [
+        key
+        for key in keys.list_keys(parts.catalog, account_id)
+        if "gateway" in key.scopes and (key.expires_on_us is None or key.expires_on_us > now)
+    ]
+
+
+def _chosen(key_id: str, live: Sequence[ApiKey]) -> ApiKey | None:
+    """Raises NotFound for one that the account does not have, or that may not call models."""
+    if not key_id:
+        return live[0] if live else None
+    for key in live:
+        if key.id == key_id:
+            return key
+    raise NotFound("There is no such key that may call models in this account.")
+
+
+def _reach(book: TargetBook, account_id: str, model: str, key: ApiKey | None) -> _Reach:
+    families: list[Family] = []
+    spellings, why = {model}, ""
+    for family in SPOKEN:
+        try:
+            found = book.resolve(account_id, model, family)
+        except NoTarget as error:
+            # That it speaks the other API is no trouble.
+            why = why or (str(error) if error.status == 404 else "")
+            continue
+        families.append(family)
+        spellings |= {name for one in found.every for name in (one.model, f"{one.model}@{one.place}")}
+    if families and key is not None and not key.limits.allows(*spellings):
+        return _Reach(
+            families, f"The key “{key.name}” may not call this model. Choose another, or let it under API keys."
+        )
+    return _Reach(families, "" if families else why)
+
+
+def _groups(found: _Found, here: _Asked) -> tuple[ModelGroup, ...]:
+    groups = []
+    for kind, label in KIND_LABELS.items():
+        options = tuple(
+            Option(entry.name, here.url(model=entry.name), entry.name == here.model, hint=entry.provider)
+            for entry in found.entries
+            if entry.kind == kind and entry.name in found.names
+        )
+        if options:
+            groups.append(ModelGroup(label, options))
+    return tuple(groups)
+
+
+def _tabs(here: _Asked, base: str, families: Sequence[Family], new_key: str) -> tuple[SnippetTab, ...]:
+    tools = [tool for tool in TOOLS if tool.family in families]
+    open_one = here.tool if any(tool.key == here.tool for tool in tools) else tools[0].key if tools else ""
+    spelled = {tool.label for tool in tools if tool.family == "openai"}
+    return tuple(
+        SnippetTab(
+            tool.key,
+            # Both APIs reach it: what is called alike is told apart.
+            f"{tool.label}, Anthropic" if tool.family == "anthropic" and tool.label in spelled else tool.label,
+            snippet(tool.key, base, here.model, new_key),
+            here.url(tool=tool.key),
+            tool.key == open_one,
+        )
+        for tool in tools
+    )
+
+
+def _note(key: ApiKey) -> str:
+    notes: dict[Any, str] = {
+        "metadata": "The run keeps no texts: the key records metadata only.",
+        "off": "There will be no run: the key records nothing.",
+    }
+    return notes.get(key.limits.recording, "")
+
+
+def _empty(may_change: bool) -> Empty:
+    return Empty(
+        "No models to call",
+        "The gateway calls what is deployed with an endpoint under Models, or reached by a connection. "
+        + (
+            "Add either, and programs can call it here."
+            if may_change
+            else "An owner or admin of the account adds them."
+        ),
+        (Option("Connections", CONNECTIONS), Option("Models", MODELS)),
+    )
