@@ -135,6 +135,36 @@ async def _files(request: web.Request, upstream: Upstream) -> web.StreamResponse
     return web.json_response({"object": "list", "data": [{"id": "file-1"}]})
 
 
+async def _by_path(request: web.Request, upstream: Upstream) -> web.StreamResponse | None:
+    """What a path that begins with `/do-` asks for, whatever the call is."""
+    what = request.path.split("/")[1].removeprefix("do-")
+    if what.startswith("status-"):
+        status, _, after = what.removeprefix("status-").partition("-")
+        error = {"error": {"message": f"no: {status}", "type": "bad", "code": "nope"}}
+        return web.json_response(error, status=int(status), headers={"retry-after": after} if after else {})
+    assert request.transport is not None
+    if what == "reset":
+        request.transport.abort()
+    elif what in ("silent", "head", "stall"):
+        try:
+            if what == "silent":
+                await asyncio.sleep(30)
+            response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+            await response.prepare(request)
+            await response.write(event(chunk("m", {"content": "one"})) if what == "stall" else b"")
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            upstream.left += 1
+            raise
+    return None
+
+
+def _operation(path: str) -> str:
+    """`chat/completions` of OpenAI's way, with whatever stands before `/v1/`, or of Azure's deployments."""
+    parts = path.split("/openai/deployments/")
+    return parts[1].partition("/")[2] if len(parts) > 1 else path.partition("/v1/")[2]
+
+
 _HANDLERS = {"chat/completions": _chat, "messages": _messages, "embeddings": _embeddings, "files": _files}
 
 
@@ -146,7 +176,9 @@ def serving() -> Iterator[Upstream]:
     async def handle(request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         upstream.asked.append((request.path_qs, headers, await request.read()))
-        handler = _HANDLERS.get(request.path.partition("/v1/")[2])
+        if request.path.startswith("/do-") and (done := await _by_path(request, upstream)) is not None:
+            return done
+        handler = _HANDLERS.get(_operation(request.path))
         return await handler(request, upstream) if handler else web.json_response({"error": "no such path"}, status=404)
 
     async def start() -> web.AppRunner:

@@ -64,8 +64,11 @@ def is_self_hosted(provider: str) -> bool:
     return _SEPARATORS.sub("", provider.lower()) in _SQUEEZED
 
 
-def infer_kind(name: str, provider: str, *, has_deployment: bool = False) -> ModelKind:
-    """`has_deployment`: a run bore a deployment version, which external models have none of."""
+def infer_kind(name: str, provider: str, *, has_deployment: bool = False, has_connection: bool = False) -> ModelKind:
+    """`has_deployment`: a run bore a deployment version, which external models have none of; `has_connection`: one came
+    through a connection, which is how those are reached, whatever server is at its end."""
+    if has_connection and not has_deployment:
+        return "external"
     if _FINE_TUNED.search(name):
         return "fine_tuned"
     if has_deployment or is_self_hosted(provider):

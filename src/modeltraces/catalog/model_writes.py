@@ -138,7 +138,12 @@ def _add(session: Session, account_id: str, new: Mapping[str, SeenModel], now_us
         if name in ids:
             continue
         ids[name] = str(uuid.uuid4())
-        kind = seen.kind or infer_kind(name, seen.provider, has_deployment=bool(seen.deployment_versions))
+        kind = seen.kind or infer_kind(
+            name,
+            seen.provider,
+            has_deployment=bool(seen.deployment_versions),
+            has_connection=bool(seen.connection_names),
+        )
         session.add(
             ModelRow(
                 id=ids[name],
@@ -182,7 +187,12 @@ def _widen(session: Session, account_id: str, model: KnownModel, seen: SeenModel
     if seen.base_model and not model.base_model:
         values["base_model"] = model.base_model = seen.base_model
     if tells and model.kind_is_inferred and model.kind == "external":
-        kind = infer_kind(model.name, model.provider, has_deployment=bool(versions))
+        kind = infer_kind(
+            model.name,
+            model.provider,
+            has_deployment=bool(versions),
+            has_connection=bool(model.connections or seen.connection_names),
+        )
         if kind != model.kind:
             values["kind"] = model.kind = kind
     if values:

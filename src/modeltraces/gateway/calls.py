@@ -3,12 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
+from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.reading import anthropic, openai
 from modeltraces.gateway.reading.outcome import Outcome, StreamReader
 from modeltraces.gateway.targets import Family, Target
 
 _AZURE_VERSION: Final = "2024-10-21"
+_AZURE_BY_DEPLOYMENT: Final = frozenset(
+    {
+        "chat/completions", "completions", "embeddings", "images/generations", "images/edits", "audio/speech",
+        "audio/transcriptions", "audio/translations",
+    }
+)  # fmt: skip
+"""Below a deployment's own address, which is where its name goes; all else is the resource's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +55,33 @@ def asks_for_usage(family: Family, path: str) -> bool:
 
 
 def address_of_call(target: Target, path: str, query: str) -> str:
-    """The upstream's address for a path below the API's own root (`chat/completions`, `messages`)."""
+    """The upstream's address for a path below the API's own root (`chat/completions`, `messages`).
+
+    Raises Refused for a model whose name would lead elsewhere.
+    """
     base = target.base_url
     if target.protocol == "anthropic" or target.protocol == "ollama":
         url = f"{base.removesuffix('/v1')}/v1/{path}"
     elif target.protocol == "azure_openai" and not base.endswith("/v1"):
-        root = base.removesuffix("/openai")
-        url = (
-            f"{root}/openai/deployments/{target.upstream_model}/{path}"
-            if target.upstream_model
-            else f"{root}/openai/{path}"
-        )
-        if "api-version=" not in query:
+        url, needs_version = _of_azure(base, target.upstream_model, path)
+        if needs_version and "api-version=" not in query:
             query = f"{query}&api-version={_AZURE_VERSION}" if query else f"api-version={_AZURE_VERSION}"
     else:
         url = f"{base}/{path}"
     return f"{url}?{query}" if query else url
+
+
+def _of_azure(base: str, deployment: str, path: str) -> tuple[str, bool]:
+    """(address, whether it bears the version of the API). Azure has three kinds of paths."""
+    base, named, given = base.partition("/openai/deployments/")
+    root = f"{base.removesuffix('/openai')}/openai"
+    if path == "responses" or path.startswith("responses/"):
+        # https://learn.microsoft.com/azure/foundry/openai/how-to/responses: only there, the deployment in the body.
+        return f"{root}/v1/{path}", False
+    if path not in _AZURE_BY_DEPLOYMENT or not (given or deployment):
+        return f"{root}/{path}", True
+    if named:
+        return f"{root}/deployments/{given}/{path}", True
+    if deployment in (".", ".."):
+        raise Refused(400, f"{deployment} is no model's name.")
+    return f"{root}/deployments/{quote(deployment, safe='')}/{path}", True

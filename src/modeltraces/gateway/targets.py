@@ -10,7 +10,6 @@ from modeltraces.catalog.connections import EVERY_MODEL, Connection, list_connec
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
 from modeltraces.catalog.models import ModelRegistry
-from modeltraces.catalog.routing import Routing
 
 Family = Literal["openai", "anthropic"]
 """What callers speak. An upstream of the other one cannot serve them: bodies pass as they are."""
@@ -113,12 +112,7 @@ class TargetBook:
         if entry is None and "@" in asked:
             name, _, place = asked.rpartition("@")
             entry = known.by_name.get(name)
-        if entry is not None and entry.routing is not None and not place:
-            found = _routed(entry, name, entry.routing, known)
-        else:
-            found = Candidates(
-                tuple(_of_entry(entry, name, place, known) if entry else _of_nobody(name, place, asked, known))
-            )
+        found = _serving(entry, name, place, known) if entry else Candidates(_of_nobody(name, place, asked, known))
         if not found.every:
             raise NoTarget(_why_not(entry, asked, name, place, known))
         spoken = found.spoken(family)
@@ -132,9 +126,7 @@ class TargetBook:
         known = self._known(account_id)
         entries = {entry.id: entry for entry in known.by_name.values() if not entry.archived}
         return sorted(
-            entry.name
-            for entry in entries.values()
-            if any(target.protocol in SPOKEN[family] for target in _of_entry(entry, entry.name, "", known))
+            entry.name for entry in entries.values() if _serving(entry, entry.name, "", known).spoken(family).every
         )
 
     def connection(self, account_id: str, name: str, family: Family) -> Target:
@@ -174,45 +166,49 @@ class TargetBook:
         return made
 
 
-def _routed(entry: ModelEntry, asked: str, routing: Routing, known: _Known) -> Candidates:
-    """As somebody said; a place that is not up is skipped."""
+def _serving(entry: ModelEntry, asked: str, place: str, known: _Known) -> Candidates:
+    """As somebody said, but for places that are not up; else what serves it best."""
+    routing = entry.routing
+    if routing is None or place:
+        return Candidates(_of_entry(entry, asked, place, known))
     if entry.archived:
         return Candidates(())
-    places = {place: next(iter(_of_entry(entry, asked, place, known)), None) for place in routing.places}
-    fallbacks = tuple(target for place in routing.fallbacks if (target := places[place]))
+    places = {one: next(iter(_of_entry(entry, asked, one, known)), None) for one in routing.places}
+    fallbacks = tuple(target for one in routing.fallbacks if (target := places[one]))
     if not routing.weights:
-        return Candidates(tuple(_of_entry(entry, asked, "", known)), (), fallbacks, is_routed=True)
-    weighted = [(target, weight) for place, weight in routing.weights.items() if weight and (target := places[place])]
+        return Candidates(_of_entry(entry, asked, "", known), (), fallbacks, is_routed=True)
+    weighted = [(target, weight) for one, weight in routing.weights.items() if weight and (target := places[one])]
     return Candidates(
         tuple(target for target, _ in weighted), tuple(weight for _, weight in weighted), fallbacks, is_routed=True
     )
 
 
-def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> list[Target]:
+def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> tuple[Target, ...]:
     if entry.archived:
-        return []
+        return ()
     if entry.kind != "external":
         deployments = [one for one in entry.deployments if one.endpoint and (one.version == place or not place)]
         up = [one for one in deployments if one.replicas or not one.events]
         # The newest first: it is what was rolled out last.
         up.sort(key=lambda one: one.deployed_on_us or one.created_on_us, reverse=True)
         if up:
-            return [_to(entry, one) for one in up]
+            return tuple(_to(entry, one) for one in up)
     names = {name.lower() for name in (entry.name, asked, *entry.recorded_names)}
-    return _reaching(
-        known.connections, names, entry.name, asked if asked in entry.recorded_names else _borne(entry), place
-    )
+    upstream = asked if asked in entry.recorded_names else _borne(entry)
+    # What was sent to a model of one's own must not end up at a provider that takes any name, unless it is named.
+    catch_all = entry.kind == "external" or bool(place)
+    return _reaching(known.connections, names, entry.name, upstream, place, catch_all=catch_all)
 
 
-def _of_nobody(name: str, place: str, asked: str, known: _Known) -> list[Target]:
+def _of_nobody(name: str, place: str, asked: str, known: _Known) -> tuple[Target, ...]:
     """A name that is not in the catalog: by the connections that name it, or reach every model."""
     whole = _reaching(known.connections, {asked.lower()}, asked, asked, "", catch_all=not place)
-    return whole or (_reaching(known.connections, {name.lower()}, name, name, place) if place else [])
+    return whole or (_reaching(known.connections, {name.lower()}, name, name, place) if place else ())
 
 
 def _reaching(
     connections: Sequence[Connection], names: set[str], model: str, upstream: str, place: str, *, catch_all: bool = True
-) -> list[Target]:
+) -> tuple[Target, ...]:
     by_name, every = [], []
     for one in connections:
         if place and one.name != place:
@@ -223,7 +219,7 @@ def _reaching(
         elif catch_all and EVERY_MODEL in one.models:
             every.append(_through(one, model, upstream))
     # One that names the model claims it: those to every model serve what nobody else does.
-    return by_name or every
+    return tuple(by_name or every)
 
 
 def _borne(entry: ModelEntry) -> str:
@@ -256,4 +252,7 @@ def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known:
         return f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
     if entry.kind == "external":
         return f"No connection reaches {entry.name}. An admin can add one under Settings, Connections."
-    return f"No deployment of {entry.name} is up and has an endpoint. An admin can deploy one under Settings, Models."
+    hint = next(
+        (f"; or call it as {entry.name}@{one.name}" for one in known.connections if EVERY_MODEL in one.models), ""
+    )
+    return f"No deployment of {entry.name} is up and has an endpoint. An admin can deploy one under Settings, Models{hint}."
