@@ -14,6 +14,7 @@ from modeltraces.api import (
     errors,
     hardware,
     health,
+    keys,
     langfuse,
     matching,
     models,
@@ -84,7 +85,7 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
     errors.install(app)
     # A model's name may hold slashes: what stands below one must be looked for first.
     for part in (
-        health, otlp, langfuse, native, deployments, models, connections, hardware, matching, runs, audit_log,
+        health, otlp, langfuse, native, deployments, models, connections, hardware, matching, runs, audit_log, keys,
     ):  # fmt: skip
         app.include_router(part.router)
     web.install(app)

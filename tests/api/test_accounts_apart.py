@@ -30,12 +30,21 @@ def charlie(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def anyone(server: Server) -> Iterator[httpx.Client]:
+    """Without credentials. One for all: each new client reads the certificates of the whole web first."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
 def paths(server: Server) -> dict[str, set[str]]:
     document = httpx.get(f"{server.url}/api/v1/openapi.json").json()
     return {path: set(verbs) for path, verbs in document["paths"].items()}
 
 
-def test_every_route_but_the_open_ones_wants_credentials(server: Server, run_of_alice: str) -> None:
+def test_every_route_but_the_open_ones_wants_credentials(
+    server: Server, anyone: httpx.Client, run_of_alice: str
+) -> None:
     for path, verbs in paths(server).items():
         if path in OPEN:
             continue
@@ -46,7 +55,7 @@ def test_every_route_but_the_open_ones_wants_credentials(server: Server, run_of_
                 {"x-api-key": "nonsense"},
                 {"Cookie": "modeltraces_session=nonsense"},
             ):
-                answer = httpx.request(verb, server.url + filled(path, run_of_alice), headers=headers)
+                answer = anyone.request(verb, filled(path, run_of_alice), headers=headers)
                 assert answer.status_code == 401, (verb, path, answer.text)
                 assert answer.json().get("detail") in (None, ""), "nothing else is said"
                 assert SECRET not in answer.text
@@ -130,7 +139,10 @@ SCOPES = ("ingest", "gateway", "read", "admin")
 
 
 def filled(path: str, run_of_alice: str) -> str:
-    values = {"request_id": run_of_alice, "name": "alices-model", "version": "v1", "event_id": "1", "job_id": "none"}
+    values = {
+        "request_id": run_of_alice, "name": "alices-model", "version": "v1", "event_id": "1", "job_id": "none",
+        "key_id": "none",
+    }  # fmt: skip
     return re.sub(r"\{(\w+)(:path)?\}", lambda found: values[found[1]], path)
 
 
@@ -151,12 +163,15 @@ WANTED = {
     "/api/public/projects": "ingest",
     "/api/v1/matching/preview": "admin",
     "/metrics": "admin",
+    "/api/v1/keys": "admin",
     "/api/v1/audit-log": "admin",
     "/api/v1/audit-log/export": "admin",
 }
 
 
-def test_every_route_refuses_every_other_scope_and_names_the_one_it_wants(server: Server, run_of_alice: str) -> None:
+def test_every_route_refuses_every_other_scope_and_names_the_one_it_wants(
+    server: Server, anyone: httpx.Client, run_of_alice: str
+) -> None:
     asked = 0
     for path, verbs in paths(server).items():
         if path in OPEN:
@@ -167,9 +182,7 @@ def test_every_route_refuses_every_other_scope_and_names_the_one_it_wants(server
                 # `admin` reads and sends, too.
                 if scope == wanted or scope == "admin":
                     continue
-                answer = httpx.request(
-                    verb, server.url + filled(path, run_of_alice), headers={"x-api-key": server.key(scope)}
-                )
+                answer = anyone.request(verb, filled(path, run_of_alice), headers={"x-api-key": server.key(scope)})
                 assert answer.status_code == 403, (verb, path, scope, answer.text)
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert repr(wanted) in answer.json()["detail"]

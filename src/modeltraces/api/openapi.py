@@ -74,6 +74,10 @@ CATALOG_CALLS: Final[dict[str, tuple[str, str]]] = {
     "GET /api/v1/matching/preview": ("", "MatchDifferences"),
     "POST /api/v1/matching/apply": ("", "Job"),
     "GET /api/v1/matching/jobs/{job_id}": ("", "Job"),
+    "GET /api/v1/keys": ("", "ApiKeys"),
+    "POST /api/v1/keys": ("NewApiKey", "MadeApiKey"),
+    "PATCH /api/v1/keys/{key_id}": ("ApiKeyChange", "ApiKey"),
+    "DELETE /api/v1/keys/{key_id}": ("", ""),
 }
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}

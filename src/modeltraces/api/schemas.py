@@ -3,6 +3,7 @@
 from typing import Final
 
 from modeltraces.api.catalog_schemas import CATALOG_SCHEMAS
+from modeltraces.api.key_schemas import KEY_SCHEMAS
 from modeltraces.api.matching_schemas import MATCHING_SCHEMAS
 from modeltraces.api.shapes import (
     COUNT,
@@ -130,6 +131,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     **CATALOG_SCHEMAS,
     **MATCHING_SCHEMAS,
+    **KEY_SCHEMAS,
 }
 
 

@@ -42,6 +42,10 @@ def start_of(span_seconds: int, at_us: int) -> int:
     return at_us - at_us % (span_seconds * 1_000_000)
 
 
+def window_of(key_id: str, span_seconds: int, at_us: int) -> Window:
+    return Window(key_id, span_seconds, start_of(span_seconds, at_us))
+
+
 def add(catalog: Catalog, more: Mapping[Window, Used]) -> None:
     """Add to what is there, all of it or nothing. Raises CatalogUnavailable."""
     if not more:

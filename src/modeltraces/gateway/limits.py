@@ -18,7 +18,7 @@ import structlog
 from modeltraces.catalog import key_usage
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyIdentity
-from modeltraces.catalog.key_usage import DAY, MINUTE, NOTHING, SPANS, Used, Window, start_of
+from modeltraces.catalog.key_usage import DAY, MINUTE, NOTHING, SPANS, Used, Window, start_of, window_of
 from modeltraces.gateway.errors import REFUSED, Refused
 from modeltraces.gateway.reading.outcome import Outcome
 
@@ -144,12 +144,12 @@ class KeyLimiter:
                 self._try_to_sync()
 
     def _used(self, key: KeyIdentity, span: int, now: int) -> Used:
-        window = Window(key.key_id, span, start_of(span, now))
+        window = window_of(key.key_id, span, now)
         return sum((part.get(window, NOTHING) for part in (self._known, self._sending, self._unsent)), NOTHING)
 
     def _count(self, key: KeyIdentity, used: Used, now: int) -> None:
         for span in SPANS:
-            window = Window(key.key_id, span, start_of(span, now))
+            window = window_of(key.key_id, span, now)
             self._unsent[window] = self._unsent.get(window, NOTHING) + used
 
 
