@@ -21,6 +21,7 @@ CLIENT_LEFT: Final = "client_left"
 ATTEMPTS: Final = "gateway.attempts"
 """Attribute: JSON, the places that a call was sent to in their order, each with `status` or `error`, and `ms`."""
 _LONGEST_NAME: Final = 500
+_MOST_REASONS: Final = 60
 
 
 @dataclass(slots=True)
@@ -99,14 +100,14 @@ class Exchange:
             "response_time_ms": self.ended_ms if self.ended_ms is not None else self.elapsed_ms,
             "time_to_first_token_ms": self.first_content_ms if self.is_stream else None,
             "streaming": self.is_stream,
-            "source_type": self.source_type,
-            "source": self.source,
+            "source_type": self.source_type[:_LONGEST_NAME],
+            "source": self.source[:_LONGEST_NAME],
             "input_tokens": outcome.input_tokens,
             "output_tokens": outcome.output_tokens,
             "cached_input_tokens": outcome.cached_input_tokens,
             "cache_write_input_tokens": outcome.cache_write_input_tokens,
             "reasoning_tokens": outcome.reasoning_tokens,
-            "finish_reasons": [*outcome.finish_reasons, *([CLIENT_LEFT] if self.has_client_left else [])],
+            "finish_reasons": self._finish_reasons(outcome),
             "error": error,
             "request": self.request,
             "response": outcome.response,
@@ -128,15 +129,18 @@ class Exchange:
         run.instrumentation = "gateway"
         return run
 
+    def _finish_reasons(self, outcome: Outcome) -> list[str]:
+        kept = [reason[:_LONGEST_NAME] for reason in outcome.finish_reasons[:_MOST_REASONS]]
+        return [*kept, CLIENT_LEFT] if self.has_client_left else kept
+
     def _error(self, outcome: Outcome) -> dict[str, str] | None:
-        if self.status is not None and self.status >= 400:
-            return {
-                "type": outcome.error_type or f"http_{self.status}",
-                "message": outcome.error_message or f"The upstream answered HTTP {self.status}.",
-                "code": outcome.error_code or str(self.status),
-            }
-        if outcome.error_type or outcome.error_message:
-            return {"type": outcome.error_type, "message": outcome.error_message, "code": outcome.error_code}
+        kind, code = outcome.error_type[:_LONGEST_NAME], outcome.error_code[:_LONGEST_NAME]
+        # A redirect is passed back to a caller who wanted an answer.
+        if self.status is not None and self.status >= 300:
+            message = outcome.error_message or f"The upstream answered HTTP {self.status}."
+            return {"type": kind or f"http_{self.status}", "message": message, "code": code or str(self.status)}
+        if kind or outcome.error_message:
+            return {"type": kind, "message": outcome.error_message, "code": code}
         if self.broken:
             return {"type": "gateway", "message": self.broken, "code": ""}
         return None

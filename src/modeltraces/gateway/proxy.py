@@ -35,6 +35,7 @@ from modeltraces.gateway.routing import Router
 from modeltraces.gateway.sockets import SocketGuard
 from modeltraces.gateway.targets import Candidates, Family, NoTarget, Target, TargetBook
 from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.ingest.native import MAX_NAME
 
 log = structlog.get_logger(__name__)
 
@@ -123,14 +124,16 @@ class Gateway:
     async def _asked(self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         call = call_of(family, scope["method"], path)
-        body = await self._body(receive)
+        body = await self._body(scope, receive)
         query = scope["query_string"].decode("latin-1")
         asked = Asked(family, scope["method"], path, query, scope["headers"], call, body, json_of(body))
         if call is not None:
             if not isinstance(asked.value, dict):
                 raise Refused(400, "The body must be a JSON object.")
-            if not asked.model:
+            if not asked.model.strip():
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
+            if len(asked.model) > MAX_NAME:
+                raise Refused(400, f"The model's name has more than {MAX_NAME} characters.")
             if key.limits.recording != "off" and not self._recorder.lets_in():
                 raise Refused(503, "The journal of recorded calls is full. Try again later.", {"Retry-After": "5"})
         return asked
@@ -162,7 +165,10 @@ class Gateway:
             raise Refused(403, "This key lacks the scope 'gateway'. Make one with it, or use another key.")
         return identity.key
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        told = passing.value_of(scope["headers"], "content-length")
+        if told.isdecimal() and int(told) > self._body_bytes:
+            raise self._too_large()
         pieces: list[bytes] = []
         size = 0
         while True:
@@ -172,10 +178,13 @@ class Gateway:
             piece = message.get("body", b"")
             size += len(piece)
             if size > self._body_bytes:
-                raise Refused(413, f"The body must have at most {self._body_bytes >> 20} MB.", {"Connection": "close"})
+                raise self._too_large()
             pieces.append(piece)
             if not message.get("more_body", False):
                 return b"".join(pieces)
+
+    def _too_large(self) -> Refused:
+        return Refused(413, f"The body must have at most {self._body_bytes >> 20} MB.", {"Connection": "close"})
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:

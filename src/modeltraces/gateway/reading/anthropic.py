@@ -32,7 +32,9 @@ class MessageStream:
     outcome: Outcome = field(default_factory=lambda: Outcome(is_complete=False))
     _message: dict[str, Any] = field(default_factory=dict)
     _blocks: dict[int, dict[str, Any]] = field(default_factory=dict)
-    _inputs: dict[int, str] = field(default_factory=dict)
+    _inputs: dict[int, list[str]] = field(default_factory=dict)
+    _texts: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    """By block and member, in pieces: joined once, as a long answer has tens of thousands."""
 
     def event(self, name: str, data: bytes) -> None:
         try:
@@ -68,15 +70,18 @@ class MessageStream:
     def _delta(self, block: dict[str, Any], place: int, delta: Any) -> None:
         kind = text_of(member(delta, "type"))
         if kind == "input_json_delta":
-            self._inputs[place] = self._inputs.get(place, "") + text_of(member(delta, "partial_json"))
+            self._inputs.setdefault(place, []).append(text_of(member(delta, "partial_json")))
             self.outcome.has_content = True
         elif (key := _DELTAS.get(kind)) is not None:
             text = text_of(member(delta, key))
-            block[key] = text_of(block.get(key)) + text
+            self._texts.setdefault((place, key), [text_of(block.get(key))]).append(text)
             self.outcome.has_content = self.outcome.has_content or (bool(text) and key != "signature")
 
     def end(self) -> Outcome:
-        for place, text in self._inputs.items():
+        for (place, key), pieces in self._texts.items():
+            self._blocks[place][key] = "".join(pieces)
+        for place, pieces in self._inputs.items():
+            text = "".join(pieces)
             try:
                 self._blocks[place]["input"] = orjson.loads(text) if text else {}
             except orjson.JSONDecodeError:

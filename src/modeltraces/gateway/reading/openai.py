@@ -47,6 +47,8 @@ class ChatStream:
     _head: dict[str, Any] = field(default_factory=dict)
     _choices: dict[int, dict[str, Any]] = field(default_factory=dict)
     _calls: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
+    _texts: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    """By choice and member, in pieces: joined once, as a long answer has tens of thousands."""
     _usage: Any = None
 
     def event(self, name: str, data: bytes) -> None:
@@ -80,7 +82,7 @@ class ChatStream:
         index = index if isinstance(index, int) else 0
         made = self._choices.setdefault(index, {"index": index})
         if isinstance(choice.get("text"), str):
-            made["text"] = made.get("text", "") + choice["text"]
+            self._texts.setdefault((index, "text"), []).append(choice["text"])
             self.outcome.has_content = self.outcome.has_content or bool(choice["text"])
         delta = choice.get("delta")
         if isinstance(delta, dict):
@@ -94,7 +96,7 @@ class ChatStream:
         for key in _DELTA_TEXTS:
             text = delta.get(key)
             if isinstance(text, str):
-                message[key] = (message.get(key) or "") + text
+                self._texts.setdefault((index, key), []).append(text)
                 self.outcome.has_content = self.outcome.has_content or bool(text)
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
@@ -116,6 +118,9 @@ class ChatStream:
                 made[part] += text_of(function.get(part))
 
     def end(self) -> Outcome:
+        for (index, key), pieces in self._texts.items():
+            made = self._choices[index]
+            (made if key == "text" else made["message"])[key] = "".join(pieces)
         for index, calls in self._calls.items():
             self._choices[index]["message"]["tool_calls"] = [calls[place] for place in sorted(calls)]
         choices = [self._choices[index] for index in sorted(self._choices)]
@@ -138,7 +143,7 @@ class ResponsesStream:
 
     outcome: Outcome = field(default_factory=lambda: Outcome(is_complete=False))
     _latest: Any = None
-    _texts: dict[tuple[int, int], str] = field(default_factory=dict)
+    _texts: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def event(self, name: str, data: bytes) -> None:
         try:
@@ -153,8 +158,8 @@ class ResponsesStream:
         if kind.endswith(".delta"):
             self.outcome.has_content = True
         if kind == "response.output_text.delta":
-            place = (event.get("output_index") or 0, event.get("content_index") or 0)
-            self._texts[place] = self._texts.get(place, "") + text_of(event.get("delta"))
+            place = (count_of(event.get("output_index")) or 0, count_of(event.get("content_index")) or 0)
+            self._texts.setdefault(place, []).append(text_of(event.get("delta")))
         elif kind in ("response.completed", "response.incomplete", "response.failed"):
             self.outcome.is_complete = True
         elif kind == "error":
@@ -164,7 +169,7 @@ class ResponsesStream:
     def end(self) -> Outcome:
         body = self._latest
         if self._texts and not member(body, "output"):
-            texts = [self._texts[place] for place in sorted(self._texts)]
+            texts = ["".join(self._texts[place]) for place in sorted(self._texts)]
             content = [{"type": "output_text", "text": text} for text in texts]
             body = {**(body or {}), "output": [{"type": "message", "role": "assistant", "content": content}]}
         self.outcome.response = body

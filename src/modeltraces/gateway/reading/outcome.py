@@ -38,7 +38,8 @@ class StreamReader(Protocol):
 
 
 def count_of(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """None for what can be no number of tokens: a run bears none beyond 2⁵³."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 
 def text_of(value: Any) -> str:
