@@ -98,6 +98,13 @@ def test_without_any_rule_the_address_of_a_connection_says_it(admin: httpx.Clien
         assert post(admin, "/api/v1/matching/test", said, 200)["connection_name"] == connection, said
 
 
+def test_a_rule_gives_any_name_that_a_run_may_bear(admin: httpx.Client) -> None:
+    longest = "m" * 512
+    post(admin, RULES, {"name": "r", "conditions": {"model": longest}, "outcomes": {"deployment_version": longest}})
+    post(admin, "/api/v1/runs", {"model": longest}, 200)
+    assert only_run(admin)["deployment_version"] == longest
+
+
 def test_a_changed_rule_is_applied_to_past_runs_with_progress(admin: httpx.Client) -> None:
     post(admin, "/api/v1/runs", [{"model": "gpt-4o", "source": f"s{n % 2}"} for n in range(10)], 200)
     post(admin, "/api/v1/runs", {"model": "other"}, 200)
@@ -136,6 +143,8 @@ def test_rules_have_an_order_and_can_be_switched_off(admin: httpx.Client) -> Non
     [
         ({"name": "x", "conditions": {}, "outcomes": {"model": "m"}}, 422, "conditions"),
         ({"name": "x", "conditions": {"modle": "a"}, "outcomes": {"model": "m"}}, 422, "'modle'"),
+        ({"name": "x", "conditions": {"model": ["a", " "]}, "outcomes": {"model": "m"}}, 422, "pattern of only spaces"),
+        ({"name": "x", "conditions": {"model": "a"}, "outcomes": {"model": "m" * 513}}, 422, "at most 512"),
         ({"name": "x", "conditions": {"model": 7}, "outcomes": {"model": "m"}}, 422, "model"),
         ({"name": "x", "conditions": {"model": "a"}, "outcomes": {}}, 422, "outcomes"),
         ({"name": "x", "conditions": {"model": "a"}, "outcomes": {"status": "failed"}}, 422, "'status'"),

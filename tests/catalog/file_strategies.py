@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from modeltraces.catalog.matching.rules import FACTS, OUTCOMES
 from modeltraces.catalog.models import LONGEST_NAME
 from modeltraces.catalog.text import is_storable
 from modeltraces.catalog.times import instant_text
@@ -88,10 +89,23 @@ def _connection(draw: st.DrawFn) -> dict[str, Any]:
     return part
 
 
+_patterns = st.lists(
+    st.sampled_from(["", "*", "gpt-4o*", "a,b", 'quo"te', "ü", "x" * 512, "10.0.0.1:8000"]), min_size=1, unique=True
+)
+_rule = st.fixed_dictionaries(
+    {
+        "conditions": st.dictionaries(st.sampled_from(FACTS), _patterns, min_size=1, max_size=3),
+        "outcomes": st.dictionaries(st.sampled_from(OUTCOMES), st.sampled_from(["m", "v1", "y" * 512]), min_size=1),
+    },
+    optional={"enabled": st.booleans()},
+)
+
+
 @st.composite
 def catalogs(draw: st.DrawFn) -> dict[str, Any]:
     """One that can be applied to an empty account."""
     prices = draw(st.dictionaries(_named, _amount, max_size=3))
+    rules = draw(st.dictionaries(st.sampled_from(["first", "to v1", "§", 'quo"te', "a.b"]), _rule, max_size=3))
     connections = draw(st.dictionaries(_recorded, _connection(), max_size=3))
     names = draw(st.lists(_recorded, max_size=6, unique=True))
     models = []
@@ -114,6 +128,7 @@ def catalogs(draw: st.DrawFn) -> dict[str, Any]:
         "hardware": [{"name": name, "credits_per_replica_hour": price} for name, price in prices.items()],
         "connections": [{"name": name, **part} for name, part in connections.items()],
         "models": models,
+        "rules": [{"name": name, **part} for name, part in rules.items()],
     }
 
 

@@ -17,6 +17,7 @@ from modeltraces.catalog.file.credentials import Credentials
 from modeltraces.catalog.file.problems import BadFile
 from modeltraces.catalog.hosting import hardware
 from modeltraces.catalog.hosting.intervals import Interval
+from modeltraces.catalog.matching import book
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from tests.catalog.cast import Cast, Clock
 from tests.catalog.catalog_files import FULL, entries, exported, no_vault, problems, traces
@@ -111,6 +112,8 @@ def test_an_export_is_a_fixed_point_and_makes_the_same_catalog_elsewhere(shared:
     apply(shared, there, text, Credentials(Path(), no_vault), actor="cli")
     assert exported(shared, there) == text
     assert entries(shared, there) == entries(shared, here)
+    assert book.list_rules(shared, there) == book.list_rules(shared, here)
+    assert [rule.name for rule in book.list_rules(shared, here)] == [rule["name"] for rule in held.get("rules", [])]
     listed = [replace(one, created_on_us=0) for one in connections.list_connections(shared, here)]
     assert [replace(one, created_on_us=0) for one in connections.list_connections(shared, there)] == listed
 

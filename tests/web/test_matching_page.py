@@ -15,7 +15,7 @@ from modeltraces.catalog import audit, connections, jobs
 from modeltraces.catalog.audit import AuditFilter
 from modeltraces.catalog.hosting import deployments
 from modeltraces.catalog.matching import book
-from modeltraces.catalog.matching.book import WrittenRule
+from modeltraces.catalog.matching.written import WrittenRule
 from modeltraces.query.times import us_of
 from modeltraces.web.address import model_path
 from modeltraces.web.matching_forms import patterns_of, text_of
@@ -107,8 +107,10 @@ def test_rules_are_moved_switched_off_and_deleted(site: CatalogSite) -> None:
         ("add", {"name": "used"}, 409, "has a rule &#39;used&#39; already"),
         ("add", {"if_model": " ,\n", "if_server_address": "", "if_provider": ""}, 422, "at least one condition"),
         ("add", {"then_model": ""}, 422, "what the runs get"),
-        ("add", {"if_key": ",".join(map(str, range(101)))}, 422, "API key must be a text or a list of up to 100"),
-        ("add", {"if_server_address": "x" * 501}, 422, "Server address must be"),
+        ("add", {"if_key": ",".join(map(str, range(101)))}, 422, "or a list of up to 100"),
+        ("add", {"if_key": '"  "'}, 422, "API key has a pattern of only spaces"),
+        ("add", {"then_model": "x" * 513}, 422, "at most 512 characters"),
+        ("add", {"if_server_address": "x" * 513}, 422, "Server address must be"),
         ("edit&name=used", {"name": "other"}, 409, "has a rule &#39;other&#39; already"),
         ("edit&name=nowhere", {}, 404, "has no rule &#39;nowhere&#39;"),
         ("up&name=nowhere", {}, 404, "has no rule &#39;nowhere&#39;"),

@@ -13,9 +13,9 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog import jobs
 from modeltraces.catalog.jobs import Job
 from modeltraces.catalog.matching import book
-from modeltraces.catalog.matching.book import WrittenRule
 from modeltraces.catalog.matching.past import Differences
 from modeltraces.catalog.matching.rules import FACTS, Fact, Rule
+from modeltraces.catalog.matching.written import SETTABLE, WrittenRule
 from modeltraces.query.times import rfc3339
 from modeltraces.run import now_us
 
@@ -101,7 +101,7 @@ async def create_rule(request: Request, identity: Admin) -> dict[str, Any]:
     characters, `""` for what a recording does not say. It holds for runs to come; `apply` asks it of past ones.
     """
     parts = parts_of(request)
-    body = await object_of(request, book.SETTABLE, required=("name", "conditions", "outcomes"))
+    body = await object_of(request, SETTABLE, required=("name", "conditions", "outcomes"))
     create = partial(book.create_rule, parts.catalog, identity.account_id, body, actor=identity.actor)
     return written_json(await parts.workers.look_up(create))
 
@@ -110,7 +110,7 @@ async def create_rule(request: Request, identity: Admin) -> dict[str, Any]:
 async def edit_rule(request: Request, name: str, identity: Admin) -> dict[str, Any]:
     """Any of its members; `position` moves it."""
     parts = parts_of(request)
-    body = await object_of(request, book.SETTABLE)
+    body = await object_of(request, SETTABLE)
     edit = partial(book.edit_rule, parts.catalog, identity.account_id, name, body, actor=identity.actor)
     return written_json(await parts.workers.look_up(edit))
 

@@ -22,6 +22,7 @@ _NOUNS: Final = {"key": "API key", "match_rule": "Matching rule"}
 _ACTIONS: Final = {
     "deployment.strike": "Deployment event struck out",
     "hardware.price": "Hardware price changed",
+    "match_rule.order": "Matching rules reordered",
     "member.role": "Role changed",
     "model.unmerge": "Model merge undone",
     "rematch.start": "Rules applied to past runs",

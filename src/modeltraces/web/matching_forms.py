@@ -58,7 +58,8 @@ def patterns_of(text: str) -> list[str]:
         assert match is not None, "the second branch takes anything"
         quoted, plain = match.groups()
         if quoted is not None:
-            found.append(quoted.replace('""', '"').strip())
+            # Its outer spaces stay: of only spaces, it is refused, where `""` asks for what is not said.
+            found.append(quoted.replace('""', '"'))
         elif plain.strip():
             found.append(plain.strip())
         # Past the comma or the line's end that it stopped at.

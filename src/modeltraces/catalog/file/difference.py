@@ -14,6 +14,7 @@ from modeltraces.catalog.file.merges import compare_merges, with_merged
 from modeltraces.catalog.file.problems import Misplaced, Where
 from modeltraces.catalog.file.removals import compare_absent
 from modeltraces.catalog.file.routing import compare_routing
+from modeltraces.catalog.file.rules import compare_rules
 from modeltraces.catalog.file.shape import CatalogPart, ConnectionPart, HardwarePart, ModelPart
 from modeltraces.catalog.file.state import ModelState
 from modeltraces.catalog.file.steps import Phase, Plan, difference_text, shown
@@ -29,6 +30,7 @@ def compare(plan: Plan, file: CatalogPart) -> None:
         _compare_connection(plan, connection, ("connections", position))
     for position, model in enumerate(file.models):
         _compare_model(plan, model, ("models", position))
+    compare_rules(plan, file.rules)
     compare_absent(plan, file)
 
 

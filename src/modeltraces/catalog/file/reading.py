@@ -14,12 +14,15 @@ from modeltraces.catalog.file.lines import line_of
 from modeltraces.catalog.file.problems import BadFile, Misplaced, Problem, Where
 from modeltraces.catalog.file.shape import (
     CatalogPart,
+    ConditionsPart,
     ConnectionPart,
     DeploymentPart,
     EventPart,
     HardwarePart,
     ModelPart,
+    OutcomesPart,
     Part,
+    RulePart,
 )
 
 LONGEST_FILE: Final = 32 << 20
@@ -33,7 +36,12 @@ _TABLES: Final[dict[tuple[str, ...], type[Part]]] = {
     ("models",): ModelPart,
     ("models", "deployments"): DeploymentPart,
     ("models", "deployments", "events"): EventPart,
+    ("rules",): RulePart,
+    ("rules", "conditions"): ConditionsPart,
+    ("rules", "outcomes"): OutcomesPart,
 }
+_SINGLE: Final = (("rules", "conditions"), ("rules", "outcomes"))
+"""Tables that are no array."""
 _WORDS: Final = {
     "string_type": "must be text",
     "bool_type": "must be true or false",
@@ -85,6 +93,7 @@ def _misplaced(details: ErrorDetails) -> Misplaced:
     names = tuple(str(key) for key in where if not isinstance(key, int))
     table, key = names[:-1], names[-1] if names else ""
     spelled = f"[[{'.'.join(table)}]]" if table else "the file"
+    spelled = spelled[1:-1] if table in _SINGLE else spelled
     match details["type"]:
         case "extra_forbidden":
             return Misplaced(where, _unknown(table, key, spelled))
@@ -94,7 +103,8 @@ def _misplaced(details: ErrorDetails) -> Misplaced:
             told = str(details["ctx"]["error"])
             return Misplaced(where, f"{told[:1].lower()}{told[1:]}" if told.startswith(("The ", "An ")) else told)
         case "model_type" | "model_attributes_type" | "dict_type":
-            return Misplaced(where, f"each of {'.'.join(names)} must be a table.")
+            each = "" if names in _SINGLE else "each of "
+            return Misplaced(where, f"{each}{'.'.join(names)} must be a table.")
         case other:
             return Misplaced(where, f"{key} {_WORDS.get(other, 'cannot be read')}.")
 
@@ -117,6 +127,7 @@ def _twice(part: CatalogPart) -> Iterator[Misplaced]:
     yield from _repeated(
         "connection", [(("connections", at, "name"), one.name) for at, one in enumerate(part.connections)]
     )
+    yield from _repeated("rule", [(("rules", at, "name"), one.name) for at, one in enumerate(part.rules)])
     names: list[tuple[Where, str]] = [(("models", at, "name"), one.name) for at, one in enumerate(part.models)]
     names += [
         (("models", at, "merged", position), name)

@@ -4,6 +4,7 @@ from functools import partial
 
 from modeltraces.catalog import connections, model_edits
 from modeltraces.catalog.changes import Change
+from modeltraces.catalog.file.rules import absent_rules
 from modeltraces.catalog.file.shape import CatalogPart, ModelPart
 from modeltraces.catalog.file.state import DeploymentState, ModelState
 from modeltraces.catalog.file.steps import Phase, Plan, shown
@@ -32,6 +33,7 @@ def compare_absent(plan: Plan, file: CatalogPart) -> None:
             plan.step(Phase.REMOVE_HARDWARE, f"- hardware {shown(name)}", (), partial(_drop_hardware, name))
         else:
             plan.left.append(f"hardware {shown(name)}")
+    absent_rules(plan, file.rules)
 
 
 def _absent_deployments(plan: Plan, part: ModelPart, model: ModelState) -> None:

@@ -13,6 +13,8 @@ from modeltraces.catalog.amounts import parse_amount
 from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.hosting import deployments, ledger
 from modeltraces.catalog.hosting.intervals import Event, EventType
+from modeltraces.catalog.matching.rules import FACTS, OUTCOMES
+from modeltraces.catalog.matching.written import clean_outcome, clean_patterns
 from modeltraces.catalog.models import LONGEST_NAME
 from modeltraces.catalog.routing import Routing, clean_routing
 from modeltraces.catalog.text import clean_name, is_storable
@@ -105,6 +107,14 @@ def _routing_or_none(value: Any, _: ValidationInfo) -> Routing | None:
     return clean_routing(None if value == "" else value)
 
 
+def _patterns(value: Any, info: ValidationInfo) -> list[str]:
+    return clean_patterns(value, str(info.field_name))
+
+
+def _outcome(value: Any, info: ValidationInfo) -> str:
+    return clean_outcome(value, str(info.field_name))
+
+
 Recorded = Annotated[str, _telling(_recorded)]
 RecordedOrNone = Annotated[str, _telling(_recorded_or_none)]
 Named = Annotated[str, _telling(_named)]
@@ -112,6 +122,9 @@ NamedOrNone = Annotated[str, _telling(_named_or_none)]
 Amount = Annotated[Decimal, _telling(_amount)]
 AmountOrNone = Annotated[Decimal | None, _telling(_amount_or_none)]
 """`""`: none."""
+Patterns = Annotated[list[str], _telling(_patterns)]
+"""Or a single one."""
+Given = Annotated[str, _telling(_outcome)]
 Instant = Annotated[int, _telling(_instant)]
 """Microseconds since the epoch."""
 
@@ -206,12 +219,59 @@ class ConnectionPart(_WithCredential):
     archived: bool = False
 
 
+class ConditionsPart(Part):
+    """What of `FACTS` a rule asks for."""
+
+    model: Patterns = Field(default_factory=list)
+    base_model: Patterns = Field(default_factory=list)
+    provider: Patterns = Field(default_factory=list)
+    server_address: Patterns = Field(default_factory=list)
+    deployment_version: Patterns = Field(default_factory=list)
+    connection_name: Patterns = Field(default_factory=list)
+    key: Patterns = Field(default_factory=list)
+
+
+class OutcomesPart(Part):
+    """What of `OUTCOMES` a rule gives."""
+
+    model: Given = ""
+    deployment_version: Given = ""
+    connection_name: Given = ""
+
+
+class RulePart(Part):
+    """A matching rule. It says all of itself: a condition that it does not have is none."""
+
+    name: Named
+    conditions: ConditionsPart
+    outcomes: OutcomesPart
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "RulePart":
+        if not self.conditions.model_fields_set:
+            raise ValueError(f"conditions must name at least one of {', '.join(FACTS)}.")
+        if not self.outcomes.model_fields_set:
+            raise ValueError(f"outcomes must name at least one of {', '.join(OUTCOMES)}.")
+        return self
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As a rule is stored, but for its name and place."""
+        return {
+            "conditions": self.conditions.model_dump(exclude_unset=True),
+            "outcomes": self.outcomes.model_dump(exclude_unset=True),
+            "enabled": self.enabled,
+        }
+
+
 class CatalogPart(Part):
     """The whole file."""
 
     hardware: list[HardwarePart] = Field(default_factory=list)
     connections: list[ConnectionPart] = Field(default_factory=list)
     models: list[ModelPart] = Field(default_factory=list)
+    rules: list[RulePart] = Field(default_factory=list)
 
     @property
     def names_credential(self) -> bool:

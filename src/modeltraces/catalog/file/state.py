@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from modeltraces.catalog.matching.written import WrittenRule, read_rules
 from modeltraces.catalog.model_entries import natural_key
 from modeltraces.catalog.model_writes import MOST_VERSIONS
 from modeltraces.catalog.models import MOST_LISTED
@@ -66,12 +67,14 @@ class State:
     connections: dict[str, ConnectionRow]
     used_connections: frozenset[str]
     """Ids of those that runs came through."""
+    rules: tuple[WrittenRule, ...]
+    """In their order."""
     is_full: bool
     """Whether runs may have brought in more models or connections than are kept."""
 
 
 def read_state(session: Session, account_id: str) -> State:
-    """Six queries, whatever the size of the catalog. All by name, `v2` before `v10`."""
+    """Seven queries, whatever the size of the catalog. All by name, `v2` before `v10`."""
     rows = {row.id: row for row in session.scalars(select(ModelRow).where(ModelRow.account_id == account_id))}
     models = {row.id: ModelState(row) for row in rows.values() if row.merged_into_id is None}
     last = {id_: _last(id_, rows) for id_ in rows}
@@ -96,6 +99,7 @@ def read_state(session: Session, account_id: str) -> State:
         merged_into={rows[id_].name: rows[into].name for id_, into in last.items() if id_ != into},
         connections={row.name: row for row in sorted(connections, key=lambda row: _order(row.name))},
         used_connections=frozenset(connection_id for _, connection_id in used),
+        rules=tuple(read_rules(session, account_id)),
         is_full=len(rows) >= MOST_LISTED or most_used >= MOST_VERSIONS,
     )
 

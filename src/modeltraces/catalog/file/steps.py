@@ -11,6 +11,7 @@ from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.credentials import Credentials
 from modeltraces.catalog.file.problems import Misplaced, Where
 from modeltraces.catalog.file.state import State
+from modeltraces.catalog.matching.written import RuleList
 from modeltraces.catalog.tables import DeploymentRow, ModelRow
 
 
@@ -30,6 +31,8 @@ class Phase(IntEnum):
     REMOVE = 10
     REMOVE_HARDWARE = 11
     ROUTING = 12
+    REMOVE_RULE = 13
+    RULE = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,14 @@ class Plan:
     made_deployments: dict[tuple[str, str], DeploymentRow] = field(default_factory=dict)
     """By model and version."""
 
+    _rules: RuleList | None = None
+
+    def rules(self, change: Change) -> RuleList:
+        """The account's rules, read when the first step asks for them."""
+        if self._rules is None:
+            self._rules = RuleList.of(change)
+        return self._rules
+
     def step(self, phase: Phase, text: str, where: Where, make: Callable[[Change], object]) -> None:
         self.steps.append(Step(phase, text, where, make))
 
@@ -78,6 +89,8 @@ def value_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return amount_text(value)
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {value_text(one)}' for name, one in value.items())} }}"
     if isinstance(value, list):
         return f"[{', '.join(map(value_text, value))}]"
     if value is None:

@@ -12,6 +12,7 @@ from tomlkit.items import AoT, Array, InlineTable, Table
 from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.file.state import DeploymentState, ModelState, State, read_state
 from modeltraces.catalog.hosting.ledger import ledger_event
+from modeltraces.catalog.matching.written import WrittenRule
 from modeltraces.catalog.tables import ConnectionRow, DeploymentEventRow
 from modeltraces.catalog.times import instant_text
 
@@ -34,6 +35,7 @@ def export_text(session: Session, account_id: str) -> str:
         ],
         "connections": [_connection(row) for row in state.connections.values()],
         "models": [_model(model, state) for model in state.models.values()],
+        "rules": [_rule(rule) for rule in state.rules],
     }
     for name, parts in tables.items():
         if parts:
@@ -93,6 +95,13 @@ def _deployment(deployment: DeploymentState, state: State) -> Table:
             events.add_line(_event(event, price, deployment.hardware))
         events.add_line(indent="")
         table.append("events", events)
+    return table
+
+
+def _rule(rule: WrittenRule) -> Table:
+    table = _table({"name": rule.name, "conditions": rule.conditions, "outcomes": rule.outcomes})
+    if not rule.enabled:
+        table.append("enabled", False)
     return table
 
 

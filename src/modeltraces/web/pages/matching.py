@@ -15,9 +15,9 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog import connections, jobs
 from modeltraces.catalog.errors import CatalogError, CatalogUnavailable, Invalid
 from modeltraces.catalog.matching import book
-from modeltraces.catalog.matching.book import WrittenRule
 from modeltraces.catalog.matching.job import KIND
 from modeltraces.catalog.matching.rules import Outcome
+from modeltraces.catalog.matching.written import WrittenRule
 from modeltraces.parts import Parts
 from modeltraces.run import now_us
 from modeltraces.store.engine import StoreError
