@@ -31,8 +31,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "modeltraces", *arguments]
+def command(*arguments: str, module: str = "modeltraces") -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
 
 
 @dataclass
@@ -41,6 +41,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     grpc: bool = False
     verb: str = "serve"
+    module: str = "modeltraces"
     port: int = field(default_factory=free_port)
     grpc_port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
@@ -67,7 +68,7 @@ class Server:
         owner = {"MODELTRACES_ADMIN_EMAIL": ALICE, "MODELTRACES_ADMIN_PASSWORD": PASSWORD}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                command(self.verb, *options),
+                command(self.verb, *options, module=self.module),
                 env={**clean, **owner, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
