@@ -1,8 +1,11 @@
-"""`kill -9` while calls go through the gateway: every call that the caller has whole is a run after the restart, once."""
+"""`kill -9` while calls go through the gateway: every call that the caller has whole is a run after the restart, once.
+
+And what a key has used of its day outlives a restart.
+"""
 
 import threading
+import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +22,16 @@ CHAT = "/gateway/openai/v1/chat/completions"
 def upstream() -> Iterator[Upstream]:
     with serving() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("killed") / "data").start()
+    with running.client("admin") as admin:
+        made = {"name": "fake", "protocol": "openai", "base_url": f"{upstream.url}/v1"}
+        assert admin.post("/api/v1/connections", json=made).status_code == 201
+    yield running
+    running.close()
 
 
 class Caller(threading.Thread):
@@ -45,11 +58,7 @@ class Caller(threading.Thread):
 
 
 @pytest.mark.timeout(300)
-def test_every_call_that_was_whole_is_a_run_after_kill_9(tmp_path: Path, upstream: Upstream) -> None:
-    server = Server(tmp_path / "data").start()
-    with server.client("admin") as admin:
-        made = {"name": "fake", "protocol": "openai", "base_url": f"{upstream.url}/v1"}
-        assert admin.post("/api/v1/connections", json=made).status_code == 201
+def test_every_call_that_was_whole_is_a_run_after_kill_9(server: Server) -> None:
     whole: list[str] = []
     for number in range(ROUNDS):
         callers = [Caller(server, place) for place in range(CALLERS)]
@@ -76,4 +85,19 @@ def test_every_call_that_was_whole_is_a_run_after_kill_9(tmp_path: Path, upstrea
                 break
     assert set(whole) <= set(stored)
     assert len(stored) == len(set(stored))
-    server.close()
+
+
+def test_a_restart_begins_no_day_of_a_limited_key_anew(server: Server) -> None:
+    while time.time() % 86_400 > 86_340:
+        time.sleep(1)
+    with server.client("admin") as admin:
+        key = admin.post("/api/v1/keys", json={"name": "limited", "tokens_per_day": 20}).json()["key"]
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
+
+    def status() -> int:
+        return httpx.post(server.url + CHAT, json=asked, headers={"x-api-key": key}).status_code
+
+    assert [status(), status(), status()] == [200, 200, 429]
+    assert server.stop() == 0, server.log
+    server.start()
+    assert status() == 429
