@@ -162,7 +162,7 @@ def test_a_model_of_any_name_has_its_page_and_its_runs(visit: Visit) -> None:
 STATES = [
     MODELS, f"{MODELS}?do=add", f"{MODELS}?q=nothing", f"{MODELS}/llama", f"{MODELS}/llama?do=deploy",
     f"{MODELS}/llama?do=details", f"{MODELS}/llama?do=merge", f"{MODELS}/llama?do=complete&version=v1",
-    f"{MODELS}/gpt-4o", f"{MODELS}/full?do=scale&version=v1", page_of(ODD), page_of(ARABIC), page_of(LONG), HARDWARE,
+    f"{MODELS}/gpt-4o", f"{MODELS}/gpt-4o?do=routing", f"{MODELS}/full?do=scale&version=v1", page_of(ODD), page_of(ARABIC), page_of(LONG), HARDWARE,
     f"{HARDWARE}?do=add", "/settings/connections", "/settings/connections?do=add",
     "/settings/connections?do=edit&name=azure-eu",
 ]  # fmt: skip

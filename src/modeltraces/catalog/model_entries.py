@@ -54,6 +54,16 @@ class DeploymentEntry:
         """When it was first deployed; None when nobody said."""
         return self.intervals[0].from_us if self.intervals else None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the gateway can call it. One without a ledger is up: nobody keeps account of it."""
+        return bool(self.endpoint) and (self.replicas > 0 or not self.events)
+
+    @property
+    def rolled_out_us(self) -> int:
+        """The newest of several serves."""
+        return self.deployed_on_us or self.created_on_us
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEntry:

@@ -1,8 +1,6 @@
 """Trying a connection or an endpoint out: one real call, and what came back, in words."""
 
 import asyncio
-import os
-import socket
 import string
 import time
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ import orjson
 
 from modeltraces.catalog.addresses import check_resolved, refusal
 from modeltraces.catalog.errors import Invalid
-from modeltraces.gateway.sockets import SocketGuard
+from modeltraces.gateway.sockets import SocketGuard, reason_of
 
 _TIMEOUT_SECONDS: Final = 15
 _MOST_BYTES: Final = 8 << 20
@@ -90,16 +88,10 @@ def _failure(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientSSLError):
         return "No secure connection: it does not speak TLS there. Is the address right, and is it https?"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"No connection: {_reason(error.os_error)}. Is the address right, and reachable from here?"
+        return f"No connection: {reason_of(error.os_error)}. Is the address right, and reachable from here?"
     if isinstance(error, ValueError):
         return "No client can call this address. Is the address right?"
     return f"The server broke the call off ({type(error).__name__}). Is the address right?"
-
-
-def _reason(error: OSError) -> str:
-    # Look-ups have numbers of their own; the client puts addresses into the texts of the others.
-    known = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno) if error.errno else None
-    return known.lower() if known else type(error).__name__
 
 
 def _understood(status: int, content: bytes, credential: str, elapsed_ms: float) -> Probe:

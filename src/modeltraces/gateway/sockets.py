@@ -24,3 +24,10 @@ class SocketGuard:
             self.refused = True
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         return socket.socket(family, kind, protocol)
+
+
+def reason_of(error: OSError) -> str:
+    """Why a connection failed, in words for whoever called: without the address, which is none of their business."""
+    # Look-ups have numbers of their own; the client puts addresses into the texts of the others.
+    known = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno) if error.errno else None
+    return known.lower() if known else type(error).__name__

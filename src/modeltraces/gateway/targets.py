@@ -187,10 +187,9 @@ def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> tuple
     if entry.archived:
         return ()
     if entry.kind != "external":
-        deployments = [one for one in entry.deployments if one.endpoint and (one.version == place or not place)]
-        up = [one for one in deployments if one.replicas or not one.events]
+        up = [one for one in entry.deployments if one.is_up and (one.version == place or not place)]
         # The newest first: it is what was rolled out last.
-        up.sort(key=lambda one: one.deployed_on_us or one.created_on_us, reverse=True)
+        up.sort(key=lambda one: one.rolled_out_us, reverse=True)
         if up:
             return tuple(_to(entry, one) for one in up)
     names = {name.lower() for name in (entry.name, asked, *entry.recorded_names)}

@@ -5,6 +5,8 @@ from functools import cached_property
 
 import aiohttp
 
+from modeltraces.gateway.sockets import reason_of
+
 
 @dataclass(frozen=True)
 class Timeouts:
@@ -51,8 +53,7 @@ class Timeouts:
             case TimeoutError():
                 return 504, f"The call took longer than {self.total:g} seconds in all."
             case aiohttp.ClientConnectorError():
-                reason = error.os_error.strerror or type(error.os_error).__name__
-                return 502, f"The upstream cannot be reached: {reason.lower()}."
+                return 502, f"The upstream cannot be reached: {reason_of(error.os_error)}."
             case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | ConnectionError():
                 return 502, "The upstream broke the call off."
         return 502, f"The upstream's answer cannot be passed on ({type(error).__name__})."

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeltraces.web.contexts import Empty, Moment, Option, Shell, Trouble
+from modeltraces.web.routing_contexts import RoutingCard
 
 State = Literal["up", "down", "seen"]
 """Of a deployment: replicas are up, none are, or it is only known from runs."""
@@ -170,6 +171,9 @@ class DeploymentCard:
     edit: DeploymentForm | None
     form_href: str
     """Where the open form is sent."""
+    test_href: str
+    """Where its endpoint is tried out; '' without one, and for who may not."""
+    probe: "ProbeResult | None"
     error: str
     """Of a button of the card that had no form."""
     is_open: bool
@@ -234,6 +238,7 @@ class ModelPage:
     hardware: tuple[HardwareOption, ...]
     protocols: tuple[Option, ...]
     connections: tuple[ConnectionOfModel, ...]
+    routing: RoutingCard
     merged: tuple[MergedModel, ...]
     deploy_href: str
     edit_href: str

@@ -296,6 +296,17 @@ class MetadataRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One of the places that a call was sent to."""
+
+    place: str
+    outcome: str
+    """`HTTP 429`, or what went wrong."""
+    time: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RunDetail:
     request_id: str
     failed: bool
@@ -305,6 +316,8 @@ class RunDetail:
     metadata: tuple[MetadataRow, ...]
     more: tuple[MetadataRow, ...]
     attributes: tuple[MetadataRow, ...]
+    attempts: tuple[AttemptLine, ...]
+    """Empty unless there were several."""
     close_href: str
     previous_href: str = ""
     next_href: str = ""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from modeltraces.query.filters import Pattern, Term, to_text
 from modeltraces.run import ModelKind, Run
 from modeltraces.web.address import MODEL_TRACES, Address, with_query
+from modeltraces.web.attempts import attempts
 from modeltraces.web.contexts import ErrorBox, MetadataRow, Payload, RunDetail, Text
 from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso, size
 from modeltraces.web.toolbar import KIND_LABELS
@@ -45,6 +46,7 @@ def detail(
         metadata=_nine(run, base_model, zone, now_us),
         more=_more(run, kind),
         attributes=tuple(MetadataRow(name, _text(value), mono=True) for name, value in sorted(run.attributes.items())),
+        attempts=attempts(run.attributes),
         close_href=address.url,
         previous_href=address.run_url(previous_id) if previous_id else "",
         next_href=address.run_url(next_id) if next_id else "",

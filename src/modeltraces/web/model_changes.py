@@ -14,6 +14,7 @@ from modeltraces.parts import Parts
 from modeltraces.web.address import MODELS, model_path
 from modeltraces.web.catalog_forms import instant_of, price_of, replicas_of
 from modeltraces.web.deployment_cards import anchor
+from modeltraces.web.routing_card import routing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ def _archive(work: Work) -> str:
 
 def _restore(work: Work) -> str:
     model_edits.edit(*work.of, {"archived": False}, actor=work.identity.actor)
+    return model_path(work.entry.name)
+
+
+def _route(work: Work) -> str:
+    model_edits.edit(*work.of, {"routing": routing_of(work.typed)}, actor=work.identity.actor)
+    return model_path(work.entry.name)
+
+
+def _unroute(work: Work) -> str:
+    model_edits.edit(*work.of, {"routing": None}, actor=work.identity.actor)
     return model_path(work.entry.name)
 
 
@@ -150,6 +161,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "details": _edit,
     "archive": _archive,
     "restore": _restore,
+    "routing": _route,
+    "no-routing": _unroute,
     "merge": _merge,
     "take-back": _take_back,
     "delete": _delete,

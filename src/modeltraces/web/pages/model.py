@@ -12,10 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
+from modeltraces.api.trials import try_out
 from modeltraces.catalog import connections
 from modeltraces.catalog.connections import EVERY_MODEL, Connection
 from modeltraces.catalog.errors import CatalogError, CatalogUnavailable, NotFound
-from modeltraces.catalog.hosting.deployments import PROTOCOLS
+from modeltraces.catalog.hosting.deployments import PROTOCOLS, reach
 from modeltraces.catalog.hosting.hardware import Hardware, list_hardware
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.query.presence import has_runs
@@ -37,12 +38,13 @@ from modeltraces.web.deployment_cards import SHOWN, Links, Open, credits_of, dep
 from modeltraces.web.formatting import count, zone_label
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.model_changes import ACTS, ASKS_RUNS, Work
+from modeltraces.web.routing_card import routing_card
 from modeltraces.web.shell import shell, zone
 from modeltraces.web.templating import html
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_FORMS: Final = frozenset({"details", "merge", "deploy"})
+_FORMS: Final = frozenset({"details", "merge", "deploy", "routing"})
 """What can be open that belongs to no deployment."""
 
 
@@ -71,11 +73,14 @@ async def change_model(request: Request, identity: Identity, name: str) -> Respo
     entry = await _entry(request, identity, name)
     do, version = query.get("do", ""), query.get("version", "")
     act = ACTS.get(do)
-    if act is None:
+    if act is None and do != "test":
         raise Problem(404, "There is nothing of that name to be done to a model.")
     given = await typed(request)
     work = Work(parts, identity, entry, version, given.get("event", ""), given, zone(request))
     try:
+        if act is None:
+            found_there = await try_out(parts, reach(entry, version))
+            return await _page(request, identity, entry, Open(do, version, probe=found_there))
         if do in ASKS_RUNS:
             found = await parts.workers.query(
                 has_runs,
@@ -113,10 +118,8 @@ async def _page(
     links = Links(path, may_change)
     names = (entry.name,)
     hardware: Sequence[Hardware] = ()
-    reached: Sequence[Connection] = ()
-    if is_external:
-        reached = await look_up(connections.list_connections, parts.catalog, account_id)
-    else:
+    reached = await look_up(connections.list_connections, parts.catalog, account_id)
+    if not is_external:
         hardware = await look_up(list_hardware, parts.catalog, account_id)
     others: tuple[str, ...] = ()
     if may_change and opened.do == "merge":
@@ -175,6 +178,7 @@ async def _page(
         hardware=tuple(HardwareOption(one.name, amount(one.credits_per_replica_hour)) for one in hardware),
         protocols=tuple(Option(PROTOCOL_LABELS[name], "", value=name) for name in PROTOCOLS),
         connections=_connections(entry, reached) if is_external else (),
+        routing=routing_card(entry, reached, links, opened),
         merged=tuple(MergedModel(name, links.doing("take-back")) for name in entry.merged),
         deploy_href=links.doing("deploy"),
         edit_href=links.doing("details"),

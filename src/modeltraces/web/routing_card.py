@@ -1,0 +1,153 @@
+"""How a model's calls through the gateway are spread, as its page shows and changes it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from modeltraces.catalog.connections import EVERY_MODEL, Connection
+from modeltraces.catalog.errors import Invalid
+from modeltraces.catalog.model_entries import DeploymentEntry
+from modeltraces.catalog.models import ModelEntry
+from modeltraces.catalog.routing import HIGHEST_WEIGHT, MOST_PLACES, Routing
+from modeltraces.web.deployment_cards import Links, Open
+from modeltraces.web.routing_contexts import RoutingCard, RoutingForm, RoutingLine, RoutingRow
+
+_OFFERED: Final = 2 * MOST_PLACES
+"""Places that a form has room for: those of the routing, then what could serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+    kind: str
+    state: str
+
+
+def routing_card(entry: ModelEntry, connections: Sequence[Connection], links: Links, opened: Open) -> RoutingCard:
+    routing = entry.routing or Routing({}, ())
+    places = _places(entry, connections, routing)
+    is_open = opened.do == "routing" and links.may_change and bool(places)
+    return RoutingCard(
+        lines=_lines(routing, places),
+        first=_first(entry, connections),
+        form=_form(entry, routing, places, opened) if is_open else None,
+        edit_href=links.doing("routing") if places else "",
+        remove_href=links.doing("no-routing") if entry.routing else "",
+    )
+
+
+def routing_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
+    """What the form says, as the API would have it; None when nothing is filled in. Raises Invalid."""
+    weights: dict[str, int] = {}
+    orders: dict[int, str] = {}
+    for number in range(_OFFERED):
+        place = typed.get(f"place-{number}", "")
+        weight, order = (typed.get(f"{name}-{number}", "").strip() for name in ("weight", "order"))
+        if not place:
+            continue
+        if weight:
+            weights[place] = _whole(weight, f"The weight of {place}", 0, HIGHEST_WEIGHT)
+        if order:
+            at = _whole(order, f"The order of {place}", 1, 99)
+            if at in orders:
+                raise Invalid(f"{orders[at]} and {place} have the same place among the fallbacks.")
+            orders[at] = place
+    if not weights and not orders:
+        return None
+    return {"weights": weights, "fallbacks": [orders[at] for at in sorted(orders)]}
+
+
+def _whole(text: str, what: str, lowest: int, highest: int) -> int:
+    if not text.isdecimal() or len(text) > 9 or not lowest <= int(text) <= highest:
+        raise Invalid(f"{what} must be a whole number from {lowest} to {highest}.")
+    return int(text)
+
+
+def _places(entry: ModelEntry, connections: Sequence[Connection], routing: Routing) -> list[_Place]:
+    """Those of the routing, in its order; then what else could serve, the newest version first."""
+    versions = {one.version: one for one in entry.deployments} if entry.kind != "external" else {}
+    by_name = {one.name: one for one in connections}
+    names = {name.lower() for name in (entry.name, *entry.recorded_names)}
+    found = []
+    for place in routing.places:
+        if place in versions:
+            found.append(_Place(place, "version", _why_down(versions[place])))
+        else:
+            found.append(_Place(place, "connection", _why_closed(by_name.get(place), names)))
+    known = set(routing.places)
+    callable_versions = [one for one in versions.values() if one.endpoint and one.version not in known]
+    callable_versions.sort(key=lambda one: (one.is_up, one.rolled_out_us), reverse=True)
+    found += [_Place(one.version, "version", _why_down(one)) for one in callable_versions]
+    found += [
+        _Place(one.name, "connection", "")
+        for one in connections
+        if one.name not in known and one.name not in versions and not _why_closed(one, names)
+    ]
+    return found[:_OFFERED]
+
+
+def _why_down(one: DeploymentEntry) -> str:
+    if not one.endpoint:
+        return "has no endpoint"
+    return "" if one.is_up else "down"
+
+
+def _why_closed(one: Connection | None, names: set[str]) -> str:
+    if one is None:
+        return "gone"
+    if one.archived:
+        return "archived"
+    if not one.protocol or not one.base_url:
+        return "has no address"
+    reaches = EVERY_MODEL in one.models or names & {name.lower() for name in one.models}
+    return "" if reaches else "does not reach it"
+
+
+def _lines(routing: Routing, places: Sequence[_Place]) -> tuple[RoutingLine, ...]:
+    whole = sum(routing.weights.values())
+    of = {place.name: place for place in places}
+    return tuple(
+        RoutingLine(
+            place,
+            of[place].kind,
+            _share(routing.weights[place], whole) if routing.weights.get(place) else "",
+            str(routing.fallbacks.index(place) + 1) if place in routing.fallbacks else "",
+            of[place].state,
+        )
+        for place in routing.places
+        if place in of
+    )
+
+
+def _share(weight: int, whole: int) -> str:
+    percent = 100 * weight / whole
+    return "<1\N{NARROW NO-BREAK SPACE}%" if percent < 1 else f"{percent:.3g}\N{NARROW NO-BREAK SPACE}%"
+
+
+def _first(entry: ModelEntry, connections: Sequence[Connection]) -> str:
+    """What serves the model where no weights say so; '' when nothing does."""
+    if entry.kind != "external":
+        up = [one for one in entry.deployments if one.is_up]
+        if up:
+            return max(up, key=lambda one: one.rolled_out_us).version
+    names = {name.lower() for name in (entry.name, *entry.recorded_names)}
+    usable = [one for one in connections if not _why_closed(one, names)]
+    named = [one for one in usable if EVERY_MODEL not in one.models]
+    every = usable if entry.kind == "external" else []
+    return next((one.name for one in (*named, *every)), "")
+
+
+def _form(entry: ModelEntry, routing: Routing, places: Sequence[_Place], opened: Open) -> RoutingForm:
+    typed = opened.typed
+    # By their names: the rows may have changed since the form was sent out.
+    numbers = {name: key.removeprefix("place-") for key, name in (typed or {}).items() if key.startswith("place-")}
+    rows = []
+    for place in places:
+        weight = str(routing.weights.get(place.name, ""))
+        order = str(routing.fallbacks.index(place.name) + 1) if place.name in routing.fallbacks else ""
+        if typed is not None:
+            number = numbers.get(place.name)
+            weight, order = typed.get(f"weight-{number}", ""), typed.get(f"order-{number}", "")
+        takes_weight = place.kind == "version" or entry.kind == "external"
+        rows.append(RoutingRow(place.name, place.kind, weight, order, place.state, takes_weight))
+    return RoutingForm(tuple(rows), opened.error)
