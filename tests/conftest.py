@@ -14,6 +14,20 @@ from tests.support.server import Server
 LIMITS = EngineLimits(engine_memory_bytes=8 << 30)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="as many kills, faults and random cases as were promised, for an hour to spare; some of each without",
+    )
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether this run has the time for the full number of kills, faults and random cases."""
+    return bool(request.config.getoption("--thorough"))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with the cast; tests that count use an account of their own (`server.new_account`)."""
