@@ -154,6 +154,14 @@ def test_a_credential_goes_in_and_never_comes_out(admin: httpx.Client, server: S
     assert "connection" in tried["says"].lower()
     call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
     call(admin, "POST", "models/llama/deployments", 201, {"credential": secret})
+    assert "no endpoint" in refused(admin, "POST", "models/llama/deployments/v1/test", 422)
+    call(
+        admin, "PATCH", "models/llama/deployments/v1", 200, {"endpoint": "http://127.0.0.1:9/v1", "credential": secret}
+    )
+    tried = call(admin, "POST", "models/llama/deployments/v1/test", 200)
+    assert (tried["ok"], tried["status"], tried["models"]) == (False, None, [])
+    assert "connection" in tried["says"].lower()
+    refused(admin, "POST", "models/llama/deployments/v9/test", 404)
     texts = [admin.get(f"/api/v1/{path}").text for path in ("connections", "models", "audit-log", "connections/azure")]
     assert all(secret not in text for text in [*texts, server.log])
     assert secret.encode() not in (server.data_dir / "catalog.db").read_bytes()
@@ -218,6 +226,23 @@ def test_prices_are_for_owners(server: Server) -> None:
     listed = {"name": "H100", "credits_per_replica_hour": 1}
     with server.client("read") as reader:
         assert "admin" in refused(reader, "POST", "hardware", 403, listed)
+
+
+@pytest.mark.parametrize("version", ["release/7", "v1/events", "a/deployments/b", "deployments/v1/test", "50%2F2"])
+def test_a_version_may_hold_slashes_whoever_named_it(admin: httpx.Client, version: str) -> None:
+    call(admin, "POST", "runs", 200, {"model": "org/llama", "model_kind": "open_source", "deployment_version": version})
+    every = f"models/{quote('org/llama', safe='')}/deployments"
+    path = f"{every}/{quote(version, safe='')}"
+    assert call(admin, "GET", path, 200)["replicas"] == 0
+    made = call(admin, "POST", every, 201, {"version": version, "endpoint": "http://127.0.0.1:9", "replicas": 2})
+    assert made["version"] == version
+    (event,) = call(admin, "GET", f"{path}/events", 200)["events"]
+    call(admin, "POST", f"{path}/events", 201, {"type": "scale", "replicas": 3})
+    refused(admin, "DELETE", f"{path}/events/{event['id']}", 409)
+    assert call(admin, "PATCH", path, 200, {"upstream_model": "llama"})["replicas"] == 3
+    assert call(admin, "POST", f"{path}/test", 200)["ok"] is False
+    assert "has runs" in refused(admin, "DELETE", path, 409)
+    refused(admin, "GET", f"{every}/{quote(version + '/x', safe='')}", 404)
 
 
 @pytest.mark.parametrize("name", ["accounts/a/deployments/x", "accounts/a/deployments", "a/deployments/v1/events", "a"])

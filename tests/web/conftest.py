@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -28,6 +30,7 @@ from modeltraces.run import now_us
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import run
+from tests.web.provider import Provider
 
 HOUR_US: Final = 3_600_000_000
 ALICE, ADA, BOB, VERA = "alice@example.com", "ada@example.com", "bob@example.com", "vera@example.com"
@@ -139,3 +142,12 @@ def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
         made.user_ids[email] = (user.id, account_id)
     yield made
     catalog.close()
+
+
+@pytest.fixture
+def provider() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()

@@ -1,9 +1,6 @@
 """Settings → Connections."""
 
 import re
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -11,38 +8,10 @@ from modeltraces.catalog import connections
 from modeltraces.catalog.connections import Connection
 from modeltraces.catalog.vault import Vault
 from tests.web.conftest import ADA, BOB, CHARLIE, VERA, CatalogSite
+from tests.web.provider import SECRET
 
 CONNECTIONS = "/settings/connections"
-SECRET = "sk-very-secret-4711"
 GOOD = {"name": "prod", "provider": "openai", "protocol": "openai", "base_url": "https://example.com/v1"}
-
-
-class Provider(BaseHTTPRequestHandler):
-    """Has two models for who knows the credential, and repeats a wrong one."""
-
-    def do_GET(self) -> None:
-        given = self.headers.get("Authorization", "")
-        known = given == f"Bearer {SECRET}"
-        body = (
-            '{"data": [{"id": "gpt-4o"}, {"id": "<b>o3"}]}'
-            if known
-            else f'{{"error": {{"message": "wrong key {given}"}}}}'
-        )
-        self.send_response(200 if known else 401)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def provider() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
 
 
 def add(site: CatalogSite, **values: object) -> None:

@@ -4,13 +4,16 @@ import re
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from modeltraces.catalog import connections, model_edits
 from modeltraces.catalog.hosting import deployments, hardware, ledger
 from modeltraces.catalog.model_entries import DeploymentEntry
+from modeltraces.catalog.tables import DeploymentRow
 from modeltraces.run import now_us
 from modeltraces.web.address import model_path
 from tests.web.conftest import ADA, ALICE, BOB, CHARLIE, HOUR_US, VERA, CatalogSite
+from tests.web.provider import SECRET
 
 PAGE = model_path("llama")
 NOON_US = 1_793_534_400_000_000
@@ -117,6 +120,38 @@ def test_a_deployment_is_edited_and_its_credential_kept_until_it_is_removed(llam
     assert edited.credits_per_replica_hour == 3
     llama.send(change, endpoint="http://b/v1", remove_credential="1")
     assert not deployment(llama, "v1").has_credential
+
+
+def test_an_endpoint_is_tried_out_with_its_credential(llama: CatalogSite, provider: str) -> None:
+    deploy(llama, "release/8", endpoint=provider, credential=SECRET)
+    deploy(llama, "v9", endpoint=provider, credential="sk-wrong-0815")
+    assert f"{PAGE}?do=test&amp;version=release%2F8#deployment-release%2F8" in llama.get(PAGE, ADA).text
+    page = llama.send(f"{PAGE}?do=test&version=release/8", ADA).text
+    assert "It works: 2 models." in page
+    assert "<bdi>&lt;b&gt;o3</bdi>" in page
+    assert SECRET not in page
+    failed = llama.send(f"{PAGE}?do=test&version=v9", ADA)
+    assert failed.status_code == 200
+    assert "It refused the credential" in failed.text
+    assert "sk-wrong-0815" not in failed.text
+    assert "do=test&amp;version=v7" not in failed.text, "it has no endpoint"
+    refused = llama.send(f"{PAGE}?do=test&version=v7", ADA)
+    assert (refused.status_code, alert(refused.text)) == (422, "v7 has no endpoint: enter its address first.")
+    assert llama.send(f"{PAGE}?do=test&version=v0", ADA).status_code == 404
+    assert llama.send(f"{PAGE}?do=test&version=v9", VERA).status_code == 403
+    assert llama.send(f"{PAGE}?do=test&version=v9", CHARLIE).status_code == 404
+
+
+def test_an_endpoint_that_has_come_to_lead_to_a_metadata_service_is_not_called(
+    llama: CatalogSite, provider: str
+) -> None:
+    deploy(llama, "v8", endpoint=provider)
+    with llama.catalog.writing() as session:
+        session.execute(update(DeploymentRow).values(endpoint="http://169.254.169.254/v1"))
+    model_edits.edit(llama.catalog, llama.account_id, "llama", {"provider": "x"}, actor="t")
+    answer = llama.send(f"{PAGE}?do=test&version=v8", ADA)
+    assert answer.status_code == 422
+    assert "link-local" in alert(answer.text)
 
 
 def test_an_endpoint_at_another_server_is_refused_in_its_form_until_the_credential_is_typed(llama: CatalogSite) -> None:

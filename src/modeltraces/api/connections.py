@@ -11,9 +11,9 @@ from modeltraces.api.catalog_json import connection_json
 from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Admin, Identity, Reader
 from modeltraces.api.state import parts_of
+from modeltraces.api.trials import trial_json, try_out
 from modeltraces.catalog import connections
 from modeltraces.catalog.connections import Connection
-from modeltraces.gateway.probe import probe
 from modeltraces.parts import Parts
 from modeltraces.query.presence import has_runs
 
@@ -56,15 +56,7 @@ async def test_connection(request: Request, name: str, identity: Admin) -> dict[
     """One real call with its credential: `{ok, says, status, elapsed_ms, models}`. A failing server is still a 200 here."""
     parts = parts_of(request)
     reach = await parts.workers.look_up(connections.reach, parts.catalog, identity.account_id, name)
-    credential = parts.vault.unlock(reach.locked_credential) if reach.locked_credential else ""
-    found = await probe(reach.protocol, reach.base_url, credential, allow_link_local=parts.settings.allow_link_local)
-    return {
-        "ok": found.ok,
-        "says": found.says,
-        "status": found.status,
-        "elapsed_ms": round(found.elapsed_ms, 1),
-        "models": list(found.models),
-    }
+    return trial_json(await try_out(parts, reach))
 
 
 @router.get("/{name:path}", summary="One connection")

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,33 +16,43 @@ from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Admin, Identity, Reader
 from modeltraces.api.models import entry_of
 from modeltraces.api.state import parts_of
+from modeltraces.api.trials import trial_json, try_out
 from modeltraces.catalog.hosting import deployments, ledger
 from modeltraces.catalog.model_entries import DeploymentEntry
 from modeltraces.parts import Parts
 from modeltraces.query.presence import has_runs
 
 
-class _Literal(APIRoute):
-    """Takes `deployments` for a part of the model's name where the slash before it was percent-encoded.
-
-    There are such names (`accounts/a/deployments/x`), and routes are matched by the decoded path.
+class _Encoded(APIRoute):
+    """Takes a percent-encoded slash for a part of a name: there are models `accounts/a/deployments/x`, and versions
+    `release/7`. Routes are matched by the decoded path, which does not tell where a name ends.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
         raw: bytes = scope.get("raw_path") or b""
-        if match is not Match.NONE and b"%2f" in raw.lower():
-            below = self.path.count("/") - _ALL_SLASHES
-            if raw.split(b"/")[-1 - below] != b"deployments":
-                return Match.NONE, {}
+        if b"%2f" not in raw.lower():
+            return super().matches(scope)
+        below = self.path.split("/")[_NAME_AT + 1 :]
+        segments = [unquote(part) for part in raw.decode("ascii", "replace").split("/")]
+        name, given = segments[_NAME_AT : -len(below)], segments[-len(below) :]
+        if not name:
+            return Match.NONE, {}
+        # With names that hold no slash, the library matches the rest.
+        plain = [one if one.startswith("{") else said for one, said in zip(below, given, strict=False)]
+        path = "/".join([*self.path.split("/")[:_NAME_AT], "name", *plain])
+        match, child = super().matches({**scope, "path": path})
+        if match is not Match.NONE:
+            said = {part[1:-1]: value for part, value in zip(below, given, strict=True) if part.startswith("{")}
+            child["path_params"] = {**child["path_params"], "name": "/".join(name), **said}
         return match, child
 
 
-router = APIRouter(prefix="/api/v1/models", tags=["deployments"], route_class=_Literal)
+router = APIRouter(prefix="/api/v1/models", tags=["deployments"], route_class=_Encoded)
 
 _ALL: Final = "/{name:path}/deployments"
-_ALL_SLASHES: Final = "/api/v1/models/{name}/deployments".count("/")
+_NAME_AT: Final = "/api/v1/models/{name:path}".count("/")
 _ONE: Final = "/{name:path}/deployments/{version}"
+_TEST: Final = "/{name:path}/deployments/{version}/test"
 _EVENTS: Final = "/{name:path}/deployments/{version}/events"
 
 
@@ -51,6 +62,14 @@ async def _deployment(parts: Parts, identity: Identity, name: str, version: str)
         if deployment.version == version:
             return deployment
     raise Problem(404, "This model has no deployment of that version.")
+
+
+@router.post(_TEST, summary="Try a deployment's endpoint out")
+async def test_deployment(request: Request, name: str, version: str, identity: Admin) -> dict[str, Any]:
+    """One real call with its credential: `{ok, says, status, elapsed_ms, models}`. A failing server is still a 200 here."""
+    parts = parts_of(request)
+    entry = await entry_of(parts, identity, name)
+    return trial_json(await try_out(parts, deployments.reach(entry, version)))
 
 
 @router.get(_EVENTS, summary="A deployment's ledger")

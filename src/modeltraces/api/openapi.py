@@ -56,6 +56,7 @@ CATALOG_CALLS: Final[dict[str, tuple[str, str]]] = {
     "GET /api/v1/models/{name}/deployments/{version}/events": ("", "DeploymentEvents"),
     "POST /api/v1/models/{name}/deployments/{version}/events": ("NewDeploymentEvent", "DeploymentEvent"),
     "DELETE /api/v1/models/{name}/deployments/{version}/events/{event_id}": ("", ""),
+    "POST /api/v1/models/{name}/deployments/{version}/test": ("", "ConnectionTest"),
     "GET /api/v1/connections": ("", "Connections"),
     "POST /api/v1/connections": ("NewConnection", "Connection"),
     "GET /api/v1/connections/{name}": ("", "Connection"),

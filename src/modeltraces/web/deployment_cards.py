@@ -11,11 +11,13 @@ from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.hosting.intervals import Interval, added, hosted
 from modeltraces.catalog.hosting.ledger import LedgerEvent
 from modeltraces.catalog.model_entries import DeploymentEntry
+from modeltraces.gateway.probe import Probe
 from modeltraces.web.address import with_query
 from modeltraces.web.catalog_contexts import DeploymentCard, DeploymentForm, EventForm, EventLine, IntervalLine, State
 from modeltraces.web.catalog_forms import PROTOCOL_LABELS, amount, hours, moment
 from modeltraces.web.contexts import Option
 from modeltraces.web.formatting import count
+from modeltraces.web.probe_result import probe_result
 
 SHOWN: Final = 20
 """Deployments that a page shows at first: those that are up, then the newest."""
@@ -50,6 +52,8 @@ class Open:
     version: str = ""
     typed: Mapping[str, str] | None = None
     error: str = ""
+    probe: Probe | None = None
+    """What a trial of its endpoint found."""
 
 
 def anchor(version: str) -> str:
@@ -141,6 +145,8 @@ def deployment_card(
         form=form,
         edit=edit,
         form_href=links.doing(opened.do, deployment.version) if form or edit else "",
+        test_href=links.doing("test", deployment.version) if deployment.endpoint else "",
+        probe=probe_result(opened.probe) if here and opened.probe else None,
         error=opened.error if here and form is None and edit is None else "",
         is_open=here or state == "up",
     )

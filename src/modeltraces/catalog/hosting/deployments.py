@@ -11,9 +11,11 @@ from sqlalchemy import select
 from modeltraces.catalog.addresses import check_credential_stays, clean_address
 from modeltraces.catalog.amounts import amount_text, parse_amount
 from modeltraces.catalog.changes import Change, changing
+from modeltraces.catalog.connections import Reach
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict, Invalid
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound
 from modeltraces.catalog.hosting import ledger
+from modeltraces.catalog.model_entries import ModelEntry
 from modeltraces.catalog.model_kinds import infer_kind
 from modeltraces.catalog.routing_edits import forget_version
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, HardwareRow, ModelRow
@@ -67,6 +69,16 @@ def create(
         ledger.append(change, row, deployment, "deploy", replicas=replicas, on_us=deployed_on_us)
         row.kind_is_inferred = False
         return named
+
+
+def reach(entry: ModelEntry, version: str) -> Reach:
+    """What a call of its endpoint needs. Raises NotFound, and Invalid for one without an endpoint."""
+    for deployment in entry.deployments:
+        if deployment.version == version:
+            if not deployment.endpoint:
+                raise Invalid(f"{version} has no endpoint: enter its address first.")
+            return Reach(deployment.protocol, deployment.endpoint, deployment.locked_credential)
+    raise NotFound(f"The model {entry.name!r} has no deployment {version[:200]!r}.")
 
 
 def add(change: Change, model: ModelRow, version: str, fields: Fields) -> DeploymentRow:

@@ -13,11 +13,12 @@ from starlette.responses import RedirectResponse, Response
 from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
+from modeltraces.api.trials import try_out
 from modeltraces.catalog import connections
 from modeltraces.catalog.connections import EVERY_MODEL, PROTOCOLS, Connection
 from modeltraces.catalog.errors import CatalogError, CatalogUnavailable, Invalid
 from modeltraces.catalog.models import ModelEntry
-from modeltraces.gateway.probe import Probe, probe
+from modeltraces.gateway.probe import Probe
 from modeltraces.parts import Parts
 from modeltraces.query.presence import has_runs
 from modeltraces.store.engine import StoreError
@@ -27,12 +28,12 @@ from modeltraces.web.catalog_contexts import (
     ConnectionForm,
     ConnectionsPage,
     Pager,
-    ProbeResult,
 )
 from modeltraces.web.catalog_forms import PROTOCOL_LABELS, refusal, typed
 from modeltraces.web.contexts import Empty, Option
-from modeltraces.web.formatting import count, duration
+from modeltraces.web.formatting import count
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
+from modeltraces.web.probe_result import probe_result
 from modeltraces.web.shell import shell
 from modeltraces.web.templating import html
 
@@ -40,7 +41,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 PAGE_SIZE: Final = 50
 _MODELS_SHOWN: Final = 4
-_PROBED_SHOWN: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,7 @@ def _values(given: Mapping[str, str], *, is_new: bool) -> dict[str, Any]:
 async def _probe(parts: Parts, identity: Identity, name: str) -> Probe:
     """One real call with the stored credential. Raises NotFound, and Invalid for what cannot be tried."""
     reach = await parts.workers.look_up(connections.reach, parts.catalog, identity.account_id, name)
-    credential = parts.vault.unlock(reach.locked_credential) if reach.locked_credential else ""
-    return await probe(reach.protocol, reach.base_url, credential, allow_link_local=parts.settings.allow_link_local)
+    return await try_out(parts, reach)
 
 
 async def _page(
@@ -287,7 +286,7 @@ def _card(
         archive_href=doing("restore" if one.archived else "archive"),
         delete_href="" if users else doing("delete"),
         form=_edit_form(one, came) if editing else None,
-        probe=_result(came.probe) if here and came.probe else None,
+        probe=probe_result(came.probe) if here and came.probe else None,
         error=came.error if here and not editing else "",
     )
 
@@ -313,16 +312,6 @@ def _form(given: Mapping[str, str] | None, error: str, has_credential: bool = Fa
         has_credential,
         error,
         lost_credential=bool(given.get("credential", "").strip()),
-    )
-
-
-def _result(found: Probe) -> ProbeResult:
-    return ProbeResult(
-        ok=found.ok,
-        says=found.says,
-        elapsed=duration(found.elapsed_ms) if found.elapsed_ms else "",
-        models=found.models[:_PROBED_SHOWN],
-        more_models=max(0, len(found.models) - _PROBED_SHOWN),
     )
 
 
