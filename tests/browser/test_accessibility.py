@@ -51,6 +51,7 @@ STATES: list[tuple[str, str, Callable[[Page], None]]] = [
     ("rejected", "/settings/monitoring/rejected", nothing),
     ("models", "/settings/models", nothing),
     ("keys", "/settings/api-keys", nothing),
+    ("gateway", "/settings/gateway", nothing),
     ("members", "/settings/members", nothing),
     ("profile", "/settings/profile", nothing),
     ("api docs", "/api/v1/docs", nothing),
