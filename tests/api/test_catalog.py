@@ -63,8 +63,9 @@ def test_a_renamed_model_keeps_its_runs_and_those_to_come(admin: httpx.Client) -
     call(admin, "POST", "runs", 200, {"model": "old"})
     for name in ("new", "old"):
         assert call(admin, "GET", f"metrics?model={name}", 200)["total_requests"] == 2
-    runs = call(admin, "GET", "runs?filter=model:new", 200)["runs"]
-    assert [run["model"] for run in runs] == ["new", "new"]
+    for name in ("new", "old"):
+        runs = call(admin, "GET", f"runs?filter=model:{name}", 200)["runs"]
+        assert [run["model"] for run in runs] == ["new", "new"]
     assert call(admin, "GET", f"runs/{runs[0]['request_id']}", 200)["model"] == "new"
     assert [model["name"] for model in call(admin, "GET", "models", 200)["models"]] == ["new", "other"]
     assert "old" in refused(admin, "POST", "models", 409, {"name": "old", "kind": "external"})

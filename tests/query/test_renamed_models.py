@@ -9,6 +9,7 @@ import pytest
 
 from modeltraces.query.export import export
 from modeltraces.query.filters import FilterContext, parse
+from modeltraces.query.filters.old_names import old_names
 from modeltraces.query.metrics import metrics
 from modeltraces.query.runs import list_runs, neighbours, runs_since
 from modeltraces.query.selection import Selection
@@ -22,6 +23,7 @@ RENAMED = FilterContext(
     names_of_kind={"open_source": [*BORNE, "Llama 8B"], "external": ["gpt-4o"]},
     names=dict.fromkeys(BORNE, "Llama 8B"),
     recorded=dict.fromkeys((*BORNE, "Llama 8B"), (*BORNE, "Llama 8B")),
+    old_names=old_names(["Llama 8B", "gpt-4o"], [(name, "Llama 8B") for name in BORNE]),
 )
 SECRET = b"secret"
 
@@ -60,15 +62,29 @@ def test_a_model_is_chosen_by_its_name_and_by_those_that_its_runs_bear(
         ('model:"llama 8b"', 3),
         ("model:llama*", 3),
         ("model:meta*", 0),
+        ("model:llama-8b", 3),
+        ("model:META/llama-8b", 3),
+        ("-model:llama-8b", 1),
+        ("model:(meta/llama-8b OR gpt-4o)", 4),
+        ("status:failed OR (model:llama-8b AND -model:gpt-4o)", 3),
         ("model:(gpt-4o OR x)", 1),
         ('-model:"Llama 8B"', 1),
         ("model_kind:open_source", 3),
     ],
 )
-def test_a_filter_asks_for_the_catalogs_name(runs: Store, account_id: str, text: str, found: int) -> None:
+def test_a_filter_asks_for_the_catalogs_name_or_one_from_before(
+    runs: Store, account_id: str, text: str, found: int
+) -> None:
     selection = Selection(account_id, filter=parse(text), filter_text=text, now_us=NOON_US + DAY_US)
     assert len(names(runs, selection)) == found
     assert metrics(runs, selection, RENAMED).total_requests == found
+
+
+def test_a_name_of_now_means_what_it_says_and_one_that_two_models_had_means_neither() -> None:
+    names = ["A", "b", "c"]
+    assert old_names(names, [("a", "b"), ("old", "b"), ("Old", "b"), ("both", "b"), ("BOTH", "c"), ("A", "A")]) == {
+        "old": "b"
+    }
 
 
 def test_runs_are_sorted_and_paged_by_the_catalogs_name(runs: Store, account_id: str) -> None:

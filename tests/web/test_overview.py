@@ -2,9 +2,13 @@
 
 import json
 from datetime import UTC
+from decimal import Decimal
 
 import pytest
 
+from modeltraces.api.hosting import Hosting
+from modeltraces.catalog.hosting.intervals import Hosted, Interval, hosted
+from modeltraces.catalog.model_entries import ModelEntry
 from modeltraces.query.metrics import Metrics, Percentiles
 from modeltraces.query.series import Point, Series
 from modeltraces.query.series_by import Group, Groups
@@ -12,10 +16,12 @@ from modeltraces.web.address import Address
 from modeltraces.web.changes import point_change, relative_change
 from modeltraces.web.comparison import compared, comparison
 from modeltraces.web.contexts import Chart, Comparison, MetricCard
+from modeltraces.web.hosting_card import hosting_card
 from modeltraces.web.overview import overview
 
 NONE = Percentiles(None, None, None)
 BEFORE = "the 7 days before"
+ENTRY = ModelEntry("id", "llama", "open_source", "", "", (), (), None, (), 0, False)
 CREDITS = MetricCard("credits", "Hosting Credits", "", ())
 
 
@@ -88,6 +94,16 @@ def test_a_period_that_had_hardly_begun_is_not_compared_with() -> None:
     for before, told in ((metrics(5, 0, 1.0), True), (metrics(4, 0, 1.0), False)):
         made = overview(metrics(100, 1, 5.0), before, series(100), period=BEFORE, hosting=None, zone=UTC, now_us=0)
         assert [card.change is not None for card in made.cards] == [told] * 3
+
+
+@pytest.mark.parametrize(("hours", "text"), [(5, "20\N{MULTIPLICATION SIGN}"), (4, None), (0, None)])
+def test_a_period_that_was_hardly_hosted_is_not_compared_with(hours: int, text: str | None) -> None:
+    def up(hours: int) -> Hosted:
+        return hosted([Interval(0, hours * 3_600_000_000, 1, Decimal("1.5"))], None, None, 10**15)
+
+    hosting = Hosting(True, (ENTRY,), (), up(100))
+    card = hosting_card(hosting, metrics(100, 0, 5.0), up(hours), series(1), period=BEFORE, several=False, now_us=0)
+    assert (card.change and card.change.text) == text
 
 
 def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:

@@ -7,9 +7,12 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
+from modeltraces.api.run_json import old_names_of
 from modeltraces.catalog.hosting.intervals import Hosted, added, hosted
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
+from modeltraces.query.filters import Filter
 from modeltraces.query.filters.narrow import may_match
+from modeltraces.query.filters.old_names import with_names_of_now
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.selection import Selection
 
@@ -67,7 +70,8 @@ def hosting_of(selection: Selection, entries: Sequence[ModelEntry]) -> Hosting:
     """Hosting of the selected models (none named: of all). Versions that a filter rules out are left out."""
     chosen = [entry for entry in entries if not selection.models or _is_named(entry, selection.models)]
     inside = [entry for entry in chosen if entry.kind != "external"]
-    pairs = [(entry, deployment) for entry in inside for deployment in _left(entry, selection)]
+    filter = selection.filter and with_names_of_now(selection.filter, old_names_of(entries))
+    pairs = [(entry, deployment) for entry in inside for deployment in _left(entry, filter)]
     return Hosting(
         applies=bool(inside) or not chosen,
         covered=tuple({entry.id: entry for entry, _ in pairs}.values()),
@@ -114,7 +118,7 @@ def _is_named(entry: ModelEntry, names: Sequence[str]) -> bool:
     return any(name in names for name in (entry.name, *entry.recorded_names, *entry.merged))
 
 
-def _left(entry: ModelEntry, selection: Selection) -> Iterator[DeploymentEntry]:
+def _left(entry: ModelEntry, filter: Filter | None) -> Iterator[DeploymentEntry]:
     for deployment in entry.deployments:
         known = {
             "model": entry.name,
@@ -122,7 +126,7 @@ def _left(entry: ModelEntry, selection: Selection) -> Iterator[DeploymentEntry]:
             "deployment_version": deployment.version,
             "connection_name": "",
         }
-        if deployment.intervals and may_match(selection.filter, known):
+        if deployment.intervals and may_match(filter, known):
             yield deployment
 
 

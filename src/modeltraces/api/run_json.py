@@ -1,6 +1,6 @@
 """A run in the contract's JSON: the summary that lists carry, and the whole run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import orjson
 
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.query.filters import FilterContext
+from modeltraces.query.filters.old_names import old_names
 from modeltraces.query.runs import RunSummary
 from modeltraces.query.times import rfc3339
 from modeltraces.run import ModelKind, Run
@@ -22,6 +23,7 @@ class ModelFacts:
     names: Mapping[str, str]
     """The name that runs bear → the model's name in the catalog, where they differ."""
     recorded: Mapping[str, tuple[str, ...]]
+    old_names: Mapping[str, str]
 
     @classmethod
     def of(cls, entries: list[ModelEntry]) -> "ModelFacts":
@@ -36,6 +38,7 @@ class ModelFacts:
                 for name, entry in names
                 if entry.recorded_names not in ((), (name,))
             },
+            old_names_of(entries),
         )
 
     def name_of(self, model: str) -> str:
@@ -47,7 +50,15 @@ class ModelFacts:
         names: dict[ModelKind, list[str]] = {}
         for name, kind in self.kinds.items():
             names.setdefault(kind, []).append(name)
-        return FilterContext(names, self.base_models, self.names, self.recorded)
+        return FilterContext(names, self.base_models, self.names, self.recorded, self.old_names)
+
+
+def old_names_of(entries: Sequence[ModelEntry]) -> dict[str, str]:
+    """What filters mean by names that models had before they were renamed or merged."""
+    return old_names(
+        (entry.name for entry in entries),
+        ((name, entry.name) for entry in entries for name in (*entry.recorded_names, *entry.merged)),
+    )
 
 
 def summary_json(run: RunSummary, facts: ModelFacts) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """The demo's hosting: what its models run on, since when, and by which connections the external ones are reached."""
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 
-from modeltraces.catalog import connections
+from modeltraces.catalog import audit, connections
+from modeltraces.catalog.audit import AuditFilter
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.hosting import deployments, hardware, ledger
 from modeltraces.catalog.vault import Vault
@@ -28,22 +32,56 @@ _LINGERS_DAYS: Final = 2.0
 
 
 def seed_hosting(catalog: Catalog, vault: Vault, account_id: str, *, end_us: int, days: int) -> bool:
-    """Enter it; False when it is there already. `end_us`: the end of the history; `days`: its length."""
-    if hardware.list_hardware(catalog, account_id):
-        return False
+    """Enter what is not entered yet; False when all of it was. `end_us`: the end of the history; `days`: its length.
+
+    A start that ended half-way is completed by the next. What was entered once is left to its readers from then on: they
+    may have changed or removed it.
+    """
+    entered = {
+        (entry.action, entry.object)
+        for page in audit.pages(catalog, account_id, AuditFilter(actor=_ACTOR))
+        for entry in page
+    }
+    left = [
+        step for step in _steps(catalog, vault, account_id, end_us, days) if (step.action, step.object) not in entered
+    ]
+    for step in left:
+        step.enter()
+    return bool(left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    action: str
+    object: str
+    """As the audit log has them: in the transaction of the step itself."""
+    enter: Callable[[], Any]
+
+
+def _steps(catalog: Catalog, vault: Vault, account_id: str, end_us: int, days: int) -> Iterator[_Step]:
     for name, price in _PRICES.items():
-        hardware.set_price(catalog, account_id, name, price, actor=_ACTOR)
+        enter: Callable[[], Any] = partial(hardware.set_price, catalog, account_id, name, price, actor=_ACTOR)
+        yield _Step("hardware.add", f"hardware:{name}", enter)
     for name, (provider, protocol, address, models) in _CONNECTIONS.items():
         values = {"name": name, "provider": provider, "protocol": protocol, "base_url": address, "models": models}
-        connections.create(catalog, account_id, values, vault, actor=_ACTOR)
+        enter = partial(connections.create, catalog, account_id, values, vault, actor=_ACTOR)
+        yield _Step("connection.add", f"connection:{name}", enter)
     for model in MODELS.values():
-        _deploy(catalog, vault, account_id, model, end_us, days)
-    return True
+        yield from _of_model(catalog, vault, account_id, model, end_us, days)
 
 
-def _deploy(catalog: Catalog, vault: Vault, account_id: str, model: DemoModel, end_us: int, days: int) -> None:
+def _of_model(
+    catalog: Catalog, vault: Vault, account_id: str, model: DemoModel, end_us: int, days: int
+) -> Iterator[_Step]:
     def at(days_before_end: float) -> int:
         return end_us - int(days_before_end * _DAY_US)
+
+    def event(type: str, version: str, on_us: int, replicas: int | None = None) -> _Step:
+        enter = partial(
+            ledger.add_event, catalog, account_id, model.name, version, type,
+            actor=_ACTOR, replicas=replicas, on_us=on_us,
+        )  # fmt: skip
+        return _Step(f"deployment.{type}", f"deployment:{model.name}@{version}", enter)
 
     for number, rollout in enumerate(model.rollouts):
         first, last = rollout.steps[0][0], rollout.steps[-1][0]
@@ -54,16 +92,12 @@ def _deploy(catalog: Catalog, vault: Vault, account_id: str, model: DemoModel, e
             "protocol": "openai",
             "upstream_model": model.base_model,
         }
-        deployments.create(
-            catalog, account_id, model.name, deployments.Fields(fields, vault), actor=_ACTOR, version=rollout.version,
-            replicas=1, deployed_on_us=at(min(first, float(days)) + 0.05),
+        enter = partial(
+            deployments.create, catalog, account_id, model.name, deployments.Fields(fields, vault), actor=_ACTOR,
+            version=rollout.version, replicas=1, deployed_on_us=at(min(first, float(days)) + 0.05),
         )  # fmt: skip
+        yield _Step("deployment.deploy", f"deployment:{model.name}@{rollout.version}", enter)
         if len(rollout.steps) > 1:
-            ledger.add_event(
-                catalog, account_id, model.name, rollout.version, "scale", actor=_ACTOR, replicas=2, on_us=at(last)
-            )
+            yield event("scale", rollout.version, at(last), 2)
         if number:
-            before = model.rollouts[number - 1].version
-            ledger.add_event(
-                catalog, account_id, model.name, before, "undeploy", actor=_ACTOR, on_us=at(last - _LINGERS_DAYS)
-            )
+            yield event("undeploy", model.rollouts[number - 1].version, at(last - _LINGERS_DAYS))

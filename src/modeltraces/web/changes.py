@@ -8,6 +8,10 @@ _STEADY: Final = 0.005
 """Relative changes below half a percent are none."""
 
 
+FEWER: Final = 20
+"""With so many times less of it, the period before had hardly begun: changes against it would say nothing."""
+
+
 def relative_change(
     now: float | None, before: float | None, period: str, good: str | None, *, subject: str = ""
 ) -> Change | None:

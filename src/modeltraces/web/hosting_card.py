@@ -8,7 +8,7 @@ from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.hosting.intervals import Hosted
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.series import Series
-from modeltraces.web.changes import relative_change
+from modeltraces.web.changes import FEWER, relative_change
 from modeltraces.web.contexts import Figure, MetricCard
 from modeltraces.web.formatting import count, percent
 from modeltraces.web.sparkline import Sparkline, sparkline
@@ -46,6 +46,8 @@ def hosting_card(
             else "Response time of the requests, of the time that replicas were up",
         ),
     ]  # fmt: skip
+    if before is not None and before.replica_us * FEWER < hosting.hosted.replica_us:
+        before = None
     earlier = None if before is None or before.credits is None else float(before.credits)
     return MetricCard(
         "credits",

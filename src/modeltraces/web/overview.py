@@ -5,15 +5,13 @@ from typing import Final
 
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.series import Series
-from modeltraces.web.changes import point_change, relative_change
+from modeltraces.web.changes import FEWER, point_change, relative_change
 from modeltraces.web.contexts import Chart, Comparison, Figure, MetricCard, Moment, Overview, SeriesRow
 from modeltraces.web.formatting import UNKNOWN, count, duration, duration_parts, instant, iso, percent
 from modeltraces.web.sparkline import sparkline
 from modeltraces.web.templating import script_json
 
 _NOT_OFFERED: Final = Comparison()
-_FEWER: Final = 20
-"""With so many times fewer requests, the period before had hardly begun: changes against it would say nothing."""
 
 
 def overview(
@@ -31,7 +29,7 @@ def overview(
     """`period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply.
     `comparison`: what the chart offers to compare. `chart`: the one that compares, in place of that of all runs.
     """
-    if before is not None and before.total_requests * _FEWER < now.total_requests:
+    if before is not None and before.total_requests * FEWER < now.total_requests:
         before = None
     cards = [
         _requests(now, before, points, period),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from modeltraces.query.fields import Field, attribute_key, field_named
 from modeltraces.query.filters.nodes import And, Filter, Not, Or, Pattern, Span, Term, Value
+from modeltraces.query.filters.old_names import with_names_of_now
 from modeltraces.query.times import FIRST_US, LAST_US
 from modeltraces.run import ModelKind
 
@@ -29,6 +30,8 @@ class FilterContext:
     """The name that runs bear → the model's name in the catalog, where they differ (it was renamed, or merged)."""
     recorded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """A model's name, or one that its runs bear → all names that its runs bear, where there is more than that one."""
+    old_names: Mapping[str, str] = field(default_factory=dict)
+    """A name that is no model's any more, in lower case → the name of now: what a filter means by it."""
 
     @property
     def model(self) -> str:
@@ -74,7 +77,7 @@ def compile(filter: Filter, context: FilterContext, bound: Bound | None = None) 
     """(SQL, parameters) of a filter; the SQL holds nothing but our own text and `{name:Type}` places."""
     bound = bound or Bound()
     bound.params.update(context.params)
-    return _expression(filter, context, bound), bound.params
+    return _expression(with_names_of_now(filter, context.old_names), context, bound), bound.params
 
 
 def _expression(filter: Filter, context: FilterContext, bound: Bound) -> str:
