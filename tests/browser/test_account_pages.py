@@ -3,8 +3,10 @@
 import httpx
 from playwright.sync_api import StorageState, expect
 
-from modeltraces.catalog import accounts, users
+from modeltraces.catalog import accounts, key_usage, keys, users
+from modeltraces.catalog.key_usage import DAY, Used, window_of
 from modeltraces.web.shown_once import COOKIE
+from tests.browser.axe import findings
 from tests.browser.conftest import TRACES, Visit, Visitors, sign_in
 from tests.browser.world import ACCOUNT, VERA, World
 from tests.support.server import PASSWORD
@@ -97,6 +99,42 @@ def test_a_key_that_cannot_be_made_says_why_and_keeps_what_was_typed(visit: Visi
     page.get_by_role("button", name="Create the key").click()
     expect(page.get_by_role("alert")).to_contain_text("at least one scope")
     expect(page.get_by_label("Name")).to_have_value("no scopes")
+
+
+def test_a_key_is_made_with_limits_shows_what_it_used_and_is_changed(visit: Visit, world: World) -> None:
+    visit.expected = ("422",)
+    page = visit.go(KEYS)
+    page.get_by_text("Create a key").click()
+    page.get_by_label("Name").fill("metered")
+    page.get_by_text("Limits through the gateway").click()
+    page.get_by_label("Requests a minute").fill("60")
+    page.get_by_label("Tokens a day").fill("50,000")
+    page.get_by_label("Models it may call").fill("gpt-4o\nllama-3-8b@v2")
+    page.get_by_label("Recorded of its calls").select_option("Metadata only")
+    page.get_by_role("button", name="Create the key").click()
+    limits = page.get_by_role("list", name="Limits of metered")
+    expect(limits).to_contain_text("0 of 50\u202f000 tokens today")
+    for text in ("0 of 60 requests this minute", "only gpt-4o, llama-3-8b@v2", "records metadata only"):
+        expect(limits).to_contain_text(text)
+    key = keys.find_key(world.server.catalog, world.server.account_id(ACCOUNT), "metered")
+    now = world.server.catalog.clock()
+    key_usage.add(world.server.catalog, {window_of(key.id, DAY, now): Used(3, 12_400)})
+    page.get_by_role("link", name="Edit metered").click()
+    expect(limits).to_contain_text("12\u202f400 of 50\u202f000 tokens today")
+    assert findings(page) == []
+    form = page.get_by_role("form", name="Edit metered")
+    form.get_by_label("Tokens a day").fill("a lot")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("Tokens a day must be a whole number")
+    expect(form.get_by_label("Requests a minute")).to_have_value("60")
+    form.get_by_label("Tokens a day").fill("10000")
+    form.get_by_label("Models it may call").fill("")
+    form.get_by_label("Recorded of its calls").select_option("Everything")
+    form.get_by_label("Name").press("Enter")
+    expect(limits.get_by_role("listitem")).to_have_text(
+        ["12\u202f400 of 10\u202f000 tokens today", "0 of 60 requests this minute"]
+    )
+    expect(limits.locator(".bad")).to_contain_text("tokens today")
 
 
 def test_viewers_see_keys_and_members_but_change_nothing(visitors: Visitors, vera: StorageState, world: World) -> None:

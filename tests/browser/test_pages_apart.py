@@ -66,6 +66,7 @@ def test_keys_and_members_of_another_account_cannot_be_changed(stranger: httpx.C
     assert dora is not None
     for path, form in (
         (f"/settings/api-keys/{key.id}/revoke", {}),
+        (f"/settings/api-keys/{key.id}/change", {"name": "mine"}),
         (f"/settings/members/{dora.id}/role", {"role": "viewer"}),
         (f"/settings/members/{dora.id}/remove", {}),
         ("/settings/profile/account", {"account": account_id}),

@@ -24,6 +24,35 @@ class RejectedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimit:
+    """One line about what a key may do through the gateway."""
+
+    text: str
+    is_reached: bool = False
+    """Calls are refused until the minute or day ends."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyForm:
+    name: str = ""
+    scopes: tuple[str, ...] = ("ingest", "read")
+    source_type: str = ""
+    source: str = ""
+    expires: str = ""
+    requests_per_minute: str = ""
+    tokens_per_day: str = ""
+    models: str = ""
+    """One a line."""
+    recording: str = "full"
+    error: str = ""
+
+    @property
+    def has_limits(self) -> bool:
+        return bool(self.requests_per_minute or self.tokens_per_day or self.models or self.recording != "full")
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRow:
     id: str
     name: str
@@ -35,16 +64,11 @@ class KeyRow:
     last_used: Moment | None
     expires: Moment | None
     expired: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KeyForm:
-    name: str = ""
-    scopes: tuple[str, ...] = ("ingest", "read")
-    source_type: str = ""
-    source: str = ""
-    expires: str = ""
-    error: str = ""
+    limits: tuple[KeyLimit, ...]
+    anchor: str
+    edit_href: str
+    form: KeyForm | None
+    """The key is being changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +76,7 @@ class KeysPage:
     shell: Shell
     keys: tuple[KeyRow, ...]
     may_change: bool
+    recordings: tuple[Option, ...]
     form: KeyForm = field(default_factory=KeyForm)
     new_key: str = ""
     new_key_name: str = ""

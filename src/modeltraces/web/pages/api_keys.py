@@ -1,5 +1,6 @@
-"""API keys: listed, made (and shown once), revoked."""
+"""API keys: listed with what they used, made (and shown once), changed, revoked."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,21 +10,22 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
-from modeltraces.catalog import keys
+from modeltraces.catalog import key_usage, keys
 from modeltraces.catalog.errors import Invalid
+from modeltraces.catalog.key_usage import Used, Window
 from modeltraces.run import now_us
 from modeltraces.web import shown_once
 from modeltraces.web.account_contexts import KeyForm, KeyRow, KeysPage
-from modeltraces.web.address import API_KEYS
+from modeltraces.web.address import API_KEYS, with_query
+from modeltraces.web.catalog_forms import typed
 from modeltraces.web.contexts import Moment
 from modeltraces.web.formatting import day, instant, iso
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
+from modeltraces.web.key_forms import RECORDING_OPTIONS, form_of, form_of_key, limits_given, limits_shown
 from modeltraces.web.shell import shell, zone
 from modeltraces.web.templating import html
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-Text = Annotated[str, Form()]
 
 
 @router.get(API_KEYS)
@@ -35,32 +37,26 @@ async def list_keys(request: Request, identity: PageReader) -> Response:
 
 @router.post(API_KEYS)
 async def create_key(
-    request: Request,
-    identity: PageAdmin,
-    name: Text = "",
-    scope: Annotated[list[str] | None, Form()] = None,
-    source_type: Text = "",
-    source: Text = "",
-    expires: Text = "",
+    request: Request, identity: PageAdmin, scope: Annotated[list[str] | None, Form()] = None
 ) -> Response:
     """Shows the key once, after a redirect: it is in no address and no history, and loading again makes no second one."""
     parts = parts_of(request)
-    form = KeyForm(name, tuple(scope or ()), source_type, source, expires)
+    given = await typed(request)
     try:
         plain, key = await parts.workers.look_up(
             keys.create_key,
             parts.catalog,
             identity.account_id,
-            name,
+            given.get("name", ""),
             actor=identity.actor,
             scopes=scope or (),
-            default_source_type=source_type,
-            default_source=source,
-            expires_on_us=_expiry(request, expires),
+            default_source_type=given.get("source_type", ""),
+            default_source=given.get("source", ""),
+            expires_on_us=_expiry(request, given.get("expires", "")),
+            limits=limits_given(given),
         )
     except Invalid as error:
-        failed = KeyForm(form.name, form.scopes, form.source_type, form.source, form.expires, str(error))
-        return await _page(request, identity, failed, status=422)
+        return await _page(request, identity, form_of(given, scope or (), str(error)), status=422)
     return shown_once.redirect_saying(request, identity, API_KEYS, key=plain, name=key.name)
 
 
@@ -72,6 +68,21 @@ async def create_first_key(request: Request, identity: PageAdmin) -> Response:
         keys.create_key, parts.catalog, identity.account_id, "First runs", actor=identity.actor, scopes=("ingest",)
     )
     return JSONResponse({"key": plain})
+
+
+@router.post(f"{API_KEYS}/{{key_id}}/change")
+async def change_key(request: Request, key_id: str, identity: PageAdmin) -> Response:
+    parts = parts_of(request)
+    given = await typed(request)
+    texts = {"name": "name", "default_source_type": "source_type", "default_source": "source"}
+    try:
+        values = {**{name: given.get(field, "") for name, field in texts.items()}, **limits_given(given)}
+        await parts.workers.look_up(
+            keys.change_key, parts.catalog, identity.account_id, key_id, values, actor=identity.actor
+        )
+    except Invalid as error:
+        return await _page(request, identity, form_of(given, error=str(error)), editing=key_id, status=422)
+    return RedirectResponse(f"{API_KEYS}#{_anchor(key_id)}", 303)
 
 
 @router.post(f"{API_KEYS}/{{key_id}}/revoke")
@@ -97,24 +108,35 @@ async def _page(
     identity: Identity,
     form: KeyForm | None = None,
     *,
+    editing: str = "",
     new_key: str = "",
     new_key_name: str = "",
     status: int = 200,
 ) -> Response:
+    """`form`: what was typed and refused: of a new key, or of the one that is `editing`."""
     parts = parts_of(request)
-    found = await parts.workers.look_up(keys.list_keys, parts.catalog, identity.account_id)
+    of = parts.catalog, identity.account_id
+    found, used = await parts.workers.look_up(lambda: (keys.list_keys(*of), key_usage.current(*of)))
+    may_change = "admin" in identity.scopes
+    edited = (editing or request.query_params.get("edit", "")) if may_change else ""
+
+    def row(key: keys.ApiKey) -> KeyRow:
+        refused = form if editing else None
+        return _row(request, key, used, (refused or form_of_key(key)) if key.id == edited else None)
+
     page = KeysPage(
         shell=shell(request, identity, "API keys", API_KEYS),
-        keys=tuple(_row(request, key) for key in found),
-        may_change="admin" in identity.scopes,
-        form=form or KeyForm(),
+        keys=tuple(row(key) for key in found),
+        may_change=may_change,
+        recordings=RECORDING_OPTIONS,
+        form=(None if editing else form) or KeyForm(),
         new_key=new_key,
         new_key_name=new_key_name,
     )
     return html(request, "api_keys.html", page, status=status)
 
 
-def _row(request: Request, key: keys.ApiKey) -> KeyRow:
+def _row(request: Request, key: keys.ApiKey, used: Mapping[Window, Used], form: KeyForm | None) -> KeyRow:
     here, now = zone(request), now_us()
     defaults = " · ".join(part for part in (key.default_source_type, key.default_source) if part)
     return KeyRow(
@@ -130,4 +152,12 @@ def _row(request: Request, key: keys.ApiKey) -> KeyRow:
         else Moment(instant(key.last_used_on_us, here, now_us=now), iso(key.last_used_on_us)),
         expires=None if key.expires_on_us is None else Moment(day(key.expires_on_us, here), iso(key.expires_on_us)),
         expired=key.expires_on_us is not None and key.expires_on_us <= now,
+        limits=limits_shown(key, used, now),
+        anchor=_anchor(key.id),
+        edit_href=f"{with_query(API_KEYS, [('edit', key.id)])}#{_anchor(key.id)}",
+        form=form,
     )
+
+
+def _anchor(key_id: str) -> str:
+    return f"key-{key_id}"
