@@ -13,7 +13,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 GATEWAY, KEY = os.environ["GATEWAY"], os.environ["KEY"]
 MESSAGES = [{"role": "user", "content": "How is the weather in Lisbon?"}]
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
