@@ -118,11 +118,13 @@ def test_a_key_calls_the_models_that_it_was_given_alone(
     answer = caller.post(MESSAGES, json=ask("nobody"))
     assert (answer.status_code, answer.json()["error"]["type"]) == (403, "permission_error")
     assert status(caller, CHAT, "gpt-mini@fake") == 403
+    assert status(caller, CHAT, "gpt-4o", models=["gpt-4o", "gpt-5"]) == 403, "no way around it by a router's fallbacks"
     answer = caller.get("/gateway/openai/v1/files", headers={"x-connection": "fake"})
     assert answer.status_code == 403
     assert "must name its model" in answer.json()["error"]["message"]
     assert len(upstream.asked) == asked, "nothing of it went upstream"
-    assert metric(admin, 'modeltraces_gateway_refused_total{reason="model"}') == refused + 4
+    assert status(caller, CHAT, "gpt-4o", models=["gpt-4o"]) == 200
+    assert metric(admin, 'modeltraces_gateway_refused_total{reason="model"}') == refused + 5
 
 
 def test_a_key_is_shown_what_it_may_call(caller_with: CallerOf) -> None:

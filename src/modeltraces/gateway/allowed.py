@@ -1,10 +1,11 @@
 """Which models a key may call: a check of what a call would reach, and the list that a key is shown."""
 
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from modeltraces.catalog.key_limits import EVERY, KeyLimits
 from modeltraces.gateway.errors import REFUSED, Refused
+from modeltraces.gateway.reading.outcome import member
 from modeltraces.gateway.targets import Target
 
 _SHOWN = 10
@@ -24,6 +25,14 @@ def check_targets(limits: KeyLimits, asked: str, targets: Iterable[Target]) -> N
         spellings = [asked, target.model, f"{target.model}@{target.place}"] if asked else []
         if not limits.allows(*spellings):
             _refuse(limits, asked)
+
+
+def check_alternatives(limits: KeyLimits, body: Any) -> None:
+    """Routers such as OpenRouter take `models`, to fall back to: a way around what a key may call. Raises Refused."""
+    others = member(body, "models")
+    for name in others if isinstance(others, list) else ():
+        if not limits.allows(str(name)):
+            _refuse(limits, str(name))
 
 
 def callable_names(limits: KeyLimits, names: list[str], resolves: Callable[[str], bool]) -> list[str]:

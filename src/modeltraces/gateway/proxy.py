@@ -22,7 +22,7 @@ from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
-from modeltraces.gateway.allowed import callable_names, check_name, check_targets
+from modeltraces.gateway.allowed import callable_names, check_alternatives, check_name, check_targets
 from modeltraces.gateway.asked import ROOTS, Asked, clean_path, json_of, root_of
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.errors import Refused, error_body
@@ -146,6 +146,7 @@ class Gateway:
             check_name(key.limits, asked.model)
             raise Refused(error.status, str(error)) from error
         check_targets(key.limits, asked.model, found.every)
+        check_alternatives(key.limits, asked.value)
         return found
 
     async def _found(self, asked: Asked, account_id: str) -> Candidates:
