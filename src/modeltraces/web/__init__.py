@@ -28,6 +28,7 @@ from modeltraces.web.pages import (
     profile,
     rejected,
     suggest,
+    try_it,
 )
 
 
@@ -47,6 +48,7 @@ def install(app: FastAPI) -> None:
         matching,
         api_keys,
         gateway,
+        try_it,
         members,
         audit_log,
         profile,

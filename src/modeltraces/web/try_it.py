@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import orjson
 
+from modeltraces.api.identity import Identity
+from modeltraces.catalog import keys
 from modeltraces.catalog.key_authenticator import KeyIdentity
+from modeltraces.catalog.keys import ApiKey
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.headers import Headers, value_of
 from modeltraces.gateway.inside import BrokenOff, call_inside
@@ -16,6 +19,8 @@ from modeltraces.gateway.reading.outcome import Outcome, StreamReader, member, t
 from modeltraces.gateway.sse import Splitter, data_of
 from modeltraces.gateway.targets import Family
 from modeltraces.ingest.otlp.messages import output_text
+from modeltraces.parts import Parts
+from modeltraces.run import now_us
 from modeltraces.web.formatting import count, duration
 
 SOURCE_TYPE: Final = "Playground"
@@ -25,6 +30,21 @@ _MOST_TOKENS: Final = 1024
 """Anthropic's API must be told; the others decide by themselves."""
 _SHOWN_OF_ERROR: Final = 4_000
 _PATHS: Final[dict[Family, str]] = {"openai": "chat/completions", "anthropic": "messages"}
+
+
+def may_try(identity: Identity) -> bool:
+    """Viewers look; a call costs money."""
+    return identity.role != "viewer"
+
+
+def live_keys(parts: Parts, account_id: str) -> list[ApiKey]:
+    """Those that may call models now, newest first."""
+    now = now_us()
+    return [
+        key
+        for key in keys.list_keys(parts.catalog, account_id)
+        if "gateway" in key.scopes and (key.expires_on_us is None or key.expires_on_us > now)
+    ]
 
 
 @dataclass(slots=True)

@@ -1,32 +1,24 @@
-"""Gateway: how a program calls a model through it, ready to paste; and a call made from the page."""
+"""Gateway: how a program calls a model through it, ready to paste, with a key made on the spot."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import anyio
-import orjson
 from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from modeltraces.api.identity import Forbidden, Identity
 from modeltraces.api.state import gateway_of, parts_of
 from modeltraces.catalog import connections, keys
 from modeltraces.catalog.connections import EVERY_MODEL
-from modeltraces.catalog.errors import Invalid, NotFound
-from modeltraces.catalog.key_authenticator import identity_of
+from modeltraces.catalog.errors import NotFound
 from modeltraces.catalog.keys import ApiKey
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.gateway.targets import SPOKEN, Family, NoTarget, TargetBook
 from modeltraces.parts import Parts
-from modeltraces.query.runs import get_run
-from modeltraces.run import now_us
-from modeltraces.store.engine import StoreError
 from modeltraces.web import shown_once
-from modeltraces.web.address import CONNECTIONS, GATEWAY, MODELS, run_path, with_query
-from modeltraces.web.catalog_forms import typed
+from modeltraces.web.address import CONNECTIONS, GATEWAY, MODELS, with_query
 from modeltraces.web.contexts import Empty, ModelGroup, Option
 from modeltraces.web.gateway_contexts import GatewayPage, SnippetTab, TryBox
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
@@ -34,19 +26,14 @@ from modeltraces.web.shell import shell
 from modeltraces.web.snippets import TOOLS, VARIABLE, snippet
 from modeltraces.web.templating import html
 from modeltraces.web.toolbar import KIND_LABELS
-from modeltraces.web.try_it import MOST_CHARACTERS, Trial
+from modeltraces.web.try_it import live_keys, may_try
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_TRY: Final = f"{GATEWAY}/try"
 _FAMILIES: Final[dict[Family, tuple[str, str]]] = {
     "openai": ("OpenAI's API", "/gateway/openai/v1"),
     "anthropic": ("Anthropic's API", "/gateway/anthropic"),
 }
-_STORED_SECONDS: Final = 5.0
-"""That a run which was just recorded may take to the store, before its link is shown all the same."""
-_LOOK_SECONDS: Final = 0.1
-_NDJSON: Final = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +108,9 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
         new_key=new.get("key", ""),
         new_key_name=new.get("name", ""),
         variable=VARIABLE,
-        may_try=_may_try(identity),
+        may_try=may_try(identity),
         box=TryBox(model, chosen.id, tool_family, chosen.name, _note(chosen))
-        if chosen and tool_family and _may_try(identity)
+        if chosen and tool_family and may_try(identity)
         else None,
     )
     return shown_once.forget(request, html(request, "gateway.html", page))
@@ -139,86 +126,14 @@ async def create_key(request: Request, identity: PageAdmin) -> Response:
     return shown_once.redirect_saying(request, identity, asked.url(key=key.id), key=plain, name=key.name)
 
 
-@router.post(_TRY)
-async def try_it(request: Request, identity: PageReader) -> Response:
-    """The answer's events, one JSON object a line, as they come."""
-    if not _may_try(identity):
-        raise Forbidden(
-            "Your role (viewer) does not allow this: a call costs money. Ask an owner or admin of the account."
-        )
-    parts = parts_of(request)
-    given = await typed(request)
-    try:
-        family = _family(given.get("family", ""))
-        prompt = given.get("prompt", "")
-        if not prompt.strip():
-            raise Invalid("Type something to send.")
-        if len(prompt) > MOST_CHARACTERS:
-            raise Invalid(f"The prompt may have {MOST_CHARACTERS:,} characters here; send a longer one from a program.")
-        live = await parts.workers.look_up(_live_keys, parts, identity.account_id)
-        key = next((one for one in live if one.id == given.get("key")), None)
-        if key is None:
-            raise NotFound("There is no such key that may call models in this account. Choose another.")
-    except (Invalid, NotFound) as error:
-        line = orjson.dumps({"error": str(error), "status": 0, "body": ""}) + b"\n"
-        return Response(line, 404 if isinstance(error, NotFound) else 422, media_type=_NDJSON)
-    trial = Trial(
-        gateway_of(request), identity_of(key), family, given.get("model", ""), prompt, given.get("stream") == "1",
-        identity.actor,
-    )  # fmt: skip
-    return StreamingResponse(_lines(parts, identity.account_id, trial), media_type=_NDJSON)
-
-
-async def _lines(parts: Parts, account_id: str, trial: Trial) -> AsyncIterator[bytes]:
-    async for event in trial.events():
-        yield orjson.dumps(event) + b"\n"
-    if trial.request_id and trial.key.limits.recording != "off":
-        # A link that leads to nothing for a moment would read as a run that was lost.
-        stored = await _is_stored(parts, account_id, trial.request_id)
-        yield orjson.dumps({"run": run_path(trial.request_id), "is_stored": stored}) + b"\n"
-
-
-async def _is_stored(parts: Parts, account_id: str, request_id: str) -> bool:
-    with anyio.move_on_after(_STORED_SECONDS):
-        while True:
-            try:
-                if await parts.workers.query(get_run, parts.store, account_id, request_id) is not None:
-                    return True
-            except StoreError:
-                return False
-            await anyio.sleep(_LOOK_SECONDS)
-    return False
-
-
-def _may_try(identity: Identity) -> bool:
-    return identity.role != "viewer"
-
-
-def _family(name: str) -> Family:
-    for family in SPOKEN:
-        if family == name:
-            return family
-    raise Invalid("The API must be openai or anthropic.")
-
-
 def _find(parts: Parts, book: TargetBook, account_id: str) -> _Found:
     found = connections.list_connections(parts.catalog, account_id)
     return _Found(
         frozenset(name for family in SPOKEN for name in book.names(account_id, family)),
         parts.registry.list_models(account_id),
-        _live_keys(parts, account_id),
+        live_keys(parts, account_id),
         any(EVERY_MODEL in one.models and one.protocol and one.base_url and not one.archived for one in found),
     )
-
-
-def _live_keys(parts: Parts, account_id: str) -> list[ApiKey]:
-    """Those that may call models now, newest first."""
-    now = now_us()
-    return [
-        key
-        for key in keys.list_keys(parts.catalog, account_id)
-        if "gateway" in key.scopes and (key.expires_on_us is None or key.expires_on_us > now)
-    ]
 
 
 def _chosen(key_id: str, live: Sequence[ApiKey]) -> ApiKey | None:
