@@ -22,6 +22,8 @@ from clickhouse_connect.driver import options as driver_options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, StreamFailureError
 
+from modeltraces.store.parameters import in_pieces
+
 # The first insert would import pandas (0.7 s, 50 MB) to see whether it was given a data frame. It never is.
 vars(driver_options).update(pd=None, pd_time_test=None)
 
@@ -109,11 +111,17 @@ class ClickHouseStore:
     def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
         tagged = f"/* {surface} */ {sql}" if surface else sql
         with self._client() as client:
-            return client.query(tagged, parameters=dict(params or {})).result_rows
+            sql, sent = self._sent(tagged, params)
+            return client.query(sql, parameters=sent).result_rows
 
     def command(self, sql: str, params: Params | None = None) -> None:
         with self._client() as client:
-            client.command(sql, parameters=dict(params or {}))
+            sql, sent = self._sent(sql, params)
+            if self.embedded or not sent:
+                client.command(sql, parameters=sent)
+            else:
+                # `command` puts its parameters into the address, whatever their length.
+                client.raw_query(sql, parameters=sent)
 
     def insert(self, table: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> None:
         with self._client() as client:
@@ -128,7 +136,8 @@ class ClickHouseStore:
     @contextmanager
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:
         with self._client() as client:
-            source = cast(RawIOBase, client.raw_stream(sql, parameters=dict(params or {}), fmt=format))
+            sql, sent = self._sent(sql, params)
+            source = cast(RawIOBase, client.raw_stream(sql, parameters=sent, fmt=format))
             try:
                 yield iter(lambda: source.read(1 << 18), b"")
             finally:
@@ -155,6 +164,9 @@ class ClickHouseStore:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+    def _sent(self, sql: str, params: Params | None) -> tuple[str, dict[str, Any]]:
+        return (sql, dict(params or {})) if self.embedded else in_pieces(sql, params or {})
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
@@ -213,7 +225,9 @@ def open_store(url: str, limits: EngineLimits | None = None) -> ClickHouseStore:
         embedded = True
     elif url.startswith(("clickhouse://", "clickhouses://", "http://", "https://")):
         dsn = url.replace("clickhouses://", "https://").replace("clickhouse://", "http://")
-        connect_with, embedded = {"dsn": dsn, "autogenerate_session_id": False}, False
+        # Parameters in the body: proxies take addresses of some kilobytes.
+        connect_with = {"dsn": dsn, "autogenerate_session_id": False, "form_encode_query_params": True}
+        embedded = False
     else:
         raise StoreUnavailable(
             f"the store's address must begin with chdb:// or clickhouse://; it is {url.split(':')[0]}:…"
