@@ -236,6 +236,14 @@ def test_weights_spread_the_calls_and_a_place_that_is_not_up_is_skipped(world: W
     assert world.run(world.ask("llama"))["deployment_version"] == "v3"
 
 
+def test_a_routing_that_cannot_be_is_refused_by_the_api(world: World) -> None:
+    world.external(("a", ""))
+    for routing, says in (({"weights": {"nowhere": 1}}, "no connection 'nowhere'"), (3, "routing must be")):
+        refused = world.admin.patch("/api/v1/models/gpt-4o", json={"routing": routing})
+        assert (refused.status_code, says in refused.json()["detail"]) == (422, True), refused.text
+    assert world.admin.get("/api/v1/models/gpt-4o").json()["routing"] == {"weights": {"a": 1}, "fallbacks": []}
+
+
 def test_a_caller_that_leaves_in_mid_attempt_ends_it_and_no_other_is_made(world: World) -> None:
     world.external(("a", "status-500"), ("b", "silent"), ("c", ""))
     left, before = world.upstream.left, len(world.upstream.asked)
