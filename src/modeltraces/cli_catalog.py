@@ -79,6 +79,8 @@ def apply_catalog(
         print("dry run: nothing was changed")
     for left in applied.left:
         print(f"not in the file, left alone: {left}")
+    for warning in applied.warnings:
+        _say(warning)
 
 
 def _say(line: str) -> None:

@@ -57,15 +57,26 @@ def test_a_model_is_made_changed_and_archived(admin: httpx.Client) -> None:
     call(admin, "GET", "models/llama", 404)
 
 
+def test_archiving_says_what_stays_up_and_costs(admin: httpx.Client) -> None:
+    call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
+    call(admin, "POST", "models/llama/deployments", 201, {"replicas": 2, "credits_per_replica_hour": "0.75"})
+    assert call(admin, "PATCH", "models/llama", 200, {"provider": "meta"})["warnings"] == []
+    assert call(admin, "PATCH", "models/llama", 200, {"archived": True})["warnings"] == [
+        "2 replicas of v1 are up and go on costing 1.5 credits an hour; undeploy what is no longer needed."
+    ]
+    call(admin, "POST", "models/llama/deployments/v1/events", 201, {"type": "undeploy"})
+    assert call(admin, "PATCH", "models/llama", 200, {"archived": True})["warnings"] == []
+
+
 def test_a_renamed_model_keeps_its_runs_and_those_to_come(admin: httpx.Client) -> None:
     call(admin, "POST", "runs", 200, [{"model": "old", "input": "a"}, {"model": "other"}])
     call(admin, "PATCH", "models/old", 200, {"name": "new"})
     call(admin, "POST", "runs", 200, {"model": "old"})
     for name in ("new", "old"):
         assert call(admin, "GET", f"metrics?model={name}", 200)["total_requests"] == 2
-    for name in ("new", "old"):
-        runs = call(admin, "GET", f"runs?filter=model:{name}", 200)["runs"]
-        assert [run["model"] for run in runs] == ["new", "new"]
+    runs = call(admin, "GET", "runs?filter=model:new", 200)["runs"]
+    assert [run["model"] for run in runs] == ["new", "new"]
+    assert call(admin, "GET", "runs?filter=model:old", 200)["runs"] == runs
     assert call(admin, "GET", f"runs/{runs[0]['request_id']}", 200)["model"] == "new"
     assert [model["name"] for model in call(admin, "GET", "models", 200)["models"]] == ["new", "other"]
     assert "old" in refused(admin, "POST", "models", 409, {"name": "old", "kind": "external"})

@@ -1,5 +1,6 @@
 """The catalog as a file: what is exported can be applied, all of it or nothing, and applied again it changes nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
+from sqlalchemy import event
 
 from modeltraces.catalog import accounts, audit, connections
 from modeltraces.catalog.db import Catalog
@@ -20,7 +22,7 @@ from modeltraces.catalog.hosting.intervals import Interval
 from modeltraces.catalog.matching import book
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from tests.catalog.cast import Cast, Clock
-from tests.catalog.catalog_files import FULL, entries, exported, no_vault, problems, traces
+from tests.catalog.catalog_files import DEPLOY, FULL, UNDEPLOY, entries, exported, no_vault, problems, traces
 from tests.catalog.file_strategies import catalogs, document
 
 
@@ -59,6 +61,30 @@ def test_applied_again_it_changes_nothing_and_leaves_no_trace(
         for options in ({}, {"dry_run": True}, {"allow_removal": True}):
             assert apply_file(text, **options) == Applied((), ())
     assert traces(catalog, account_id) == before
+
+
+def test_a_large_file_takes_few_statements(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    """While it is applied nobody else can change anything: 2,000 models, a statement for each thing, took 20 seconds."""
+    models = "".join(
+        f'[[models]]\nname = "m{number}"\nkind = "open_source"\ndeployments = [{{ version = "v1", hardware = "H100", '
+        f"events = [{DEPLOY} {UNDEPLOY[:-1]}] }}]\n"
+        for number in range(50)
+    )
+    statements: list[str] = []
+
+    def count_it(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    event.listen(catalog.engine, "before_cursor_execute", count_it)
+    applied = apply_file(FULL.partition("[[connections]]")[0] + models)
+    event.remove(catalog.engine, "before_cursor_execute", count_it)
+    assert len(applied.changes) == 201
+    assert len(statements) < 50, Counter(statements).most_common(3)
+    log = audit.list_entries(catalog, account_id, limit=1_000)
+    assert sum(entry.action.startswith(("model.", "deployment.")) for entry in log) == 200
+    assert "m49@v1" in log[0].object
 
 
 def test_a_dry_run_says_the_same_and_leaves_no_trace(
@@ -166,6 +192,16 @@ def test_a_changed_file_changes_what_it_says_and_no_more(
     assert [one.credits_per_replica_hour for one in llama.deployments[0].intervals] == [
         Decimal("2.5"), Decimal("2.5"), Decimal("0.1"),
     ]  # fmt: skip
+
+
+def test_what_stays_up_and_costs_is_told_when_its_model_is_archived(apply_file: Callable[..., Applied]) -> None:
+    up = FULL.replace('  { type = "undeploy", on = 2025-11-01T13:00:00Z },\n', "")
+    assert apply_file(up).warnings == ()
+    archived = up.replace('kind = "open_source"', 'kind = "open_source"\narchived = true')
+    told = ("llama-3-8b is archived, but 4 replicas of v1 are up and go on costing 10 credits an hour; undeploy what is no longer needed.",)  # fmt: skip
+    assert apply_file(archived, dry_run=True).warnings == told
+    assert apply_file(archived).warnings == told
+    assert apply_file(archived).warnings == (), "it was said when it happened"
 
 
 def test_what_the_file_does_not_know_is_told_and_left_alone(

@@ -72,7 +72,9 @@ CATALOG_SCHEMAS: Final[dict[str, Any]] = {
             "merged": listed(TEXT),
             "archived": FLAG,
             "routing": {"anyOf": [reference("Routing"), {"type": "null"}]},
-        }
+            "warnings": listed(TEXT),
+        },
+        optional=("warnings",),
     ),
     "Routing": shaped(
         {

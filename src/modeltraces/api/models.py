@@ -12,6 +12,7 @@ from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Admin, Identity, Reader
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import model_edits
+from modeltraces.catalog.hosting.still_up import still_up
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.parts import Parts
 from modeltraces.query.presence import has_runs
@@ -88,14 +89,16 @@ async def edit_model(request: Request, name: str, identity: Admin) -> dict[str, 
     """Any of `{name, kind, base_model, provider, archived, routing}`. A renamed model keeps its runs.
 
     `routing`: `{"weights": {"v2": 90, "v1": 10}, "fallbacks": ["v1", "azure-eu"]}`, how the gateway spreads its calls;
-    null: over nothing but what serves it best. 409 when the name is used.
+    null: over nothing but what serves it best. 409 when the name is used. `warnings`: what goes on costing after archiving.
     """
     parts = parts_of(request)
     body = await object_of(request, model_edits.EDITABLE)
     renamed = await parts.workers.look_up(
         partial(model_edits.edit, parts.catalog, identity.account_id, name, body, actor=identity.actor)
     )
-    return model_json(await entry_of(parts, identity, renamed))
+    entry = await entry_of(parts, identity, renamed)
+    up = still_up((one.version, one.intervals) for one in entry.deployments) if body.get("archived") else ""
+    return model_json(entry) | {"warnings": [f"{up}; undeploy what is no longer needed."] if up else []}
 
 
 @router.delete("/{name:path}", summary="Delete a model", status_code=204)

@@ -1,11 +1,11 @@
 """The audit log: who changed what, with the values before and after. Digests, keys and credentials never enter it."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from modeltraces.catalog.audit_secrets import without_secrets
@@ -67,12 +67,30 @@ def record(
 
     Values that are secret by their name or their look are left out, see `audit_secrets`.
     """
+    session.add(AuditRow(**columns(account_id, at_us, actor, action, object, before, after)))
+
+
+def columns(
+    account_id: str,
+    at_us: int,
+    actor: str,
+    action: str,
+    object: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """An entry as it is kept, for `record_all`."""
     before, after = without_secrets(before, after)
-    session.add(
-        AuditRow(
-            account_id=account_id, at_us=at_us, actor=actor, action=action, object=object, before=before, after=after
-        )
-    )
+    return {
+        "account_id": account_id, "at_us": at_us, "actor": actor, "action": action, "object": object,
+        "before": before, "after": after,
+    }  # fmt: skip
+
+
+def record_all(session: Session, entries: Sequence[dict[str, Any]]) -> None:
+    """As `record`, of many: one statement, and no object for each."""
+    if entries:
+        session.execute(insert(AuditRow), entries)
 
 
 def list_entries(

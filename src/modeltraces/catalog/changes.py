@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from modeltraces.catalog import audit
@@ -13,6 +13,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import NotFound
 from modeltraces.catalog.tables import (
     AccountRow,
+    AuditRow,
     ConnectionRow,
     DeploymentEventRow,
     DeploymentRow,
@@ -34,21 +35,39 @@ class Change:
     account_id: str
     actor: str
     now_us: int
+    seen: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """What a change of thousands of things looks up again and again: the price list, by (what, name or id)."""
+    at_once: bool = True
+    """False: rows that are added, and entries of the audit log, are written together by `write`."""
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    """Of the audit log, still to be written."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """Of ledgers, still to be written."""
+
+    def added(self) -> None:
+        """After a row was added to the session."""
+        if self.at_once:
+            self.session.flush()
+
+    def write(self) -> None:
+        self.session.flush()
+        if self.events:
+            # With their nulls: otherwise each kind of event is a statement, and they alternate.
+            every = insert(DeploymentEventRow).execution_options(render_nulls=True)
+            self.session.execute(every, self.events)
+        audit.record_all(self.session, self.entries)
+        self.events.clear()
+        self.entries.clear()
 
     def record(
         self, action: str, object: str, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
     ) -> None:
         """Into the audit log, in the same transaction. Never a credential: `set` or `none` stands for one."""
-        audit.record(
-            self.session,
-            account_id=self.account_id,
-            at_us=self.now_us,
-            actor=self.actor,
-            action=action,
-            object=object,
-            before=before,
-            after=after,
-        )
+        entry = audit.columns(self.account_id, self.now_us, self.actor, action, object, before, after)
+        if self.at_once:
+            self.session.add(AuditRow(**entry))
+        else:
+            self.entries.append(entry)
 
     def model(self, name: str) -> ModelRow:
         """The model of that name, or the one that runs of that name are counted with. Raises NotFound."""
@@ -127,11 +146,12 @@ class Change:
 
     def hardware(self, name: str) -> HardwareRow:
         """Raises NotFound."""
-        row = None
-        if _can_be_asked_for(name):
+        row: HardwareRow | None = self.seen.get(("hardware", name))
+        if row is None and _can_be_asked_for(name):
             row = self.session.scalar(
                 select(HardwareRow).where(HardwareRow.account_id == self.account_id, HardwareRow.name == name)
             )
+            self.seen["hardware", name] = row
         if row is None:
             raise NotFound(f"This account's price list has no hardware {name[:200]!r}.")
         return row

@@ -31,17 +31,25 @@ def create(
 
 
 def add(
-    change: Change, name: str, kind: str, *, base_model: str = "", provider: str = "", archived: bool = False
+    change: Change,
+    name: str,
+    kind: str,
+    *,
+    base_model: str = "",
+    provider: str = "",
+    archived: bool = False,
+    is_free: bool = False,
 ) -> ModelRow:
-    """As `create`, in a change that is under way and with values that were checked."""
-    _require_free(change, name)
+    """As `create`, in a change that is under way and with values that were checked. `is_free`: its name, too."""
+    if not is_free:
+        _require_free(change, name)
     row = ModelRow(
         id=str(uuid.uuid4()), account_id=change.account_id, name=name, kind=kind, kind_is_inferred=False,
         base_model=base_model, provider=provider, first_run_on_us=None, created_on_us=change.now_us,
         archived_on_us=change.now_us if archived else None, merged_into_id=None, routing=None,
     )  # fmt: skip
     change.session.add(row)
-    change.session.flush()
+    change.added()
     change.record("model.add", f"model:{name}", None, _shown(row))
     return row
 

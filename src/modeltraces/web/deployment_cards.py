@@ -10,6 +10,7 @@ from urllib.parse import quote
 from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.hosting.intervals import Interval, added, hosted
 from modeltraces.catalog.hosting.ledger import LedgerEvent
+from modeltraces.catalog.hosting.still_up import still_up
 from modeltraces.catalog.model_entries import DeploymentEntry
 from modeltraces.gateway.probe import Probe
 from modeltraces.web.address import with_query
@@ -21,8 +22,6 @@ from modeltraces.web.probe_result import probe_result
 
 SHOWN: Final = 20
 """Deployments that a page shows at first: those that are up, then the newest."""
-_NAMED: Final = 3
-"""Versions that are up, each by its name; of more, only how many there are."""
 _ENTERED_LATER_US: Final = 60_000_000
 """An event that was put in so long after it happened was entered for the past."""
 _EVENTS: Final = {"deploy": "Deployed", "scale": "Scaled", "undeploy": "Undeployed"}
@@ -71,28 +70,9 @@ def credits_of(deployments: Sequence[DeploymentEntry], now_us: int) -> str:
     return amount(added([hosted(one.intervals, None, None, now_us) for one in deployments]).credits)
 
 
-def still_up(deployments: Sequence[DeploymentEntry]) -> str:
-    """`2 replicas of v3 are up and go on costing 1.6 credits an hour`; '' when none is up."""
-    up = [one for one in deployments if one.replicas]
-    if not up:
-        return ""
-    replicas = sum(one.replicas for one in up)
-    what = f"{count(replicas)} replica{'s' if replicas != 1 else ''} of "
-    if len(up) == 1:
-        what += up[0].version
-    elif len(up) <= _NAMED:
-        parts = [f"{one.version} ({count(one.replicas)})" for one in up]
-        what += f"{', '.join(parts[:-1])} and {parts[-1]}"
-    else:
-        what += f"{count(len(up))} versions"
-    are, go = ("are", "go") if replicas != 1 else ("is", "goes")
-    # What is up is charged at the price that its interval began with, not at that of the list.
-    charged = [(one.replicas, one.intervals[-1].credits_per_replica_hour) for one in up]
-    known = [replicas * price for replicas, price in charged if price is not None]
-    if not known:
-        return f"{what} {are} up, hosted without a price"
-    partly = "" if len(known) == len(up) else ", and what has no price"
-    return f"{what} {are} up and {go} on costing {amount(sum(known, Decimal(0)))} credits an hour{partly}"
+def up_in_words(deployments: Sequence[DeploymentEntry]) -> str:
+    """What is up and goes on costing; '' when nothing is."""
+    return still_up(((one.version, one.intervals) for one in deployments), count, amount)
 
 
 def price_now(deployment: DeploymentEntry, prices: Mapping[str, Decimal]) -> Decimal | None:

@@ -101,7 +101,7 @@ def _deployment_of(plan: Plan, key: tuple[str, str], known: DeploymentState | No
 
 
 def _add(plan: Plan, key: tuple[str, str], model_of: ModelOf, fields: deployments.Fields, change: Change) -> None:
-    plan.made_deployments[key] = deployments.add(change, model_of(change), key[1], fields)
+    plan.made_deployments[key] = deployments.add(change, model_of(change), key[1], fields, is_unknown=True)
 
 
 def _revise(model_of: ModelOf, row: DeploymentRow, fields: deployments.Fields, change: Change) -> None:

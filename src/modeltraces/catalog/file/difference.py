@@ -121,6 +121,8 @@ def _compare_model(plan: Plan, part: ModelPart, where: Where) -> None:
 
 def _compare_entry(plan: Plan, part: ModelPart, known: ModelState | None, where: Where) -> str:
     """The model itself, without what belongs to it; its kind once the file is applied."""
+    if part.archived and (known is None or known.row.archived_on_us is None):
+        plan.archived.append(part.name)
     if known is None:
         assert part.kind is not None
         plan.step(Phase.MODEL, f"+ model {shown(part.name)} ({part.kind})", where, partial(_add_model, plan, part))
@@ -153,8 +155,9 @@ def _model_of(plan: Plan, name: str, known: ModelState | None, _: Change) -> Mod
 
 def _add_model(plan: Plan, part: ModelPart, change: Change) -> None:
     row = model_edits.add(
-        change, part.name, str(part.kind), base_model=part.base_model, provider=part.provider, archived=part.archived
-    )
+        change, part.name, str(part.kind), base_model=part.base_model, provider=part.provider, archived=part.archived,
+        is_free=part.name not in plan.state.borne,
+    )  # fmt: skip
     row.kind_is_inferred = part.kind_is_inferred
     plan.made_models[part.name] = row
 

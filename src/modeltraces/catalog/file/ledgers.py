@@ -59,7 +59,8 @@ def compare_events(plan: Plan, to: Ledger, part: DeploymentPart, known: Deployme
     for position, event in new:
         text = f"+ event {to.named}: {_event_text(event.type, event.event.replicas, event.on)}"
         plan.step(Phase.EVENT, text, (*where, "events", position), partial(_enter, to, event))
-    if new or lacking:
+    # Of a new deployment, the ledger will be the file's events, which make sense.
+    if known and (new or lacking):
         plan.step(Phase.CHECK, "", where, partial(_check, to))
 
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from modeltraces.catalog.hosting.intervals import Interval, intervals_of
+from modeltraces.catalog.hosting.ledger import ledger_event
 from modeltraces.catalog.matching.written import WrittenRule, read_rules
 from modeltraces.catalog.model_entries import natural_key
 from modeltraces.catalog.model_writes import MOST_VERSIONS
@@ -19,6 +21,7 @@ from modeltraces.catalog.tables import (
     HardwarePriceRow,
     HardwareRow,
     ModelConnectionRow,
+    ModelNameRow,
     ModelRow,
 )
 
@@ -31,6 +34,10 @@ class DeploymentState:
     """Those that stand, oldest first."""
     was_changed: bool
     """Whether there ever was an event, struck out or not."""
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        return intervals_of(ledger_event(row).event for row in self.events)
 
     @property
     def only_seen(self) -> bool:
@@ -64,6 +71,8 @@ class State:
     """Those that stand for themselves, by name."""
     merged_into: dict[str, str]
     """The name of a merged model → that of the one that it is counted with in the end."""
+    borne: frozenset[str]
+    """The names that runs bear, whatever models they are counted with."""
     connections: dict[str, ConnectionRow]
     used_connections: frozenset[str]
     """Ids of those that runs came through."""
@@ -74,7 +83,7 @@ class State:
 
 
 def read_state(session: Session, account_id: str) -> State:
-    """Seven queries, whatever the size of the catalog. All by name, `v2` before `v10`."""
+    """Eight queries, whatever the size of the catalog. All by name, `v2` before `v10`."""
     rows = {row.id: row for row in session.scalars(select(ModelRow).where(ModelRow.account_id == account_id))}
     models = {row.id: ModelState(row) for row in rows.values() if row.merged_into_id is None}
     last = {id_: _last(id_, rows) for id_ in rows}
@@ -97,6 +106,9 @@ def read_state(session: Session, account_id: str) -> State:
         hardware=_hardware(session, account_id),
         models={model.row.name: model for model in sorted(models.values(), key=lambda model: _order(model.row.name))},
         merged_into={rows[id_].name: rows[into].name for id_, into in last.items() if id_ != into},
+        borne=frozenset(
+            session.scalars(select(ModelNameRow.recorded_name).where(ModelNameRow.account_id == account_id))
+        ),
         connections={row.name: row for row in sorted(connections, key=lambda row: _order(row.name))},
         used_connections=frozenset(connection_id for _, connection_id in used),
         rules=tuple(read_rules(session, account_id)),

@@ -57,6 +57,8 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What the account has and the file does not, and stays."""
+    archived: list[str] = field(default_factory=list)
+    """Models that the file puts aside."""
     problems: list[Misplaced] = field(default_factory=list)
     made_models: dict[str, ModelRow] = field(default_factory=dict)
     """Filled when the steps are made; looking each up again would take most of the time."""

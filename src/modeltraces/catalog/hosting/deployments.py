@@ -81,16 +81,17 @@ def reach(entry: ModelEntry, version: str) -> Reach:
     raise NotFound(f"The model {entry.name!r} has no deployment {version[:200]!r}.")
 
 
-def add(change: Change, model: ModelRow, version: str, fields: Fields) -> DeploymentRow:
-    """The deployment without an event, in a change that is under way; raises as `create`."""
-    deployment = _adopted(change, model, version) or DeploymentRow(
+def add(change: Change, model: ModelRow, version: str, fields: Fields, *, is_unknown: bool = False) -> DeploymentRow:
+    """The deployment without an event, in a change that is under way; raises as `create`. `is_unknown`: it was looked up
+    already, and the model has none of that version."""
+    deployment = (None if is_unknown else _adopted(change, model, version)) or DeploymentRow(
         id=str(uuid.uuid4()), account_id=change.account_id, model_id=model.id, version=version,
         created_on_us=change.now_us, hardware_id=None, credits_per_replica_hour=None, endpoint="", protocol="",
         upstream_model="", credential=None,
     )  # fmt: skip
     change.session.add(deployment)
     _set(change, deployment, fields)
-    change.session.flush()
+    change.added()
     change.record("deployment.add", f"deployment:{model.name}@{version}", None, _shown(change, deployment))
     return deployment
 

@@ -59,6 +59,7 @@ def set_price(catalog: Catalog, account_id: str, name: str, credits_per_replica_
 
 def put(change: Change, name: str, price: Decimal) -> HardwareRow:
     """As `set_price`, in a change that is under way and with values that were checked."""
+    change.seen.clear()
     row = change.session.scalar(
         select(HardwareRow).where(HardwareRow.account_id == change.account_id, HardwareRow.name == name)
     )
@@ -97,6 +98,7 @@ def remove(catalog: Catalog, account_id: str, name: str, *, actor: str) -> None:
 
 def drop(change: Change, row: HardwareRow) -> None:
     """As `remove`, in a change that is under way."""
+    change.seen.clear()
     used = change.session.scalar(select(DeploymentRow.version).where(DeploymentRow.hardware_id == row.id).limit(1))
     if used is not None:
         raise Conflict(
@@ -114,7 +116,9 @@ def drop(change: Change, row: HardwareRow) -> None:
 
 def price_at(change: Change, hardware_id: str, at_us: int | None) -> Decimal:
     """The price that held then (None: the one of now); before the first one, the first."""
-    prices = _prices(change.session, hardware_id)
+    prices: list[Price] | None = change.seen.get(("prices", hardware_id))
+    if prices is None:
+        prices = change.seen["prices", hardware_id] = _prices(change.session, hardware_id)
     if at_us is None:
         return prices[-1].credits_per_replica_hour
     held = [price for price in prices if price.from_us <= at_us]

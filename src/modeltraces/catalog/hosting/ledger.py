@@ -80,21 +80,25 @@ def priced(change: Change, deployment: DeploymentRow, kind: EventType, replicas:
 def enter(change: Change, model: ModelRow, deployment: DeploymentRow, event: Event) -> LedgerEvent:
     """The event into the ledger as it is. Whoever enters several asks `check` afterwards."""
     price = event.credits_per_replica_hour
-    entry = DeploymentEventRow(
-        account_id=change.account_id,
-        deployment_id=deployment.id,
-        type=event.type,
-        on_us=event.on_us,
-        replicas=event.replicas,
-        credits_per_replica_hour=None if price is None else amount_text(price),
-        hardware=event.hardware,
-        actor=change.actor,
-        recorded_on_us=change.now_us,
-        struck_on_us=None,
-        struck_by=None,
-    )
-    change.session.add(entry)
-    change.session.flush()
+    values: dict[str, Any] = {
+        "account_id": change.account_id,
+        "deployment_id": deployment.id,
+        "type": event.type,
+        "on_us": event.on_us,
+        "replicas": event.replicas,
+        "credits_per_replica_hour": None if price is None else amount_text(price),
+        "hardware": event.hardware,
+        "actor": change.actor,
+        "recorded_on_us": change.now_us,
+        "struck_on_us": None,
+        "struck_by": None,
+    }
+    entry = DeploymentEventRow(**values)
+    if change.at_once:
+        change.session.add(entry)
+        change.session.flush()
+    else:
+        change.events.append(values)
     after: dict[str, Any] = {"on": instant_text(event.on_us)}
     if event.type != "undeploy":
         after |= {"replicas": event.replicas, "credits_per_replica_hour": entry.credits_per_replica_hour}

@@ -34,7 +34,16 @@ from modeltraces.web.catalog_contexts import (
 )
 from modeltraces.web.catalog_forms import KIND_LABELS, PROTOCOL_LABELS, amount, kind_options, moment, refusal, typed
 from modeltraces.web.contexts import Option
-from modeltraces.web.deployment_cards import SHOWN, Links, Open, credits_of, deployment_card, form_of, ordered, still_up
+from modeltraces.web.deployment_cards import (
+    SHOWN,
+    Links,
+    Open,
+    credits_of,
+    deployment_card,
+    form_of,
+    ordered,
+    up_in_words,
+)
 from modeltraces.web.formatting import count, zone_label
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.model_changes import ACTS, ASKS_RUNS, Work
@@ -184,7 +193,7 @@ async def _page(
         edit_href=links.doing("details"),
         merge_href=links.doing("merge"),
         archive_href=links.doing("restore" if entry.archived else "archive"),
-        still_up=still_up(entry.deployments),
+        still_up=up_in_words(entry.deployments),
         delete_href="" if kept else links.doing("delete"),
         kept_because=kept,
         deploy=_deploy_form(entry, opened) if may_change and opened.do == "deploy" and not is_external else None,
