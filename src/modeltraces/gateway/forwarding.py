@@ -24,6 +24,9 @@ FALLBACKS: Final = Counter(
     "modeltraces_gateway_fallbacks", "Attempts of calls that failed and were followed by another.", ["reason"]
 )
 
+_LEAST_SECONDS: Final = 0.05
+"""Less time than this for an attempt is none: the client's own clock may say a moment early that the call's time is over."""
+
 
 @dataclass(slots=True)
 class Forwarding:
@@ -105,7 +108,7 @@ class Forwarding:
 
     def _goes_on(self, reason: str, *, status: int | None = None, error: str = "") -> bool:
         """Whether there is time for another target; the attempt at this one has ended then."""
-        if time.monotonic() >= self._ends:
+        if time.monotonic() >= self._ends - _LEAST_SECONDS:
             return False
         FALLBACKS.labels(reason).inc()
         if self.exchange is not None:
