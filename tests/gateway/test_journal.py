@@ -1,5 +1,7 @@
 """The journal: what was appended is there, in order, after any end; and it never takes more than its room."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -86,4 +88,61 @@ def test_what_was_let_in_is_kept_and_a_record_that_did_not_fit_makes_it_full(tmp
     with pytest.raises(JournalFull):
         journal.append(b"z" * 200)
     assert not full(journal), "one that never fits says nothing of the room"
+    journal.close()
+
+
+def test_a_file_that_cannot_be_opened_costs_its_record_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FILE_BYTES", 1)
+    journal = opened(tmp_path / "journal")
+    journal.append(b"first")
+    (tmp_path / "journal").rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        journal.append(b"lost")
+    assert journal.trouble == "no such file or directory"
+    # Gets the number that the journal's last file had.
+    with (tmp_path / "another").open("wb") as another:
+        with pytest.raises(FileNotFoundError):
+            journal.append(b"lost")
+        another.write(b"unharmed")
+    journal.try_again()
+    assert journal.trouble == "no such file or directory"
+    (tmp_path / "away").rename(tmp_path / "journal")
+    journal.try_again()
+    assert journal.trouble == ""
+    journal.append(b"last")
+    assert drained(journal) == [b"first", b"last"]
+    assert journal.held_bytes == 0
+    assert (tmp_path / "another").read_bytes() == b"unharmed"
+
+
+@pytest.mark.parametrize("cuts", [True, False])
+def test_half_a_record_hides_none_that_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: bool
+) -> None:
+    """`cuts`: whether the disk lets the half be cut off again."""
+    journal = opened(tmp_path)
+    journal.append(b"before")
+    write = os.write
+
+    def full(file: int, data: memoryview) -> int:
+        if len(data) > 10:
+            return write(file, data[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def broken(file: int, size: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        if not cuts:
+            patched.setattr(os, "ftruncate", broken)
+        with pytest.raises(OSError, match="No space left"):
+            journal.append(b"half of it")
+    assert journal.trouble == "no space left on device"
+    journal.append(b"after")
+    assert journal.trouble == ""
+    assert drained(journal) == [b"before", b"after"]
+    assert journal.held_bytes == 0
     journal.close()

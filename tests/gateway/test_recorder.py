@@ -1,5 +1,6 @@
 """The recorder beside a journal that is full: whom it costs a record or an answer, since when, and when that is over."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -71,3 +72,27 @@ def test_it_fills_before_it_is_full(tmp_path: Path, refuses: bool) -> None:
         call(recorder)
     assert not recorder.pressure.is_full
     assert recorder.pressure.missed == 0
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_journal_that_cannot_be_written_is_told_and_refuses_until_it_can(tmp_path: Path, refuses: bool) -> None:
+    recorder = recorder_of(tmp_path / "journal", refuses=refuses)
+    (tmp_path / "journal").rename(tmp_path / "away")
+    before = UNRECORDED._value.get()
+    assert recorder.lets_in()
+    call(recorder)
+    assert UNRECORDED._value.get() - before == 1
+    pressure = recorder.pressure
+    assert pressure is not None
+    assert (pressure.is_full, pressure.missed, pressure.trouble) == (False, 1, "no such file or directory")
+    assert recorder.lets_in() is not refuses
+    (tmp_path / "away").rename(tmp_path / "journal")
+    recorder.start()
+    deadline = time.monotonic() + 5
+    while recorder.pressure is not None:
+        assert time.monotonic() < deadline, "nobody looked whether it can be written again"
+        time.sleep(0.02)
+    recorder.stop()
+    assert recorder.lets_in()
+    call(recorder)
+    assert recorder.journal.held_bytes > 0

@@ -43,3 +43,17 @@ def test_a_store_that_is_only_slow_is_not_called_away() -> None:
     text = said(replace(FILLING, store_away_since_us=None))
     assert "faster than the store takes them" in text
     assert "taken nothing" not in text
+
+
+def test_one_that_cannot_be_written_says_why_whatever_room_it_has() -> None:
+    text = said(
+        replace(
+            FILLING, held_bytes=0, missed=3, missed_since_us=AT_US, trouble="no space left on device", refuses=False
+        )
+    )
+    assert text.startswith(
+        "The journal of recorded calls cannot be written. Calls through the gateway are served unrecorded"
+    )
+    assert "(3 so far)" in text
+    assert "The system says: no space left on device. Make room on the disk" in text
+    assert "taken nothing" not in text

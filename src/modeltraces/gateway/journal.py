@@ -10,6 +10,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,11 +21,15 @@ from modeltraces.store.engine import make_private
 
 WAITING = Gauge("modeltraces_gateway_journal_bytes", "Bytes of recorded calls that wait to be stored.")
 UNRECORDED = Counter(
-    "modeltraces_gateway_unrecorded", "Calls that were served unrecorded because the journal was full."
+    "modeltraces_gateway_unrecorded",
+    "Calls that were served unrecorded: the journal was full, or could not be written.",
 )
 
 _HEAD: Final = struct.Struct("<II")
 _FILE_BYTES: Final = 4 << 20
+_TRIAL: Final = "trial"
+_TRIAL_BYTES: Final = 64 << 10
+"""Written to see whether the disk takes records again: as much as a call of some length."""
 
 
 class JournalFull(Exception):
@@ -41,6 +46,8 @@ class Journal:
     _held: int = 0
     _turned_away: bool = False
     """Whether a record did not fit, and nothing has gone since."""
+    _trouble: str = ""
+    """Why the last record could not be written; '' when it was."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _news: threading.Event = field(default_factory=threading.Event)
 
@@ -62,6 +69,23 @@ class Journal:
     def held_bytes(self) -> int:
         return self._held
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written at the moment, whatever room there is: in the system's words. '' when it can."""
+        return self._trouble
+
+    def try_again(self) -> None:
+        """Whether the trouble is over: without calls, no record would tell."""
+        path = self.directory / _TRIAL
+        try:
+            path.write_bytes(bytes(_TRIAL_BYTES))
+        except OSError as error:
+            self._trouble = _reason(error)
+        else:
+            self._trouble = ""
+        with suppress(OSError):
+            path.unlink()
+
     def append(self, record: bytes, *, was_let_in: bool = False) -> None:
         """Raises JournalFull, and OSError when the disk is. `was_let_in`: there was room when its call began, and what was
         let in is kept: the bound is passed by the calls under way, at most."""
@@ -71,9 +95,14 @@ class Journal:
                 # With nothing waiting it fits never: room is not what is lacking.
                 self._turned_away = self._held > 0
                 raise JournalFull
-            if self._file < 0 or self._written >= _FILE_BYTES:
-                self._next_file()
-            self._write(data)
+            try:
+                if self._file < 0 or self._written >= _FILE_BYTES:
+                    self._next_file()
+                self._write(data)
+            except OSError as error:
+                self._trouble = _reason(error)
+                raise
+            self._trouble = ""
             self._held += len(data)
             WAITING.set(self._held)
         self._news.set()
@@ -85,9 +114,8 @@ class Journal:
             if not files:
                 self._news.clear()
                 return None
-            if self._file >= 0 and int(files[0].stem) == self._number:
-                os.close(self._file)
-                self._file = -1
+            if int(files[0].stem) == self._number:
+                self._end_file()
         return files[0], list(_records(files[0].read_bytes()))
 
     def forget(self, path: Path) -> None:
@@ -105,13 +133,16 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-                self._file = -1
+            self._end_file()
+
+    def _end_file(self) -> None:
+        if self._file >= 0:
+            # Its number is the system's again, whatever comes: closed twice, it would be another's file.
+            file, self._file = self._file, -1
+            os.close(file)
 
     def _next_file(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
+        self._end_file()
         self._number += 1
         path = self.directory / f"{self._number:012d}.journal"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
@@ -125,12 +156,20 @@ class Journal:
                 done += os.write(self._file, view[done:])
         except OSError:
             # Half a record would hide what is written after it.
-            os.ftruncate(self._file, self._written)
+            try:
+                os.ftruncate(self._file, self._written)
+            except OSError:
+                self._held += done
+                self._end_file()
             raise
         self._written += len(data)
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob("*.journal"))
+
+
+def _reason(error: OSError) -> str:
+    return (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
 
 
 def _records(data: bytes) -> Iterator[bytes]:

@@ -135,7 +135,8 @@ class Gateway:
             if len(asked.model) > MAX_NAME:
                 raise Refused(400, f"The model's name has more than {MAX_NAME} characters.")
             if key.limits.recording != "off" and not self._recorder.lets_in():
-                raise Refused(503, "The journal of recorded calls is full. Try again later.", {"Retry-After": "5"})
+                what = "cannot be written" if self._recorder.journal.trouble else "is full"
+                raise Refused(503, f"The journal of recorded calls {what}. Try again later.", {"Retry-After": "5"})
         return asked
 
     async def _candidates(self, asked: Asked, key: KeyIdentity) -> Candidates:

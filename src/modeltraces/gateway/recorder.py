@@ -34,18 +34,20 @@ _ALARMING: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """A journal that is filling up, or full."""
+    """A journal that is filling up, or full, or that cannot be written."""
 
     held_bytes: int
     max_bytes: int
     is_full: bool
     refuses: bool
-    """What happens to calls when it is full: they are refused, or served unrecorded."""
+    """What happens to calls when it takes no more: they are refused, or served unrecorded."""
     missed: int
     """Calls that this happened to, since `missed_since_us`."""
     missed_since_us: int | None
     store_away_since_us: int | None
     """None while the store takes what it is given, if slowly."""
+    trouble: str = ""
+    """Why it cannot be written, however much room it has; '' when it can."""
 
 
 @dataclass(slots=True)
@@ -75,9 +77,9 @@ class Recorder:
 
     def lets_in(self) -> bool:
         """Whether a call may go upstream, as far as its record goes; one that may not is counted."""
-        if not self.refuses_when_full or not self.journal.is_full:
+        if not self.refuses_when_full or not (self.journal.is_full or self.journal.trouble):
             return True
-        REFUSED.labels("journal_full").inc()
+        REFUSED.labels("journal_unwritable" if self.journal.trouble else "journal_full").inc()
         self._miss()
         return False
 
@@ -85,11 +87,11 @@ class Recorder:
     def pressure(self) -> Pressure | None:
         """None while there is room enough."""
         held, most = self.journal.held_bytes, self.journal.max_bytes
-        if held < most * _ALARMING and not self.journal.is_full:
+        if held < most * _ALARMING and not self.journal.is_full and not self.journal.trouble:
             return None
         return Pressure(
             held, most, self.journal.is_full, self.refuses_when_full, self._missed, self._missed_since_us,
-            self._away_since_us,
+            self._away_since_us, self.journal.trouble,
         )  # fmt: skip
 
     def _miss(self) -> None:
@@ -112,6 +114,13 @@ class Recorder:
             UNRECORDED.inc()
             self._miss()
             log.warning("the journal is full: a call was served unrecorded", request_id=exchange.request_id)
+        except OSError as error:
+            UNRECORDED.inc()
+            self._miss()
+            log.error(
+                "the journal cannot be written: a call was served unrecorded",
+                request_id=exchange.request_id, error=str(error),
+            )  # fmt: skip
         except Exception as error:
             UNRECORDED.inc()
             log.error("a call could not be recorded", request_id=exchange.request_id, error=str(error), exc_info=error)
@@ -119,6 +128,9 @@ class Recorder:
     def _work(self) -> None:
         while True:
             stopping = self._stopping.is_set()
+            if self.journal.trouble:
+                self.journal.try_again()
+                self._forget_missed()
             try:
                 more = self._store_oldest()
             except Exception as error:
@@ -158,6 +170,10 @@ class Recorder:
             self.writer.release(size)
         self.journal.forget(path)
         self._away_since_us = None
+        self._forget_missed()
+        return True
+
+    def _forget_missed(self) -> None:
+        """When there is room again, for the next time."""
         if self.pressure is None:
             self._missed, self._missed_since_us = 0, None
-        return True

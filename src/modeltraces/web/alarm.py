@@ -15,15 +15,20 @@ def alarm_of(pressure: Pressure | None, zone: tzinfo, now_us: int) -> Alarm | No
         return "" if at_us is None else f" since {instant(at_us, zone, now_us=now_us)}"
 
     happens = "are refused with HTTP 503" if pressure.refuses else "are served unrecorded"
-    if pressure.is_full:
-        title = "The journal of recorded calls is full."
+    if pressure.is_full or pressure.trouble:
+        title = f"The journal of recorded calls {'cannot be written' if pressure.trouble else 'is full'}."
         what = f"Calls through the gateway {happens}{since(pressure.missed_since_us)}"
         what += f" ({count(pressure.missed)} so far)." if pressure.missed else "."
     else:
         share = min(99, pressure.held_bytes * 100 // pressure.max_bytes)
         title = f"The journal of recorded calls is {share}% full: {size(pressure.held_bytes)} wait for the store."
         what = f"When it is full, calls through the gateway {happens}."
-    if pressure.store_away_since_us is not None:
+    if pressure.trouble:
+        why = (
+            f"The system says: {pressure.trouble}. Make room on the disk of the data directory, and let this server write "
+            "to its folder journal/; then it goes on by itself."
+        )
+    elif pressure.store_away_since_us is not None:
         why = (
             f"The store has taken nothing{since(pressure.store_away_since_us)}: bring it back (the server's log and "
             "/readyz say what is wrong), or give the journal more room with MODELTRACES_GATEWAY_JOURNAL_MEGABYTES."
