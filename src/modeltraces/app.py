@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modeltraces import __version__, web
 from modeltraces.api import (
@@ -24,6 +24,7 @@ from modeltraces.api import (
     runs,
 )
 from modeltraces.api.openapi import complete
+from modeltraces.api.security import SecurityHeaders
 from modeltraces.gateway.proxy import Gateway
 from modeltraces.gateway.targets import TargetBook
 from modeltraces.gateway.timeouts import Timeouts
@@ -36,7 +37,23 @@ Everything that reads runs takes the same selection: `model`, `period` or `from`
 """
 
 
-def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
+class _Front:
+    """The gateway beside everything else: the layers and routes of the rest take a fifth of what a call through it costs."""
+
+    def __init__(self, gateway: Gateway, rest: FastAPI) -> None:
+        self._gateway, self._app = gateway, rest
+        # Around everything, so that the answer to an error of ours has them, too.
+        self._rest = SecurityHeaders(rest)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/gateway/"):
+            scope["app"] = self._app
+            await self._gateway(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+def create_app(parts: Parts, *, grpc: bool = True) -> ASGIApp:
     """The app over open parts. It closes them when the server stops, after storing what was accepted."""
 
     @asynccontextmanager
@@ -89,6 +106,4 @@ def create_app(parts: Parts, *, grpc: bool = True) -> FastAPI:
     ):  # fmt: skip
         app.include_router(part.router)
     web.install(app)
-    # First of all: finding a route among the others takes longer than anything that the gateway does.
-    app.router.routes.insert(0, Route("/gateway/{path:path}", gateway, include_in_schema=False))
-    return app
+    return _Front(gateway, app)

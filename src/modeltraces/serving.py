@@ -11,7 +11,6 @@ from types import FrameType
 import orjson
 import uvicorn
 
-from modeltraces.api.security import SecurityHeaders
 from modeltraces.app import create_app
 from modeltraces.catalog import links
 from modeltraces.catalog.errors import CatalogError
@@ -90,8 +89,7 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
         say(f"No owner yet. Become it here, once: {address}{links.path_of(parts.first.link_token)}")
     BoundedHttpProtocol.grpc_port = settings.otlp_grpc_port
     config = uvicorn.Config(
-        # Around everything, so that the answer to an error of ours has them, too.
-        SecurityHeaders(app),
+        app,
         loop="uvloop",
         http=BoundedHttpProtocol,
         ws="none",

@@ -26,7 +26,7 @@ UNRECORDED = Counter(
 )
 
 _HEAD: Final = struct.Struct("<II")
-_FILE_BYTES: Final = 4 << 20
+FILE_BYTES: Final = 4 << 20
 _TRIAL: Final = "trial"
 _TRIAL_BYTES: Final = 64 << 10
 """Written to see whether the disk takes records again: as much as a call of some length."""
@@ -96,7 +96,7 @@ class Journal:
                 self._turned_away = self._held > 0
                 raise JournalFull
             try:
-                if self._file < 0 or self._written >= _FILE_BYTES:
+                if self._file < 0 or self._written >= FILE_BYTES:
                     self._next_file()
                 self._write(data)
             except OSError as error:
