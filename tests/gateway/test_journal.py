@@ -61,7 +61,7 @@ def test_a_full_journal_refuses_and_takes_again_when_there_is_room(tmp_path: Pat
 
 
 def test_it_goes_on_in_further_files_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FILE_BYTES", 50)
+    monkeypatch.setattr(module, "FILE_BYTES", 50)
     journal = opened(tmp_path)
     records = [f"record {number}".encode() for number in range(20)]
     for record in records:
@@ -94,7 +94,7 @@ def test_what_was_let_in_is_kept_and_a_record_that_did_not_fit_makes_it_full(tmp
 def test_a_file_that_cannot_be_opened_costs_its_record_and_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_FILE_BYTES", 1)
+    monkeypatch.setattr(module, "FILE_BYTES", 1)
     journal = opened(tmp_path / "journal")
     journal.append(b"first")
     (tmp_path / "journal").rename(tmp_path / "away")
