@@ -2,9 +2,9 @@
 
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from modeltraces.catalog.connections import EVERY_MODEL, Connection, list_connections
 from modeltraces.catalog.db import Catalog
@@ -76,6 +76,15 @@ class Candidates:
         )
 
 
+class _Listed(NamedTuple):
+    """Sorts as the connections stand, and in each as its models do."""
+
+    connection_at: int
+    model_at: int
+    name: str
+    """As it is spelled there."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     revision: int
@@ -84,6 +93,9 @@ class _Known:
     by_name: dict[str, ModelEntry]
     connections: tuple[Connection, ...]
     """Those that can be used."""
+    by_listed: Mapping[str, Sequence["_Listed"]]
+    """A model's name upstream, in lower case → the connections that list it. Thousands of names are not gone through for
+    each call, and for each model that a page shows."""
 
 
 @dataclass(slots=True)
@@ -162,8 +174,16 @@ class TargetBook:
         )
         if len(self._kept) >= _MOST_CACHED:
             self._kept.clear()
-        made = self._kept[account_id] = _Known(revision, generation, checked, by_name, usable)
+        made = self._kept[account_id] = _Known(revision, generation, checked, by_name, usable, _by_listed(usable))
         return made
+
+
+def _by_listed(connections: Sequence[Connection]) -> Mapping[str, Sequence[_Listed]]:
+    found: dict[str, list[_Listed]] = {}
+    for connection_at, one in enumerate(connections):
+        for model_at, name in enumerate(one.models):
+            found.setdefault(name.lower(), []).append(_Listed(connection_at, model_at, name))
+    return found
 
 
 def _serving(entry: ModelEntry, asked: str, place: str, known: _Known) -> Candidates:
@@ -196,29 +216,30 @@ def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> tuple
     upstream = asked if asked in entry.recorded_names else _borne(entry)
     # What was sent to a model of one's own must not end up at a provider that takes any name, unless it is named.
     catch_all = entry.kind == "external" or bool(place)
-    return _reaching(known.connections, names, entry.name, upstream, place, catch_all=catch_all)
+    return _reaching(known, names, entry.name, upstream, place, catch_all=catch_all)
 
 
 def _of_nobody(name: str, place: str, asked: str, known: _Known) -> tuple[Target, ...]:
     """A name that is not in the catalog: by the connections that name it, or reach every model."""
-    whole = _reaching(known.connections, {asked.lower()}, asked, asked, "", catch_all=not place)
-    return whole or (_reaching(known.connections, {name.lower()}, name, name, place) if place else ())
+    whole = _reaching(known, {asked.lower()}, asked, asked, "", catch_all=not place)
+    return whole or (_reaching(known, {name.lower()}, name, name, place) if place else ())
 
 
 def _reaching(
-    connections: Sequence[Connection], names: set[str], model: str, upstream: str, place: str, *, catch_all: bool = True
+    known: _Known, names: set[str], model: str, upstream: str, place: str, *, catch_all: bool = True
 ) -> tuple[Target, ...]:
-    by_name, every = [], []
-    for one in connections:
-        if place and one.name != place:
-            continue
-        listed = next((name for name in one.models if name.lower() in names), None)
-        if listed is not None:
-            by_name.append(_through(one, model, listed))
-        elif catch_all and EVERY_MODEL in one.models:
-            every.append(_through(one, model, upstream))
+    listed: dict[int, str] = {}
+    for one in sorted(listed_there for name in names for listed_there in known.by_listed.get(name, ())):
+        listed.setdefault(one.connection_at, one.name)
+    usable = known.connections
+    by_name = [
+        _through(usable[at], model, name) for at, name in listed.items() if not place or usable[at].name == place
+    ]
+    if by_name or not catch_all:
+        return tuple(by_name)
     # One that names the model claims it: those to every model serve what nobody else does.
-    return tuple(by_name or every)
+    every = (usable[one.connection_at] for one in known.by_listed.get(EVERY_MODEL, ()))
+    return tuple(_through(one, model, upstream) for one in every if not place or one.name == place)
 
 
 def _borne(entry: ModelEntry) -> str:

@@ -1,0 +1,68 @@
+"""What serves a call, looked up in a large catalog: it is on the way of every call."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modeltraces.catalog import accounts, connections
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.models import ModelRegistry, SeenModel
+from modeltraces.gateway.targets import NoTarget, TargetBook
+from tests.catalog.model_world import ALICE, VAULT
+
+MODELS = [f"Model-{number}" for number in range(1000)]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TargetBook, str]]:
+    """A thousand external models, each named by ten connections, the first of which spells them in capitals."""
+    path: Path = tmp_path_factory.mktemp("targets") / "catalog.db"
+    catalog = Catalog(f"sqlite:///{path}")
+    catalog.upgrade()
+    account_id = accounts.ensure_default(catalog).id
+    registry = ModelRegistry(catalog)
+    registry.ensure(account_id, {name: SeenModel("openai", "", 1, kind="external") for name in MODELS})
+    for number in range(10):
+        names = [name.upper() for name in MODELS] if number == 0 else MODELS
+        values = {"name": f"place-{number}", "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": names}
+        connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+    values = {"name": "any", "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": ["*"]}
+    connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+    yield TargetBook(catalog, registry, ttl_seconds=60), account_id
+    catalog.close()
+
+
+def test_every_model_is_listed_in_a_moment(large: tuple[TargetBook, str]) -> None:
+    """The page Gateway took two seconds with 2,000 models: each was looked for in every name of every connection."""
+    book, account_id = large
+    book.resolve(account_id, MODELS[0], "openai")
+    start = time.perf_counter()
+    assert book.names(account_id, "openai") == sorted(MODELS)
+    assert time.perf_counter() - start < 0.3
+
+
+def test_the_connections_that_name_a_model_serve_it_in_their_order_each_by_its_own_spelling(
+    large: tuple[TargetBook, str],
+) -> None:
+    book, account_id = large
+    found = book.resolve(account_id, "Model-7", "openai").choices
+    assert [target.connection_name for target in found] == [f"place-{number}" for number in range(10)]
+    assert [target.upstream_model for target in found] == ["MODEL-7"] + ["Model-7"] * 9
+    assert {target.model for target in found} == {"Model-7"}
+
+
+def test_a_named_connection_serves_alone_and_one_to_every_model_what_nobody_names(
+    large: tuple[TargetBook, str],
+) -> None:
+    book, account_id = large
+    for asked, place, upstream in (
+        ("Model-7@place-3", "place-3", "Model-7"),
+        ("Model-7@any", "any", "Model-7"),
+        ("unheard-of", "any", "unheard-of"),
+    ):
+        (target,) = book.resolve(account_id, asked, "openai").choices
+        assert (target.connection_name, target.upstream_model) == (place, upstream)
+    with pytest.raises(NoTarget, match="place-99"):
+        book.resolve(account_id, "Model-7@place-99", "openai")
