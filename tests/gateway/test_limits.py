@@ -127,6 +127,30 @@ def test_a_key_calls_the_models_that_it_was_given_alone(
     assert metric(admin, 'modeltraces_gateway_refused_total{reason="model"}') == refused + 5
 
 
+def test_there_is_no_way_around_the_models_of_a_key(caller_with: CallerOf, upstream: Upstream) -> None:
+    caller = caller_with(allowed_models=["gpt-4o"])
+    root, asked = "/gateway/openai/v1", len(upstream.asked)
+    for name in ("models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        for other in (["gpt-4o", "gpt-5"], [{"model": "gpt-5"}], [{"gpt-4o": ["gpt-5"]}], "gpt-5", {"gpt-4o": "gpt-5"}):
+            assert caller.post(CHAT, json=ask() | {name: other}).status_code == 403, (name, other)
+    # A body may name an allowed model beside what the path is about.
+    named, by = b'{"model": "gpt-4o"}', {"x-connection": "fake"}
+    for method, path in (
+        ("GET", "files/file-1/content"), ("DELETE", "files/file-1"), ("DELETE", "models/gpt-5"), ("POST", "batches"),
+        ("POST", "fine_tuning/jobs"), ("GET", "chat/completions"), ("POST", "responses/resp_1/cancel"),
+    ):  # fmt: skip
+        answer = caller.request(method, f"{root}/{path}", content=named, headers=by)
+        assert answer.status_code == 403, (method, path)
+    assert caller.get(f"{root}/models/gpt-mini").status_code == 403
+    assert caller.get(f"{root}/models/gpt-4o").json()["id"] == "gpt-4o"
+    assert len(upstream.asked) == asked, "nothing of it went upstream"
+    assert caller.post(f"{root}/audio/speech", json={"model": "gpt-4o"}).status_code == 404
+    assert len(upstream.asked) == asked + 1, "what calls its model may pass, and the upstream does not know it"
+    body = b'{"mod\\u0065l": "gpt-5", "models": ["gpt-5"], "messages": [], "model": "gpt-4o", "models": ["gpt-4o"]}'
+    assert caller.post(CHAT, content=body).status_code == 200
+    assert upstream.asked[-1][2].count(b"gpt-5") == 0, "a reader that takes the first of two sees what was allowed"
+
+
 def test_a_key_is_shown_what_it_may_call(caller_with: CallerOf) -> None:
     def listed(caller: httpx.Client, path: str = LIST) -> list[str]:
         return [one["id"] for one in caller.get(path).json()["data"]]

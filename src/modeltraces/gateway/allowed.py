@@ -8,6 +8,8 @@ from modeltraces.gateway.errors import REFUSED, Refused
 from modeltraces.gateway.reading.outcome import member
 from modeltraces.gateway.targets import Target
 
+ALTERNATIVES = ("models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+"""Members by which a caller tells OpenRouter or LiteLLM what else to call."""
 _SHOWN = 10
 
 
@@ -28,11 +30,13 @@ def check_targets(limits: KeyLimits, asked: str, targets: Iterable[Target]) -> N
 
 
 def check_alternatives(limits: KeyLimits, body: Any) -> None:
-    """Routers such as OpenRouter take `models`, to fall back to: a way around what a key may call. Raises Refused."""
-    others = member(body, "models")
-    for name in others if isinstance(others, list) else ():
-        if not limits.allows(str(name)):
-            _refuse(limits, str(name))
+    """What a router is to fall back to is a way around what a key may call. Raises Refused."""
+    for given in (member(body, name) for name in ALTERNATIVES):
+        others = given if isinstance(given, list) else [] if given is None else [given]
+        for other in others:
+            name = str(member(other, "model") or other)
+            if not limits.allows(name):
+                _refuse(limits, name)
 
 
 def callable_names(limits: KeyLimits, names: list[str], resolves: Callable[[str], bool]) -> list[str]:
@@ -48,5 +52,5 @@ def _refuse(limits: KeyLimits, asked: str) -> NoReturn:
     REFUSED.labels("model").inc()
     names = ", ".join(limits.allowed_models[:_SHOWN])
     more = f" and {len(limits.allowed_models) - _SHOWN} more" if len(limits.allowed_models) > _SHOWN else ""
-    what = f"not {asked[:200]!r}" if asked else "so a call must name its model"
+    what = f"not {asked[:200]!r}" if asked else "so a call must name its model, and do no more than call it"
     raise Refused(403, f"This key may call {names}{more}, {what}. An admin can change that under Settings, API keys.")

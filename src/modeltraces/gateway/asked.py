@@ -9,12 +9,21 @@ from starlette.types import Scope
 
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.gateway import headers as passing
+from modeltraces.gateway.allowed import ALTERNATIVES
 from modeltraces.gateway.bodies import with_members
 from modeltraces.gateway.calls import Call, asks_for_usage
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.reading.outcome import member
 from modeltraces.gateway.targets import Family, Target
+
+_CALLS_ITS_MODEL: Final = frozenset(
+    {
+        "messages/count_tokens", "responses/input_tokens", "responses/compact", "audio/speech", "images/edits", "score",
+        "tokenize",
+    }
+)  # fmt: skip
+"""Of the paths that pass unrecorded, those that do no more than call the model that their body names."""
 
 ROOTS: Final[dict[str, Family]] = {"/gateway/openai/v1/": "openai", "/gateway/anthropic/v1/": "anthropic"}
 
@@ -32,6 +41,8 @@ class Asked:
     body: bytes
     value: Any
     """The body as JSON; None when it is none."""
+    is_limited: bool = False
+    """Whether its key may call some models only."""
 
     @property
     def model(self) -> str:
@@ -39,16 +50,28 @@ class Asked:
         name = member(self.value, "model")
         return name if isinstance(name, str) else ""
 
-    def prepared(self, target: Target) -> tuple[bytes, bool]:
-        """The body as the upstream gets it, and whether it was made to give usage that the caller did not ask for."""
+    @property
+    def called_model(self) -> str:
+        """The model that the call is one of; '' for what names one, and does something else."""
+        is_call = self.call is not None or (self.method == "POST" and self.path in _CALLS_ITS_MODEL)
+        return self.model if is_call else ""
+
+    def prepared(self, target: Target, *, asks_usage: bool) -> tuple[bytes, bool]:
+        """The body as the upstream gets it, and whether it was made to give usage that the caller did not ask for: where
+        it may be."""
         value = self.value
         if not isinstance(value, dict):
             return self.body, False
         changed: dict[str, Any] = {}
-        if isinstance(value.get("model"), str) and value["model"] != target.upstream_model:
+        if isinstance(value.get("model"), str) and (
+            value["model"] != target.upstream_model or self.is_limited or self.body.count(b'"model"') > 1
+        ):
+            # Of a member that stands there twice readers differ in which counts: what was looked up is what is called.
             changed["model"] = target.upstream_model
+        if self.is_limited:
+            changed |= {name: value[name] for name in ALTERNATIVES if name in value}
         strips = False
-        if value.get("stream") is True and asks_for_usage(self.family, self.path):
+        if asks_usage and value.get("stream") is True and asks_for_usage(self.family, self.path):
             options = value.get("stream_options")
             if not (isinstance(options, dict) and options.get("include_usage") is True):
                 changed["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}

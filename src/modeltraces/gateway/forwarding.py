@@ -19,7 +19,10 @@ from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router, is_worth_another, retry_after_seconds
 from modeltraces.gateway.targets import Target
 from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.gateway.usage import UsageAsking, beginning_of, is_about_usage, is_refusal
 
+_OURS: Final = ("User-Agent", "Content-Type", "Accept")
+"""What the client would say of itself where the caller says nothing."""
 FALLBACKS: Final = Counter(
     "modeltraces_gateway_fallbacks", "Attempts of calls that failed and were followed by another.", ["reason"]
 )
@@ -33,6 +36,7 @@ class Forwarding:
     session: aiohttp.ClientSession
     timeouts: Timeouts
     router: Router
+    usage: UsageAsking
     account_id: str
     asked: Asked
     credential_of: Callable[[Target], str]
@@ -59,24 +63,42 @@ class Forwarding:
 
     async def _attempt(self, target: Target, timeout: aiohttp.ClientTimeout, *, may_fail: bool) -> bool:
         """Whether the call has ended with it. With `may_fail`, a failure that the caller saw nothing of is no end."""
-        exchange, asked = self.exchange, self.asked
+        exchange = self.exchange
         if exchange is not None:
             exchange.target = target
             if self.is_routed:
                 exchange.attempts.append(Attempt(target.place, exchange.elapsed_ms))
-        body, strips_usage = asked.prepared(target)
         try:
-            url = URL(address_of_call(target, asked.path, asked.query), encoded=True)
-            sent = passing.to_upstream(asked.headers, target.protocol, self.credential_of(target))
-            async with self.session.request(
-                asked.method, url, headers=sent, data=body or None, allow_redirects=False, timeout=timeout
-            ) as answer:
-                if self.is_routed and not self._is_good(target, answer, may_fail):
-                    return False
-                await self.relay.pass_on(answer, strips_usage)
-            return True
+            ended = await self._sent(target, timeout, may_fail=may_fail)
+            if ended is None:
+                left = self.timeouts.of_attempt(self._ends - time.monotonic())
+                ended = await self._sent(target, left, may_fail=may_fail)
+            return ended is not False
         except (aiohttp.ClientError, TimeoutError, OSError, Refused) as error:
             return self._broke(target, error, may_fail=may_fail)
+
+    async def _sent(self, target: Target, timeout: aiohttp.ClientTimeout, *, may_fail: bool) -> bool | None:
+        """Whether the call has ended with it. None: the upstream refused to be asked for usage, and is not asked again."""
+        asked = self.asked
+        body, strips_usage = asked.prepared(target, asks_usage=self.usage.may(self.account_id, target))
+        url = URL(address_of_call(target, asked.path, asked.query), encoded=True)
+        sent = passing.to_upstream(asked.headers, target.protocol, self.credential_of(target))
+        async with self.session.request(
+            asked.method, url, headers=sent, data=body or None, allow_redirects=False, timeout=timeout,
+            skip_auto_headers=_OURS,
+        ) as answer:  # fmt: skip
+            if answer.status < 200:
+                raise Refused(502, f"The upstream answered HTTP {answer.status}, which is no answer.")
+            if self.is_routed and not self._is_good(target, answer, may_fail):
+                return False
+            beginning = b""
+            if strips_usage and is_refusal(answer):
+                beginning = await beginning_of(answer)
+                if is_about_usage(beginning):
+                    self.usage.refused(self.account_id, target)
+                    return None
+            await self.relay.pass_on(answer, strips_usage, beginning)
+        return True
 
     def _is_good(self, target: Target, answer: aiohttp.ClientResponse, may_fail: bool) -> bool:
         """Whether the answer is for the caller; False when another target may be tried."""

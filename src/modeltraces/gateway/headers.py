@@ -14,7 +14,7 @@ _HOP: Final = frozenset(
 )  # fmt: skip
 _NOT_UP: Final = _HOP | {
     b"host", b"content-length", b"expect", b"authorization", b"x-api-key", b"api-key", b"cookie", b"accept-encoding",
-    b"forwarded", b"x-source-type", b"x-source", b"x-session-id", b"x-user-id", b"x-connection",
+    b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"x-source-type", b"x-source", b"x-session-id", b"x-user-id", b"x-connection",
 }  # fmt: skip
 _NOT_DOWN: Final = _HOP | {
     b"set-cookie", b"x-request-id", b"alt-svc", b"strict-transport-security", b"content-length", b"server", b"date",
@@ -27,7 +27,7 @@ def to_upstream(headers: Iterable[tuple[bytes, bytes]], protocol: str, credentia
     listed = list(headers)
     dropped = _NOT_UP | _named_in_connection(listed)
     kept = [
-        (name.decode("latin-1"), value.decode("latin-1"))
+        (name.decode("latin-1"), _text(value))
         for name, value in listed
         if name.lower() not in dropped and not name.lower().startswith((b"x-forwarded-", b"sec-"))
     ]
@@ -48,12 +48,12 @@ def to_caller(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Header
     listed = list(headers)
     dropped = _NOT_DOWN | _named_in_connection(listed)
     kept = [(name.lower(), value) for name, value in listed if name.lower() not in dropped]
-    return [*kept, (b"x-request-id", request_id.encode())]
+    return [*kept, (b"x-request-id", request_id.encode())] if request_id else kept
 
 
 def value_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:
     wanted = name.encode()
-    return next((value.decode("latin-1").strip() for key, value in headers if key.lower() == wanted), "")
+    return next((_text(value).strip() for key, value in headers if key.lower() == wanted), "")
 
 
 def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
@@ -62,6 +62,14 @@ def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
     if found is None or not int(found[1], 16) or not int(found[2], 16):
         return "", ""
     return found[1], found[2]
+
+
+def _text(value: bytes) -> str:
+    """UTF-8, as programs of today write and the client sends; else what the standard once said."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote
 
 import aiohttp
 import orjson
@@ -28,13 +29,14 @@ from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.errors import Refused, error_body
 from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import KeyLimiter
-from modeltraces.gateway.listing import listing
+from modeltraces.gateway.listing import entry, listing
 from modeltraces.gateway.recorder import Recorder
 from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router
 from modeltraces.gateway.sockets import SocketGuard
 from modeltraces.gateway.targets import Candidates, Family, NoTarget, Target, TargetBook
 from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.gateway.usage import UsageAsking
 from modeltraces.ingest.native import MAX_NAME
 
 log = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ class Gateway:
         self._body_bytes = body_bytes
         self._timeouts = timeouts
         self._router = Router()
+        self._usage = UsageAsking()
         self._guard = SocketGuard(allow_link_local)
         self._session: aiohttp.ClientSession | None = None
 
@@ -94,10 +97,12 @@ class Gateway:
     async def _answer(
         self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str
     ) -> None:
-        if path == "models" and scope["method"] == "GET":
-            names = await asyncio.to_thread(self._names, key, family)
-            await _respond(send, 200, orjson.dumps(listing(names, family)))
+        if scope["method"] in ("GET", "HEAD") and (path == "models" or path.startswith("models/")):
+            found = await asyncio.to_thread(self._listed, key, family, unquote(path[len("models/") :]))
+            await _respond(send, 200, orjson.dumps(found))
             return
+        if passing.value_of(scope["headers"], "upgrade").lower() == "websocket":
+            raise Refused(400, "The gateway passes no WebSockets. Use the calls over HTTP.")
         asked = await self._asked(key, scope, receive, family, path)
         candidates = await self._candidates(asked, key)
         if asked.call is not None:
@@ -107,7 +112,7 @@ class Gateway:
         targets = targets if asked.call else targets[:1]
         exchange = asked.exchange(key, targets[0])
         forwarding = Forwarding(
-            self._client(), self._timeouts, self._router, key.account_id, asked, self._credential, exchange,
+            self._client(), self._timeouts, self._router, self._usage, key.account_id, asked, self._credential, exchange,
             Relay(self._recorder, self._timeouts, exchange, asked.call, scope, send), candidates.is_routed,
         )  # fmt: skip
         await _until_left(forwarding.run(targets), receive)
@@ -121,12 +126,34 @@ class Gateway:
 
         return callable_names(key.limits, self.targets.names(key.account_id, family), resolves)
 
+    def _listed(self, key: KeyIdentity, family: Family, name: str) -> dict[str, Any]:
+        """One model that the key may call, or all. Raises Refused."""
+        if not name:
+            return listing(self._names(key, family), family)
+        try:
+            found = self.targets.resolve(key.account_id, name, family)
+        except NoTarget as error:
+            check_name(key.limits, name)
+            raise Refused(404, str(error)) from error
+        check_targets(key.limits, name, found.every)
+        return entry(name, family)
+
     async def _asked(self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         call = call_of(family, scope["method"], path)
         body = await self._body(scope, receive)
         query = scope["query_string"].decode("latin-1")
-        asked = Asked(family, scope["method"], path, query, scope["headers"], call, body, json_of(body))
+        asked = Asked(
+            family,
+            scope["method"],
+            path,
+            query,
+            scope["headers"],
+            call,
+            body,
+            json_of(body),
+            bool(key.limits.allowed_models),
+        )
         if call is not None:
             if not isinstance(asked.value, dict):
                 raise Refused(400, "The body must be a JSON object.")
@@ -146,7 +173,7 @@ class Gateway:
         except NoTarget as error:
             check_name(key.limits, asked.model)
             raise Refused(error.status, str(error)) from error
-        check_targets(key.limits, asked.model, found.every)
+        check_targets(key.limits, asked.called_model, found.every)
         check_alternatives(key.limits, asked.value)
         return found
 

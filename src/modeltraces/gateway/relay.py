@@ -20,7 +20,7 @@ from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.http_protocol import ABORT
 
 _RECORDED_BYTES: Final = 64 << 20
-"""Of one answer's body that are kept to be read; what is longer passes, and is recorded as far as this."""
+"""Of one answer, a body or a stream, that are kept to be read; what is longer passes, and is recorded as far as this."""
 _USAGE_IS_NULL: Final = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,')
 
 
@@ -49,8 +49,11 @@ class Relay:
         """Whether anything of it reached the caller."""
         self.has_body = False
 
-    async def pass_on(self, answer: aiohttp.ClientResponse, strips_usage: bool) -> None:
-        """Until its last byte. `strips_usage`: the caller did not ask for the usage that the upstream was asked for."""
+    async def pass_on(self, answer: aiohttp.ClientResponse, strips_usage: bool, beginning: bytes = b"") -> None:
+        """Until its last byte. `strips_usage`: the caller did not ask for the usage that the upstream was asked for.
+
+        `beginning`: what has been read of the body.
+        """
         self._strips_usage = strips_usage
         raw = [(name, value) for name, value in answer.raw_headers]
         exchange = self._exchange
@@ -71,7 +74,7 @@ class Relay:
             down.append((b"content-length", length.encode()))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": down})
         self.has_begun = True
-        pieces = self._pieces(answer)
+        pieces = self._pieces(answer, beginning)
         # On disk before the caller sees the end: what it has whole is recorded, whatever happens next. Of a JSON body the
         # last piece is held back until then; of a stream, the piece with its last event.
         held = b""
@@ -85,7 +88,11 @@ class Relay:
         self.record()
         await self._send({"type": "http.response.body", "body": held, "more_body": False})
 
-    async def _pieces(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async def _pieces(self, answer: aiohttp.ClientResponse, beginning: bytes) -> AsyncIterator[bytes]:
+        if beginning:
+            self.has_body = True
+            self._timeouts.now_idle(answer)
+            yield beginning
         async for piece in answer.content.iter_any():
             if not self.has_body:
                 self.has_body = True
@@ -102,6 +109,8 @@ class Relay:
             for event in splitter.feed(piece):
                 name, data = data_of(event)
                 if data:
+                    self._kept_bytes += len(data)
+                    reader.outcome.is_cut = self._kept_bytes > _RECORDED_BYTES
                     reader.event(name, data)
                     if reader.outcome.has_content:
                         exchange.content_came()
@@ -117,8 +126,9 @@ class Relay:
             name, data = data_of(splitter.rest)
             if data:
                 reader.event(name, data)
-            if self._strips_usage:
-                yield splitter.rest
+            left = _without_usage(splitter.rest, data) if self._strips_usage else None
+            if left:
+                yield left
 
     async def _whole(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for piece in pieces:

@@ -33,7 +33,7 @@ class Splitter:
     def _end(self) -> int:
         found = [
             (at + len(mark))
-            for mark in (b"\n\n", b"\r\n\r\n", b"\r\r")
+            for mark in (b"\n\n", b"\n\r\n", b"\r\r")
             if (at := self._pending.find(mark, self._seen)) >= 0
         ]
         return min(found, default=-1)

@@ -48,6 +48,8 @@ class MessageStream:
             case "message_start":
                 message = member(event, "message")
                 self._message = dict(message) if isinstance(message, dict) else {}
+            case "content_block_start" | "content_block_delta" if self.outcome.is_cut:
+                pass
             case "content_block_start":
                 block = member(event, "content_block")
                 self._blocks[place] = dict(block) if isinstance(block, dict) else {}

@@ -47,6 +47,7 @@ class ChatStream:
     _head: dict[str, Any] = field(default_factory=dict)
     _choices: dict[int, dict[str, Any]] = field(default_factory=dict)
     _calls: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
+    _call_texts: dict[tuple[int, int, str], list[str]] = field(default_factory=dict)
     _texts: dict[tuple[int, str], list[str]] = field(default_factory=dict)
     """By choice and member, in pieces: joined once, as a long answer has tens of thousands."""
     _usage: Any = None
@@ -80,6 +81,10 @@ class ChatStream:
     def _choice(self, choice: dict[str, Any]) -> None:
         index = choice.get("index")
         index = index if isinstance(index, int) else 0
+        if self.outcome.is_cut:
+            if index in self._choices and choice.get("finish_reason") is not None:
+                self._choices[index]["finish_reason"] = choice["finish_reason"]
+            return
         made = self._choices.setdefault(index, {"index": index})
         if isinstance(choice.get("text"), str):
             self._texts.setdefault((index, "text"), []).append(choice["text"])
@@ -103,13 +108,15 @@ class ChatStream:
             if isinstance(call, dict):
                 self.outcome.has_content = True
                 place = call.get("index")
+                place = place if isinstance(place, int) else 0
                 made = self._calls.setdefault(index, {}).setdefault(
-                    place if isinstance(place, int) else 0, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+                    place, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
                 )  # fmt: skip
                 made["id"] = made["id"] or text_of(call.get("id"))
                 made["type"] = text_of(call.get("type")) or made["type"]
                 for part in ("name", "arguments"):
-                    made["function"][part] += text_of(member(call, "function", part))
+                    if text := text_of(member(call, "function", part)):
+                        self._call_texts.setdefault((index, place, part), []).append(text)
         function = delta.get("function_call")
         if isinstance(function, dict):
             self.outcome.has_content = True
@@ -121,6 +128,8 @@ class ChatStream:
         for (index, key), pieces in self._texts.items():
             made = self._choices[index]
             (made if key == "text" else made["message"])[key] = "".join(pieces)
+        for (index, place, part), pieces in self._call_texts.items():
+            self._calls[index][place]["function"][part] = "".join(pieces)
         for index, calls in self._calls.items():
             self._choices[index]["message"]["tool_calls"] = [calls[place] for place in sorted(calls)]
         choices = [self._choices[index] for index in sorted(self._choices)]
@@ -157,7 +166,7 @@ class ResponsesStream:
             self._latest = event["response"]
         if kind.endswith(".delta"):
             self.outcome.has_content = True
-        if kind == "response.output_text.delta":
+        if kind == "response.output_text.delta" and not self.outcome.is_cut:
             place = (count_of(event.get("output_index")) or 0, count_of(event.get("content_index")) or 0)
             self._texts.setdefault(place, []).append(text_of(event.get("delta")))
         elif kind in ("response.completed", "response.incomplete", "response.failed"):

@@ -21,6 +21,8 @@ class Outcome:
     error_code: str = ""
     is_complete: bool = True
     """Whether all of it came: a stream's last event, a body's end."""
+    is_cut: bool = False
+    """Whether it is longer than what is recorded: no more of its content is kept, but how it ends, and its tokens."""
     has_content: bool = False
     """Whether anything of the answer itself came: the first such moment is the time to first token."""
 
