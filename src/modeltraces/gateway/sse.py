@@ -1,10 +1,13 @@
 """Server-sent events as they pass: cut into whole events, however the network cut them."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
 MOST_PENDING: Final = 16 << 20
 """Bytes of one event that is not complete; what is longer is no event that anybody understands, and passes in pieces."""
+
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n|\r\r")
 
 
 @dataclass(slots=True)
@@ -21,22 +24,16 @@ class Splitter:
     def feed(self, data: bytes) -> list[bytes]:
         self._pending += data
         events = []
-        while (end := self._end()) >= 0 or len(self._pending) > MOST_PENDING:
-            end = end if end >= 0 else len(self._pending)
+        while (found := _BLANK_LINE.search(self._pending, self._seen)) or len(self._pending) > MOST_PENDING:
+            end = found.end() if found else len(self._pending)
+            # A match holds on to the buffer, which then could not be cut.
+            found = None
             events.append(bytes(self._pending[:end]))
             del self._pending[:end]
             self._seen = 0
         # A blank line may begin in what is here.
         self._seen = max(0, len(self._pending) - 3)
         return events
-
-    def _end(self) -> int:
-        found = [
-            (at + len(mark))
-            for mark in (b"\n\n", b"\n\r\n", b"\r\r")
-            if (at := self._pending.find(mark, self._seen)) >= 0
-        ]
-        return min(found, default=-1)
 
 
 def data_of(event: bytes) -> tuple[str, bytes]:
