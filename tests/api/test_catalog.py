@@ -240,6 +240,24 @@ def test_prices_are_for_owners(server: Server) -> None:
         assert "admin" in refused(reader, "POST", "hardware", 403, listed)
 
 
+PRICE_OF_18_DIGITS = "123456789.123456789"
+
+
+@pytest.mark.parametrize("spelled", [PRICE_OF_18_DIGITS, f'"{PRICE_OF_18_DIGITS}"', "123456789123456789e-9"])
+def test_a_price_is_kept_to_its_last_digit_however_it_is_spelled(admin: httpx.Client, spelled: str) -> None:
+    body = f'{{"name": "H100", "credits_per_replica_hour": {spelled}}}'
+    answer = admin.post("/api/v1/hardware", content=body, headers={"Content-Type": "application/json"})
+    assert answer.json()["credits_per_replica_hour"] == PRICE_OF_18_DIGITS
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "1e99999999999999999999", "[" * 1020 + "]" * 1020])
+def test_a_number_or_nesting_without_end_is_refused_like_any_other(admin: httpx.Client, value: str) -> None:
+    body = f'{{"name": "H100", "credits_per_replica_hour": {value}}}'
+    answer = admin.post("/api/v1/hardware", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+    assert call(admin, "GET", "hardware", 200)["hardware"] == []
+
+
 @pytest.mark.parametrize("version", ["release/7", "v1/events", "a/deployments/b", "deployments/v1/test", "50%2F2"])
 def test_a_version_may_hold_slashes_whoever_named_it(admin: httpx.Client, version: str) -> None:
     call(admin, "POST", "runs", 200, {"model": "org/llama", "model_kind": "open_source", "deployment_version": version})

@@ -64,6 +64,13 @@ def test_what_is_refused_says_why_and_keeps_what_was_typed(
     assert prices(site) == {"l4": "0.3"}
 
 
+def test_a_new_price_does_not_put_back_what_was_taken_off_the_list(site: CatalogSite) -> None:
+    answer = site.send(f"{HARDWARE}?do=price&name=l4", price="1")
+    assert answer.status_code == 404
+    assert "has no hardware" in answer.text
+    assert prices(site) == {}
+
+
 @pytest.mark.parametrize("who", [ADA, BOB, VERA])
 def test_all_but_owners_see_prices_and_change_none(site: CatalogSite, who: str) -> None:
     hardware.set_price(site.catalog, site.account_id, "l4", "0.3", actor="t")

@@ -1,6 +1,8 @@
 """JSON objects that people and tools send to change the catalog."""
 
+import json
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -28,10 +30,7 @@ async def object_of(request: Request, known: Collection[str], *, required: Colle
         body += piece
         if len(body) > _MOST_BYTES:
             raise Problem(413, f"The body must have at most {_MOST_BYTES:,} bytes.")
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Problem(400, f"The body is not JSON: {error}.") from error
+    value = _parsed(body)
     if not isinstance(value, dict):
         raise Problem(400, "The body must be a JSON object.")
     for name in value:
@@ -43,6 +42,18 @@ async def object_of(request: Request, known: Collection[str], *, required: Colle
         if value.get(name) in (None, ""):
             raise Problem(422, f"{name} is missing.", parameter=name)
     return value
+
+
+def _parsed(body: bytearray) -> Any:
+    """Numbers with a fraction as decimals: a price that a float cannot hold would be kept as another. Raises Problem 400."""
+    try:
+        # Stricter than the library of the language, and says where.
+        orjson.loads(body)
+        return json.loads(body, parse_float=Decimal)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"The body is not JSON: {error}.") from error
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise Problem(400, "The body holds a number or a nesting that cannot be read.") from error
 
 
 def instant_of(value: Any, name: str) -> int | None:

@@ -54,14 +54,11 @@ async def change_price(request: Request, name: str, identity: Admin) -> dict[str
     require_owner(identity)
     parts = parts_of(request)
     body = await object_of(request, ("credits_per_replica_hour",), required=("credits_per_replica_hour",))
-    listed = await parts.workers.look_up(hardware.list_hardware, parts.catalog, identity.account_id)
-    if name not in {one.name for one in listed}:
-        raise Problem(404, "This account's price list has no hardware of that name.")
-    put = partial(
-        hardware.set_price, parts.catalog, identity.account_id, name, body["credits_per_replica_hour"],
+    change = partial(
+        hardware.change_price, parts.catalog, identity.account_id, name, body["credits_per_replica_hour"],
         actor=identity.actor,
     )  # fmt: skip
-    return hardware_json(await parts.workers.look_up(put))
+    return hardware_json(await parts.workers.look_up(change))
 
 
 @router.delete("/{name:path}", summary="Take hardware off the list", status_code=204)

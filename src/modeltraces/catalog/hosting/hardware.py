@@ -57,6 +57,15 @@ def set_price(catalog: Catalog, account_id: str, name: str, credits_per_replica_
         return _hardware(change.session, put(change, name, price))
 
 
+def change_price(
+    catalog: Catalog, account_id: str, name: str, credits_per_replica_hour: Any, *, actor: str
+) -> Hardware:
+    """As `set_price`, of hardware that is on the list. Raises NotFound when it is not, or no longer."""
+    price = parse_amount(credits_per_replica_hour, "credits_per_replica_hour")
+    with changing(catalog, account_id, actor) as change:
+        return _hardware(change.session, put(change, change.hardware(name).name, price))
+
+
 def put(change: Change, name: str, price: Decimal) -> HardwareRow:
     """As `set_price`, in a change that is under way and with values that were checked."""
     change.seen.clear()

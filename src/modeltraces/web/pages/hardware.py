@@ -52,7 +52,9 @@ async def change_prices(request: Request, identity: PageAdmin) -> Response:
     try:
         if do in ("add", "price"):
             price = parse_amount(given.get("price", ""), "The price")
-            name = (await look_up(hardware.set_price, *of, name, price, actor=identity.actor)).name
+            # Of hardware that somebody removed in the meantime, a new price would put it back on the list.
+            say = hardware.set_price if do == "add" else hardware.change_price
+            name = (await look_up(say, *of, name, price, actor=identity.actor)).name
         elif do == "remove":
             await look_up(hardware.remove, *of, name, actor=identity.actor)
         else:
