@@ -63,6 +63,12 @@ class RawUpstream:
         self.does(answer)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._converse(reader, writer)
+        finally:
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             conversation = Conversation(head, b"", writer, self)
@@ -81,8 +87,6 @@ class RawUpstream:
                 work.cancel()
             watch.cancel()
             await asyncio.gather(work, watch, return_exceptions=True)
-        with contextlib.suppress(ConnectionError):
-            writer.close()
 
 
 def http(status: int, body: bytes, *headers: str) -> bytes:
@@ -112,11 +116,20 @@ def raw_upstream() -> Iterator[RawUpstream]:
         upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return server
 
+    async def end() -> None:
+        server.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        # A transport is closed by the loop, one turn later.
+        await asyncio.sleep(0)
+
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     try:
         yield upstream
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -93,6 +93,28 @@ def test_one_model_is_shown_by_the_gateway_and_no_upstream_is_asked(
     assert raw.asked == []
 
 
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND"])
+def test_no_method_asks_an_upstream_to_repeat_its_credential(
+    hurried: Server, raw_account: str, raw: RawUpstream, method: str
+) -> None:
+    raw.sends(http(200, b"{}"))
+    answer = heard(hurried, raw_account, f"{method} {CHAT}", body=json.dumps(ask()).encode())
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert raw.asked == []
+
+
+def test_a_header_that_cannot_be_sent_costs_the_caller_that_header_alone(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream
+) -> None:
+    raw.sends(
+        http(200, said("ok"), "Content-Type: application/json", "X-Bad: \x01", "X-Long: " + "z" * 20_000, "X-Good: 1")
+    )
+    answer = raw_caller.post(CHAT, json=ask())
+    assert (answer.status_code, answer.json()) == (200, json.loads(said("ok")))
+    assert (answer.headers.get("x-bad"), answer.headers["x-good"], len(answer.headers["x-long"])) == (None, "1", 20_000)
+    assert only_run(raw_reader)["status"] == "success"
+
+
 def test_a_websocket_is_refused_with_a_reason(hurried: Server, raw_account: str, raw: RawUpstream) -> None:
     raw.sends(http(200, b"{}"))
     answer = heard(

@@ -60,6 +60,10 @@ class Forwarding:
         except asyncio.CancelledError:
             self.relay.record(client_left=True)
             raise
+        except Exception:
+            # Whatever it is, the caller saw the call fail: there is one run that says so.
+            self.relay.break_off("The gateway failed in the middle of the call.")
+            raise
 
     async def _attempt(self, target: Target, timeout: aiohttp.ClientTimeout, *, may_fail: bool) -> bool:
         """Whether the call has ended with it. With `may_fail`, a failure that the caller saw nothing of is no end."""

@@ -19,6 +19,8 @@ _NOT_UP: Final = _HOP | {
 _NOT_DOWN: Final = _HOP | {
     b"set-cookie", b"x-request-id", b"alt-svc", b"strict-transport-security", b"content-length", b"server", b"date",
 }  # fmt: skip
+_UNSENDABLE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""In no header's value: the server would rather give up the whole answer."""
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 
 
@@ -47,7 +49,9 @@ def to_caller(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Header
     """The upstream's headers as the caller gets them, with our Request ID."""
     listed = list(headers)
     dropped = _NOT_DOWN | _named_in_connection(listed)
-    kept = [(name.lower(), value) for name, value in listed if name.lower() not in dropped]
+    kept = [
+        (name.lower(), value) for name, value in listed if name.lower() not in dropped and not _UNSENDABLE.search(value)
+    ]
     return [*kept, (b"x-request-id", request_id.encode())] if request_id else kept
 
 

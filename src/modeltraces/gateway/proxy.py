@@ -44,6 +44,12 @@ log = structlog.get_logger(__name__)
 CALLS: Final = Counter("modeltraces_gateway_calls", "Calls through the gateway.", ["family", "outcome"])
 
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Not TRACE, which asks an upstream to send back what it got: the stored credential, too."""
+_HEAD_BYTES: Final = 64 << 10
+"""Of a line or a header of an upstream's answer; some have policies and cookies of more than the client's 8 KB."""
+
+
 class _ClientLeft(Exception):
     """The caller is gone."""
 
@@ -97,6 +103,8 @@ class Gateway:
     async def _answer(
         self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str
     ) -> None:
+        if scope["method"] not in _METHODS:
+            raise Refused(405, "The gateway passes no such method.", {"Allow": ", ".join(sorted(_METHODS))})
         if scope["method"] in ("GET", "HEAD") and (path == "models" or path.startswith("models/")):
             found = await asyncio.to_thread(self._listed, key, family, unquote(path[len("models/") :]))
             await _respond(send, 200, orjson.dumps(found))
@@ -223,6 +231,8 @@ class Gateway:
                 timeout=self._timeouts.whole,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
+                max_line_size=_HEAD_BYTES,
+                max_field_size=_HEAD_BYTES,
                 trust_env=False,
             )
         return self._session
