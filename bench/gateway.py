@@ -9,6 +9,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from bench.peer_proxies import KEY, litellm
 from bench.results import Section, machine, quantile, show
 from bench.server import memory_mb, running
 
@@ -96,6 +98,9 @@ async def _calls(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.gateway", description=__doc__)
     parser.add_argument("--calls", type=int, default=2_000)
+    parser.add_argument(
+        "--litellm", type=Path, help="the executable of LiteLLM's proxy, measured beside it on the same work"
+    )
     options = parser.parse_args()
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     ours, theirs = multiprocessing.Pipe()
@@ -110,13 +115,17 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory,
         running(Path(directory) / "data") as server,
+        ExitStack() as peers,
     ):
         with server.client("admin") as admin:
             made = {"name": "fake", "protocol": "openai", "base_url": direct}
             assert admin.post("/api/v1/connections", json=made).status_code == 201
         through = {"authorization": f"Bearer {server.key('gateway')}"}
         no_headers: dict[str, str] = {}
-        ways = (("direct", direct, no_headers), ("gateway", f"{server.url}/gateway/openai/v1", through))
+        ways = [("direct", direct, no_headers), ("gateway", f"{server.url}/gateway/openai/v1", through)]
+        if options.litellm:
+            address = peers.enter_context(litellm(options.litellm, direct))
+            ways.append(("litellm", address, {"authorization": f"Bearer {KEY}"}))
         served = 0
         for name, body in (("plain", _PLAIN), (f"stream of {_CHUNKS} chunks", _STREAMED)):
             for concurrent in (1, 16, 64):
