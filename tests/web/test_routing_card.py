@@ -64,6 +64,12 @@ def test_without_a_routing_the_page_says_where_calls_go(llama: CatalogSite) -> N
     assert "now mine" in section(llama.get(model_path("gpt")).text)
 
 
+def test_the_page_of_an_archived_model_says_that_it_is_not_called(llama: CatalogSite) -> None:
+    assert "the gateway refuses calls of it" in llama.get(PAGE).text, "before it is archived"
+    llama.send(f"{PAGE}?do=archive")
+    assert section(llama.get(PAGE, VERA).text) == "Routing The gateway calls no archived model."
+
+
 def test_the_form_spreads_the_calls_and_an_empty_one_takes_that_back(llama: CatalogSite) -> None:
     form = llama.get(FORM, ADA).text
     assert re.findall(r'name="place-(\d)" value="([^"]+)"', form) == [("0", "v2"), ("1", "v1"), ("2", "azure-eu")]

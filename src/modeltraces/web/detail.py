@@ -62,7 +62,9 @@ def _payload(run: Run, key: Literal["input", "output"]) -> Payload:
     cut = len(text) > FIRST_CHARACTERS
     stored = len(text.encode("utf-8", "replace"))
     notes = [f"{count(tokens)} tokens" if tokens is not None else ""]
-    if bytes_before > stored:
+    if bytes_before and not stored:
+        notes.append(f"{size(bytes_before)}, not recorded")
+    elif bytes_before > stored:
         notes.append(f"shortened from {size(bytes_before)} when it was recorded")
     return Payload(
         key=key,
