@@ -27,6 +27,7 @@ UNRECORDED = Counter(
 
 _HEAD: Final = struct.Struct("<II")
 FILE_BYTES: Final = 4 << 20
+_UNREADABLE: Final = "unreadable"
 _TRIAL: Final = "trial"
 _TRIAL_BYTES: Final = 64 << 10
 """Written to see whether the disk takes records again: as much as a call of some length."""
@@ -126,6 +127,11 @@ class Journal:
             self._held -= size
             self._turned_away = False
             WAITING.set(self._held)
+
+    def set_aside(self, record: bytes) -> None:
+        """Keep what cannot be read where it holds up nothing, for a person to look at."""
+        with suppress(OSError), (self.directory / _UNREADABLE).open("ab") as file:
+            file.write(record + b"\n")
 
     def wait(self, seconds: float) -> bool:
         """Until there may be something to read."""
