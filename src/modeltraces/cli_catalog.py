@@ -20,7 +20,7 @@ OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The file to 
 def export_catalog(
     account: AccountOption = DEFAULT_NAME, output: OutputOption = Path("-"), data_dir: DataDirOption = None
 ) -> None:
-    """Write out the account's hardware, connections, models and deployments. Credentials are never among them."""
+    """Write out the account's hardware, connections, models, deployments and rules. Credentials are never among them."""
     from modeltraces.catalog.file.writing import export_text
 
     with open_catalog(data_dir) as opened:

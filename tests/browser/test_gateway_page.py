@@ -108,6 +108,12 @@ def test_errors_and_calls_that_are_stopped_on_a_phone(
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page = phone.go(f"{GATEWAY}?model={LONG}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    snippet = page.get_by_role("tabpanel")
+    copy, code = snippet.get_by_role("button", name="Copy the example").bounding_box(), snippet.locator("code")
+    text = code.bounding_box()
+    assert copy is not None
+    assert text is not None
+    assert copy["y"] + copy["height"] <= text["y"], "the button covers nothing of the example"
     page = phone.go(f"{GATEWAY}?model=endless")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("[data-try-text]")).to_contain_text("xx")

@@ -211,3 +211,15 @@ def test_the_warning_before_archiving_fits_a_phone_whatever_the_version_is_calle
     page.get_by_role("button", name="Archive all the same").click()
     expect(page.get_by_text("archived", exact=True)).to_have_count(0)
     assert findings(page) == []
+
+
+def test_a_long_name_breaks_no_time_no_amount_and_no_row_of_buttons_of_others(visit: Visit) -> None:
+    for name, price in (("B" * 190, "123456789.123456789"), ("short", "0.5")):
+        page = visit.go(f"{HARDWARE}?do=add")
+        page.get_by_label("Hardware", exact=True).fill(name)
+        page.get_by_label("Credits per replica-hour").fill(price)
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("row").filter(has_text=name)).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="short").bounding_box()
+    assert row is not None
+    assert row["height"] < 60, "one line, and its buttons beside it"
