@@ -235,7 +235,7 @@ def test_deployments_serve_their_model_by_version(
         (CHAT, b"[]", 400, "JSON object"),
         (CHAT, b"{}", 400, "model"),
         (CHAT, b'{"model":"claude-x"}', 400, "/gateway/anthropic"),
-        (MESSAGES, b'{"model":"claude-y"}', 400, "/gateway/openai/v1"),
+        (MESSAGES, b'{"model":"claude-y"}', 404, "/gateway/openai/v1"),
         ("/gateway/openai/v1/%2e%2e/files", b"{}", 404, "no such path"),
         ("/gateway/openai/v1//files", b"{}", 404, "no such path"),
         ("/gateway/nobody/v1/files", b"{}", 404, "/gateway/openai/v1"),

@@ -247,3 +247,44 @@ def test_an_account_without_models_or_keys_is_told_what_to_do(place: Place, upst
         assert "&#34;never-seen&#34;" in page
         assert "No key may call models yet" in page
         assert "data-try-send" not in page
+
+
+def test_a_model_that_a_connection_names_is_listed_before_its_first_call(server: Server) -> None:
+    account = server.new_account("gateway page, new connection")
+    here = Place(server, account, server.account_id(account), "", "")
+    with server.client("admin", account=account) as admin, here.person("owner") as owner:
+        for name, protocol, models in (
+            ("first", "openai", ["Known", "brand-new"]),
+            ("second", "openai", ["Brand-New"]),
+            ("third", "anthropic", ["claude-new"]),
+            ("every", "openai", ["*"]),
+        ):
+            made = {"name": name, "protocol": protocol, "base_url": "http://127.0.0.1:9/v1", "models": models}
+            assert admin.post("/api/v1/connections", json=made).status_code == 201
+        assert admin.post("/api/v1/models", json={"name": "known", "kind": "external"}).status_code == 201
+        page = owner.get(PAGE).text
+    group = page.split("Named by connections, not called yet</div>")[1].split("</div>")[0]
+    for name, listed in (
+        ("brand-new", True),
+        ("claude-new", True),
+        ("Brand-New", False),
+        ("nown", False),
+        ("*", False),
+    ):
+        assert (f"{name}</" in group) is listed, name
+    for family, names in (("openai", ["brand-new", "known"]), ("anthropic", ["claude-new"])):
+        with server.client("gateway", account=account) as caller:
+            answer = caller.get(f"/gateway/{family}/v1/models").json()
+        assert [model["id"] for model in answer["data"]] == names
+
+
+def test_an_unknown_model_is_not_taken_for_one_of_the_other_api(server: Server) -> None:
+    account = server.new_account("gateway page, a wrong name")
+    with server.client("admin", account=account) as admin, server.client("gateway", account=account) as caller:
+        made = {"name": "claude", "protocol": "anthropic", "base_url": "http://127.0.0.1:9", "models": ["*"]}
+        assert admin.post("/api/v1/connections", json=made).status_code == 201
+        assert admin.post("/api/v1/models", json={"name": "gpt-4o", "kind": "external"}).status_code == 201
+        answer = caller.post("/gateway/openai/v1/chat/completions", json={"model": "gpt-4oo", "messages": []})
+    assert answer.status_code == 404
+    assert "There is no model 'gpt-4oo' in this account. Did you mean gpt-4o?" in answer.json()["error"]["message"]
+    assert "claude takes any name, but speaks anthropic" in answer.json()["error"]["message"]

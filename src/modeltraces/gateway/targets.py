@@ -130,16 +130,31 @@ class TargetBook:
         spoken = found.spoken(family)
         if not spoken.every:
             other = "/gateway/anthropic" if family == "openai" else "/gateway/openai/v1"
-            raise NoTarget(f"{name} speaks {found.every[0].protocol}, not {family}: call it at {other}.", 400)
+            first = found.every[0]
+            if entry is None and not known.by_listed.keys() & {asked.lower(), name.lower()}:
+                # Most likely misspelt: that it is called elsewhere would send its caller the wrong way.
+                unknown = f"There is no model {asked[:200]!r} in this account.{_meant(name, known)}"
+                raise NoTarget(
+                    f"{unknown} {first.connection_name} takes any name, but speaks {first.protocol}: {other}."
+                )
+            raise NoTarget(f"{name} speaks {first.protocol}, not {family}: call it at {other}.", 400)
         return spoken
 
     def names(self, account_id: str, family: Family) -> list[str]:
-        """The models that can be called, as they are called; of connections to every model only those in the catalog."""
+        """The models that can be called, as they are called: those in the catalog, and what connections name beside them."""
         known = self._known(account_id)
         entries = {entry.id: entry for entry in known.by_name.values() if not entry.archived}
-        return sorted(
+        served = {
             entry.name for entry in entries.values() if _serving(entry, entry.name, "", known).spoken(family).every
-        )
+        }
+        # One that was never called is not in the catalog yet.
+        in_catalog = {name.lower() for name in known.by_name}
+        for name, listed in known.by_listed.items():
+            if name == EVERY_MODEL or name in in_catalog:
+                continue
+            if any(known.connections[one.connection_at].protocol in SPOKEN[family] for one in listed):
+                served.add(listed[0].name)
+        return sorted(served)
 
     def connection(self, account_id: str, name: str, family: Family) -> Target:
         """For a call that names no model: the connection of that name, or the only one. Raises NoTarget."""
@@ -258,12 +273,16 @@ def _through(one: Connection, model: str, upstream: str) -> Target:
     return Target(model, "", one.name, one.provider, one.protocol, one.base_url, upstream, one.locked_credential)
 
 
+def _meant(name: str, known: _Known) -> str:
+    near = difflib.get_close_matches(name.lower(), [other.lower() for other in known.by_name], 3)
+    spelled = [other for other in known.by_name if other.lower() in near]
+    return f" Did you mean {', '.join(spelled[:3])}?" if spelled else ""
+
+
 def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known) -> str:
     if entry is None:
-        near = difflib.get_close_matches(name.lower(), [other.lower() for other in known.by_name], 3)
-        spelled = [other for other in known.by_name if other.lower() in near]
-        hint = f" Did you mean {', '.join(spelled[:3])}?" if spelled else ""
-        return f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model.{hint}"
+        unknown = f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model."
+        return unknown + _meant(name, known)
     if entry.archived:
         return f"{entry.name} is archived. An admin can restore it under Settings, Models."
     if entry.routing is not None and not place:

@@ -175,6 +175,10 @@ def _groups(found: _Found, here: _Asked) -> tuple[ModelGroup, ...]:
         )
         if options:
             groups.append(ModelGroup(label, options))
+    uncalled = sorted(found.names - {entry.name for entry in found.entries}, key=str.lower)
+    if uncalled:
+        options = tuple(Option(name, here.url(model=name), name == here.model) for name in uncalled)
+        groups.append(ModelGroup("Named by connections, not called yet", options))
     return tuple(groups)
 
 
