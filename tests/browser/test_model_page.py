@@ -214,8 +214,9 @@ def test_the_warning_before_archiving_fits_a_phone_whatever_the_version_is_calle
 
 
 def test_a_long_name_breaks_no_time_no_amount_and_no_row_of_buttons_of_others(visit: Visit) -> None:
+    page = visit.go(HARDWARE)
     for name, price in (("B" * 190, "123456789.123456789"), ("short", "0.5")):
-        page = visit.go(f"{HARDWARE}?do=add")
+        page.get_by_role("link", name="Add hardware").first.click()
         page.get_by_label("Hardware", exact=True).fill(name)
         page.get_by_label("Credits per replica-hour").fill(price)
         page.get_by_role("button", name="Add", exact=True).click()

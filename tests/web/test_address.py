@@ -10,20 +10,21 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 words = texts.filter(lambda text: text.strip() == text and text != "")
 
 
-@given(
-    st.builds(
-        Address,
-        models=st.lists(words, max_size=3).map(tuple),
-        period=st.sampled_from(["24h", "7d", "30d", "90d", "all"]),
-        filter=texts.map(str.strip),
-        sort=st.sampled_from(["executed_on", "response_time"]),
-        order=st.sampled_from(["asc", "desc"]),
-        cursor=texts,
-        columns=st.lists(st.sampled_from(["input", "output", "model"]), unique=True).map(tuple),
-        compare=st.sampled_from(["", "deployment_version", "model"]),
-        measure=st.sampled_from(["", "p99", "requests"]),
-    )
+ADDRESSES = st.builds(
+    Address,
+    models=st.lists(words, max_size=3).map(tuple),
+    period=st.sampled_from(["24h", "7d", "30d", "90d", "all"]),
+    filter=texts.map(str.strip),
+    sort=st.sampled_from(["executed_on", "response_time"]),
+    order=st.sampled_from(["asc", "desc"]),
+    cursor=texts,
+    columns=st.lists(st.sampled_from(["input", "output", "model"]), unique=True).map(tuple),
+    compare=st.sampled_from(["", "deployment_version", "model"]),
+    measure=st.sampled_from(["", "p99", "requests"]),
 )
+
+
+@given(ADDRESSES)
 def test_every_state_comes_back_from_its_address(address: Address) -> None:
     assert Address.of(QueryParams(address.url.partition("?")[2])) == address
 
@@ -53,3 +54,8 @@ def test_the_chart_compares_without_leaving_the_place_in_the_list() -> None:
     address = Address(cursor="here", after=50).kept(compare="deployment_version")
     assert (address.cursor, address.after) == ("here", 50)
     assert address.changed(filter="x").compare == "deployment_version"
+
+
+@given(ADDRESSES, texts)
+def test_the_address_of_each_model_is_that_of_the_state_with_it_alone(address: Address, name: str) -> None:
+    assert address.of_each_model()(name) == address.changed(models=(name,)).url

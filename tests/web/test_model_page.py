@@ -175,6 +175,7 @@ def test_an_endpoint_at_another_server_is_refused_in_its_form_until_the_credenti
         ("deploy", {"version": "v1"}, 409, "has a version 'v1' already"),
         ("deploy", {"replicas": "-1"}, 422, "from 1 to 100,000"),
         ("deploy", {"replicas": "many"}, 422, "'many' is none"),
+        ("deploy", {"replicas": "1_000"}, 422, "'1_000' is none"),
         ("deploy", {"price": "NaN"}, 422, "The price must be a number or a decimal string"),
         ("deploy", {"price": "1,5"}, 422, "The price must be a number or a decimal string"),
         ("deploy", {"hardware": "gone"}, 404, "price list has no hardware 'gone'"),

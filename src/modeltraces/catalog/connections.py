@@ -103,7 +103,7 @@ def add(change: Change, name: str, columns: "Columns") -> None:
         select(ConnectionRow).where(ConnectionRow.account_id == change.account_id, ConnectionRow.name == name)
     )
     if row is not None and row.protocol:
-        raise Conflict(f"This account has a connection {name!r} already.")
+        raise Conflict(f"This account has a connection {name!r} already. Choose another name, or edit that one.")
     if row is None:
         row = ConnectionRow(
             id=str(uuid.uuid4()), account_id=change.account_id, name=name, provider="", created_on_us=change.now_us,
@@ -141,7 +141,7 @@ def edit(
                 ConnectionRow.account_id == account_id, ConnectionRow.name == renamed
             )
             if change.session.scalar(taken) is not None:
-                raise Conflict(f"This account has a connection {renamed!r} already.")
+                raise Conflict(f"This account has a connection {renamed!r} already. Choose another name.")
             if has_runs:
                 raise Conflict(f"Runs bear the name {row.name!r}. Make a new connection, and archive this one.")
             rename_connection(change, row.name, renamed)

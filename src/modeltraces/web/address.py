@@ -4,7 +4,7 @@ The parameters are the API's selection parameters (see `docs/api.md`), `columns`
 the page that the cursor leads to, and `compare` and `measure`: what the chart draws side by side. Defaults are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -43,6 +43,8 @@ MEASURES: Final = {"": "P90", "p99": "P99", "requests": "Requests"}
 SHOWN_ONLY: Final = frozenset({"columns", "after", "compare", "measure"})
 """The parameters that say how the page shows its runs, not which and in what order."""
 DEFAULT_SORT: Final = "executed_on"
+_UNQUOTED: Final = ":,"
+"""Stand in a query as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,12 @@ class Address:
     def url(self) -> str:
         return with_query(MODEL_TRACES, self.pairs())
 
+    def of_each_model(self) -> Callable[[str], str]:
+        """The address of the same state for a model alone, by its name: as `changed` says it, quick enough for thousands."""
+        # The model comes first, whatever else there is.
+        rest = with_query("", self.changed(models=()).pairs()).replace("?", "&", 1)
+        return lambda name: f"{MODEL_TRACES}?model={quote(name, safe=_UNQUOTED)}{rest}"
+
     def run_url(self, request_id: str) -> str:
         """The page with this run open."""
         return with_query(run_path(request_id), self.pairs())
@@ -146,4 +154,4 @@ def model_path(name: str) -> str:
 
 
 def with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:
-    return f"{path}?{urlencode(pairs, quote_via=quote, safe=':,')}" if pairs else path
+    return f"{path}?{urlencode(pairs, quote_via=quote, safe=_UNQUOTED)}" if pairs else path

@@ -1,5 +1,6 @@
 """What people type into the catalog's forms, read; and the catalog's values, written for them."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -16,6 +17,8 @@ from modeltraces.web.contexts import Moment, Option
 from modeltraces.web.formatting import UNKNOWN, instant, iso
 
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
+# Python's int takes more: 1_000, and other scripts' digits.
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _US_PER_HOUR: Final = 3_600_000_000
 KIND_LABELS: Final[Mapping[ModelKind, str]] = {
     "open_source": "Open-source",
@@ -63,10 +66,9 @@ def replicas_of(text: str) -> int | None:
     """None for nothing typed. Raises Invalid for what is not a whole number; its bounds are the ledger's matter."""
     if not text.strip():
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise Invalid(f"Replicas must be a whole number; {text.strip()[:40]!r} is none.") from None
+    if not _WHOLE.fullmatch(text.strip()):
+        raise Invalid(f"Replicas must be a whole number; {text.strip()[:40]!r} is none.")
+    return int(text)
 
 
 def instant_of(text: str, zone: tzinfo) -> int | None:

@@ -36,11 +36,12 @@ def toolbar(
     """`from_us`, `to_us`: the shown period, for the custom period's form."""
     chosen = set(address.models)
     groups = []
+    alone = address.of_each_model()
     for kind, label in KIND_LABELS.items():
         options = tuple(
             Option(
                 label=entry.name,
-                href=address.changed(models=(entry.name,)).url,
+                href=alone(entry.name),
                 current=bool(chosen) and chosen <= {entry.name, *entry.recorded_names, *entry.merged},
                 hint=entry.base_model if entry.base_model != entry.name else entry.provider,
             )

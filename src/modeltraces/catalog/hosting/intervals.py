@@ -61,13 +61,13 @@ def intervals_of(events: Iterable[Event]) -> tuple[Interval, ...]:
     previous: Event | None = None
     for event in sorted(events, key=lambda event: event.on_us):
         if previous is not None and previous.on_us == event.on_us:
-            raise OutOfOrder("there is another event at the same instant")
+            raise OutOfOrder("there is another event at the same instant: choose another, or strike that one out")
         if event.type == "deploy" and is_open:
             raise OutOfOrder("it is up already at that time: scale it, or undeploy it first")
         if event.type == "scale" and not is_open:
             raise OutOfOrder("it is not up at that time, so it cannot be scaled: deploy it first")
         if event.type == "undeploy" and not is_open:
-            raise OutOfOrder("it is not up at that time, so it cannot be undeployed")
+            raise OutOfOrder("it is not up at that time, so it cannot be undeployed: choose a time at which it was")
         if is_open:
             last = made[-1]
             made[-1] = Interval(last.from_us, event.on_us, last.replicas, last.credits_per_replica_hour, last.hardware)
