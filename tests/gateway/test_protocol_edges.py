@@ -100,6 +100,7 @@ def test_no_method_asks_an_upstream_to_repeat_its_credential(
     raw.sends(http(200, b"{}"))
     answer = heard(hurried, raw_account, f"{method} {CHAT}", body=json.dumps(ask()).encode())
     assert answer.startswith(b"HTTP/1.1 405 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["type"] == "invalid_request_error"
     assert raw.asked == []
 
 
@@ -164,3 +165,24 @@ def test_another_refusal_of_a_stream_passes_as_it_is(raw_caller: httpx.Client, r
     answer = raw_caller.post(CHAT, json=ask(stream=True))
     assert (answer.status_code, answer.content) == (400, body)
     assert len(raw.asked) == 1
+
+
+def test_what_an_upstream_calls_usage_further_inside_stays(raw_caller: httpx.Client, raw: RawUpstream) -> None:
+    inside = b'{"index":0,"delta":{"content":"a","notes":{"a":1,"usage":null}},"finish_reason":"stop"}'
+    for head, tail in ((b"", b',"usage":null'), (b'"usage":null,', b"")):
+        raw.sends(SSE, piece(b"data: {" + head + b'"choices":[' + inside + b"]" + tail + b"}\n\n"), b"0\r\n\r\n")
+        assert received(raw_caller, ask(stream=True)) == (b'data: {"choices":[' + inside + b"]}\n\n", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [({"message": "no credits", "code": 402}, "error", "no credits"), ({"message": "x", "type": "bad"}, "bad", "x")],
+)
+def test_an_error_with_a_status_of_success_is_a_failure_of_the_upstream(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream, error: dict[str, Any], kind: str, message: str
+) -> None:
+    raw.sends(http(200, json.dumps({"error": error}).encode(), "Content-Type: application/json"))
+    answer = raw_caller.post(CHAT, json=ask())
+    assert (answer.status_code, answer.json()) == (200, {"error": error})
+    run = only_run(raw_reader)
+    assert (run["status"], run["error"]["type"], run["error"]["message"]) == ("failed", kind, message)

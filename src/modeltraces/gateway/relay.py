@@ -197,5 +197,15 @@ def _without_usage(event: bytes, data: bytes) -> bytes | None:
         return event
     chunk = json_of(data)
     if member(chunk, "usage") is None:
-        return _USAGE_IS_NULL.sub(b"", event, count=1) if isinstance(chunk, dict) and "usage" in chunk else event
+        return _without_null(event) if isinstance(chunk, dict) and "usage" in chunk else event
     return None if member(chunk, "choices") == [] else event
+
+
+def _without_null(event: bytes) -> bytes:
+    found = list(_USAGE_IS_NULL.finditer(event))
+    for one in found:
+        left = event[: one.start()] + event[one.end() :]
+        # What bears that name further inside is the upstream's own.
+        if len(found) == 1 or "usage" not in (json_of(data_of(left)[1]) or ()):
+            return left
+    return event

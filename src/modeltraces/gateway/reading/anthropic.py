@@ -17,6 +17,9 @@ def read_whole(status: int, body: Any) -> Outcome:
         read_error(outcome, body)
         return outcome
     _read_message(outcome, body)
+    if member(body, "type") == "error":
+        read_error(outcome, body)
+        outcome.error_type = outcome.error_type or "error"
     return outcome
 
 

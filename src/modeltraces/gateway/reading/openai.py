@@ -19,8 +19,10 @@ def read_whole(status: int, body: Any) -> Outcome:
     _read_head(outcome, body)
     _read_usage(outcome, member(body, "usage"))
     outcome.finish_reasons = _finish_reasons(body)
-    if member(body, "status") == "failed":
+    if member(body, "status") == "failed" or (member(body, "error") and not member(body, "choices")):
+        # OpenRouter says so with a status of 200.
         read_error(outcome, body)
+        outcome.error_type = outcome.error_type or "error"
     return outcome
 
 
