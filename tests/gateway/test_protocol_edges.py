@@ -186,3 +186,12 @@ def test_an_error_with_a_status_of_success_is_a_failure_of_the_upstream(
     assert (answer.status_code, answer.json()) == (200, {"error": error})
     run = only_run(raw_reader)
     assert (run["status"], run["error"]["type"], run["error"]["message"]) == ("failed", kind, message)
+
+
+def test_a_path_in_another_case_is_the_same_call(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream
+) -> None:
+    raw.sends(http(200, said("ok"), "Content-Type: application/json"))
+    assert raw_caller.post("/gateway/openai/v1/Chat/COMPLETIONS", json=ask()).status_code == 200
+    assert raw.asked[0].first_line == "POST /base/v1/Chat/COMPLETIONS HTTP/1.1", "as the caller wrote it"
+    assert only_run(raw_reader)["output"] == "ok"

@@ -46,12 +46,13 @@ _CALLS: Final[dict[Family, dict[str, Call]]] = {
 
 def call_of(family: Family, method: str, path: str) -> Call | None:
     """The inference that a request is; None for what is only passed through."""
-    return _CALLS[family].get(path) if method == "POST" else None
+    # Some servers take any case: no way around being counted and recorded.
+    return _CALLS[family].get(path.lower()) if method == "POST" else None
 
 
 def asks_for_usage(family: Family, path: str) -> bool:
     """Whether a stream of this path gives its tokens only when it is asked to."""
-    return family == "openai" and path in ("chat/completions", "completions")
+    return family == "openai" and path.lower() in ("chat/completions", "completions")
 
 
 def address_of_call(target: Target, path: str, query: str) -> str:
