@@ -6,7 +6,7 @@ or session that may not do this gets 403, which says what is missing.
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol, cast
 
@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from modeltraces.api.security import SAFE_METHODS, comes_from_our_page, same_token, sent_csrf_token
+from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.key_authenticator import KeyAuthenticator, KeyIdentity
 from modeltraces.catalog.keys import KEY_START, Scope
 from modeltraces.catalog.sessions import SessionIdentity, Sessions
@@ -72,6 +73,11 @@ class Identity:
     def csrf_token(self) -> str:
         """What this session's forms must send back; '' for a key."""
         return self.user.csrf_token if self.user else ""
+
+    def check_may_grant(self, scopes: Iterable[str]) -> None:
+        """A key of scope admin does all that an owner does, prices too. Raises Invalid for other people who would make one."""
+        if "admin" in scopes and self.role not in (None, "owner"):
+            raise Invalid("Only an owner makes keys of scope admin, which may do more than you: choose other scopes.")
 
     @property
     def may_export(self) -> bool:

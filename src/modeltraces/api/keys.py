@@ -42,10 +42,12 @@ async def create_key(request: Request, identity: Admin) -> dict[str, Any]:
     """
     parts = parts_of(request)
     body = await object_of(request, _GIVEN, required=("name",))
+    scopes = _scopes(body)
+    identity.check_may_grant(scopes)
     create = partial(
         keys.create_key, parts.catalog, identity.account_id, _text(body, "name"),
         actor=identity.actor,
-        scopes=_scopes(body),
+        scopes=scopes,
         default_source_type=_text(body, "default_source_type"),
         default_source=_text(body, "default_source"),
         expires_on_us=instant_of(body.get("expires_on"), "expires_on"),

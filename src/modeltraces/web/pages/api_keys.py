@@ -43,6 +43,7 @@ async def create_key(
     parts = parts_of(request)
     given = await typed(request)
     try:
+        identity.check_may_grant(scope or ())
         plain, key = await parts.workers.look_up(
             keys.create_key,
             parts.catalog,
