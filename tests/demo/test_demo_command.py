@@ -86,6 +86,24 @@ def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server) -> N
     assert DEMO_RUNS < total < 1.1 * DEMO_RUNS
 
 
+def test_a_deployed_and_an_external_model_can_be_called_at_once(demo: Server) -> None:
+    """After the second start: what leads to the demo's upstream was brought up to date."""
+    prompt = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 50}
+    with demo.client("gateway", "read") as client:
+        told = client.post("/gateway/openai/v1/chat/completions", json={"model": "llama-3.1-8b-instruct", **prompt})
+        assert told.status_code == 200, told.text
+        assert told.json()["choices"][0]["message"]["content"].startswith("Hello!")
+        streamed = {"model": "claude-sonnet-4-5", "stream": True, **prompt}
+        told = client.post("/gateway/anthropic/v1/messages", json=streamed)
+        assert told.text.count("content_block_delta") > 5, told.text
+        run = client.get(f"/api/v1/runs/{told.headers['x-request-id']}")
+        deadline = time.monotonic() + 20
+        while run.status_code == 404 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            run = client.get(f"/api/v1/runs/{told.headers['x-request-id']}")
+        assert (run.json()["connection_name"], run.json()["status"]) == ("anthropic-prod", "success")
+
+
 @pytest.mark.browser
 def test_the_picture_of_the_page_is_small_and_shows_what_there_is(demo: Server) -> None:
     with running_browser() as browser:

@@ -9,8 +9,10 @@ from modeltraces.catalog import audit, connections
 from modeltraces.catalog.audit import AuditFilter
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.hosting import deployments, hardware, ledger
+from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.vault import Vault
 from modeltraces.demo.models import MODELS, DemoModel
+from modeltraces.demo.upstream import port_of
 
 _ACTOR: Final = "demo"
 _DAY_US: Final = 86_400_000_000
@@ -27,6 +29,9 @@ _CONNECTIONS: Final = {
     "openai-direct": ("openai", "openai", "https://openai.example.com/v1", ["gpt-4o", "text-embedding-3-small"]),
     "anthropic-prod": ("anthropic", "anthropic", "https://anthropic.example.com", ["*"]),
 }
+_ANSWERED_CONNECTION: Final = "anthropic-prod"
+_ANSWERED_DEPLOYMENT: Final = ("llama-3.1-8b-instruct", "v2")
+"""What leads to the demo's own upstream, so that something can be called; the others lead to example.com, where nobody is."""
 _LINGERS_DAYS: Final = 2.0
 """How long an old version stays up when the new one has all the traffic: one can go back."""
 
@@ -48,6 +53,46 @@ def seed_hosting(catalog: Catalog, vault: Vault, account_id: str, *, end_us: int
     for step in left:
         step.enter()
     return bool(left)
+
+
+def lead_to_upstream(
+    catalog: Catalog, registry: ModelRegistry, vault: Vault, account_id: str, start: Callable[[int], str]
+) -> None:
+    """Bring the places that lead to the demo's own upstream to its address of this start.
+
+    `start` gets the port of the last start, 0 for none, and gives the address. A place that somebody led elsewhere, or
+    gave a credential, is left as it is.
+    """
+    name, version = _ANSWERED_DEPLOYMENT
+    reached = [one for one in connections.list_connections(catalog, account_id) if one.name == _ANSWERED_CONNECTION]
+    deployed = [
+        one
+        for entry in registry.list_models(account_id)
+        for one in entry.deployments
+        if (entry.name, one.version) == _ANSWERED_DEPLOYMENT
+    ]
+    old = _CONNECTIONS[_ANSWERED_CONNECTION][2]
+    through = [one.base_url for one in reached if not one.has_credential and _is_ours(one.base_url, old)]
+    endpoints = [
+        one.endpoint
+        for one in deployed
+        if one.locked_credential is None and _is_ours(one.endpoint, _endpoint(name, version))
+    ]
+    address = start(next((port for one in (*through, *endpoints) if (port := port_of(one))), 0))
+    if through:
+        values = {"base_url": address}
+        connections.edit(catalog, account_id, _ANSWERED_CONNECTION, values, vault, has_runs=True, actor=_ACTOR)
+    if endpoints:
+        fields = deployments.Fields({"endpoint": f"{address}/v1"}, vault)
+        deployments.edit(catalog, account_id, name, version, fields, actor=_ACTOR)
+
+
+def _is_ours(address: str, first: str) -> bool:
+    return address == first or port_of(address) is not None
+
+
+def _endpoint(model: str, version: str) -> str:
+    return f"https://{model.replace('.', '-')}-{version}.models.example.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +130,9 @@ def _of_model(
 
     for number, rollout in enumerate(model.rollouts):
         first, last = rollout.steps[0][0], rollout.steps[-1][0]
-        host = f"{model.name.replace('.', '-')}-{rollout.version}.models.example.com"
         fields = {
             "hardware": _HARDWARE[model.name],
-            "endpoint": f"https://{host}/v1",
+            "endpoint": _endpoint(model.name, rollout.version),
             "protocol": "openai",
             "upstream_model": model.base_model,
         }

@@ -11,9 +11,10 @@ from modeltraces.catalog import keys, links, users
 from modeltraces.catalog.bootstrap import FirstOwner
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError
-from modeltraces.demo.hosting import seed_hosting
+from modeltraces.demo.hosting import lead_to_upstream, seed_hosting
 from modeltraces.demo.seeding import MARKER_NAME, Marker, NotADemo, seed_history
 from modeltraces.demo.traffic import LiveTraffic
+from modeltraces.demo.upstream import DemoUpstream
 from modeltraces.parts import Parts
 from modeltraces.serving import CannotStart, say, serve
 from modeltraces.settings import Settings
@@ -28,11 +29,17 @@ def serve_demo(settings: Settings) -> None:
     """Fill the default account unless an earlier start did, then serve until SIGTERM or SIGINT. Raises CannotStart."""
     stop = threading.Event()
     traffic: list[threading.Thread] = []
+    upstreams: list[DemoUpstream] = []
+
+    def start_upstream(port: int) -> str:
+        upstreams.append(DemoUpstream(port=port).start())
+        return upstreams[0].address
 
     def ready(parts: Parts, address: str) -> None:
         account_id = parts.first.account.id
         try:
             _seed(parts, account_id)
+            lead_to_upstream(parts.catalog, parts.registry, parts.vault, account_id, start_upstream)
             link = sign_in_link(parts.catalog, account_id)
             key = traffic_key(parts.catalog, account_id)
         except (NotADemo, StoreError, CatalogError) as error:
@@ -52,6 +59,8 @@ def serve_demo(settings: Settings) -> None:
         stop.set()
         for thread in traffic:
             thread.join(timeout=5)
+        for upstream in upstreams:
+            upstream.stop()
 
 
 def sign_in_link(catalog: Catalog, account_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from modeltraces.demo import phrases
-from modeltraces.demo.languages import LANGUAGES, NAMES, Language
+from modeltraces.demo.languages import ENGLISH, LANGUAGES, NAMES, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,17 @@ def small_talk(rng: Random) -> Exchange:
     slots = _slots(rng)
     question, answer = rng.choice(phrases.SMALL_TALK)
     return Exchange("", [("user", question.format_map(slots))], answer.format_map(slots))
+
+
+def answer_to(rng: Random, prompt: str) -> str:
+    """What the support assistant says, in English, to whatever it was asked."""
+    slots = _slots(rng)
+    said = prompt.strip().lower()
+    for question, answer in phrases.SMALL_TALK:
+        if said == question.format_map(slots):
+            return answer.format_map(slots)
+    topic, _ = _problem(rng, ENGLISH, slots)
+    return _joined("Hello!" if "hello" in said else "", _reply(rng, ENGLISH, slots, topic))
 
 
 def order_tools(rng: Random) -> Exchange:

@@ -1,0 +1,134 @@
+"""The demo's own upstream answers as the providers do, and the demo's catalog leads to it, start after start."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from modeltraces.catalog import accounts, connections
+from modeltraces.catalog.connections import list_connections
+from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.models import ModelRegistry, SeenModel
+from modeltraces.catalog.vault import Vault
+from modeltraces.demo.hosting import lead_to_upstream, seed_hosting
+from modeltraces.demo.models import MODELS
+from modeltraces.demo.upstream import DemoUpstream, port_of
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[DemoUpstream]:
+    running = DemoUpstream().start()
+    yield running
+    running.stop()
+
+
+def asked(upstream: DemoUpstream, path: str, prompt: Any, **more: Any) -> httpx.Response:
+    body = {"model": "m", "messages": [{"role": "user", "content": prompt}], **more}
+    answer = httpx.post(f"{upstream.address}/v1/{path}", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def events(answer: httpx.Response) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: {")]
+    return [orjson.loads(line) for line in lines]
+
+
+def test_chat_completions_come_whole_and_in_pieces_with_their_usage(upstream: DemoUpstream) -> None:
+    whole = asked(upstream, "chat/completions", "test").json()
+    assert whole["choices"][0]["message"]["content"].startswith(
+        "This is a test reply. Everything works. (The demo's own"
+    )
+    usage = whole["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 5
+    options = {"stream": True, "max_tokens": 4, "stream_options": {"include_usage": True}}
+    streamed = asked(upstream, "chat/completions", "Say hello.", **options)
+    assert streamed.text.endswith("data: [DONE]\n\n")
+    *pieces, last = events(streamed)
+    choices = [piece["choices"][0] for piece in pieces]
+    said = [choice["delta"]["content"] for choice in choices if choice["delta"].get("content")]
+    assert (len(said), said[0], choices[-1]["finish_reason"]) == (4, "Hello! ", "length")
+    assert (last["choices"], last["usage"]["completion_tokens"]) == ([], 4)
+    assert "usage" not in asked(upstream, "chat/completions", "test", stream=True, max_tokens=1).text
+
+
+def test_messages_come_whole_and_in_pieces_with_their_usage(upstream: DemoUpstream) -> None:
+    whole = asked(upstream, "messages", "test", max_tokens=99).json()
+    assert whole["content"][0]["text"].startswith("This is a test reply.")
+    assert (whole["stop_reason"], whole["usage"]["output_tokens"] > 5) == ("end_turn", True)
+    parts = [{"type": "text", "text": "Say hello."}]
+    came = events(asked(upstream, "messages", parts, max_tokens=3, stream=True))
+    deltas = [one["delta"]["text"] for one in came if one["type"] == "content_block_delta"]
+    assert (len(deltas), deltas[0]) == (3, "Hello! ")
+    assert [one["type"] for one in (came[0], *came[-3:])] == [
+        "message_start", "content_block_stop", "message_delta", "message_stop",
+    ]  # fmt: skip
+    assert (came[-2]["delta"]["stop_reason"], came[-2]["usage"]) == ("max_tokens", {"output_tokens": 3})
+
+
+def test_what_it_cannot_answer_it_says_and_goes_on(upstream: DemoUpstream) -> None:
+    with httpx.Client(base_url=upstream.address) as client:
+        for body in (
+            b"",
+            b"[]",
+            b"{",
+            b'{"model":"m"}',
+            b'{"model":"m","messages":[]}',
+            b'{"model":"m","messages":[1]}',
+        ):
+            refused = client.post("/v1/messages", content=body)
+            assert refused.status_code == 400, body
+            assert "model and messages" in refused.json()["error"]["message"]
+        assert client.post("/v1/embeddings", json={}).status_code == 404
+        assert client.get("/elsewhere").status_code == 404
+        assert client.post("/v1/messages", content=iter([b"{}"])).status_code == 413
+        assert len(client.get("/v1/models").json()["data"]) == len({one.base_model for one in MODELS.values()})
+
+
+def test_the_next_one_takes_the_port_of_the_last_unless_it_is_taken(upstream: DemoUpstream) -> None:
+    port = port_of(upstream.address)
+    assert port_of(f"{upstream.address}/v1") == port != 0
+    assert [port_of(one) for one in ("http://127.0.0.1:80/v1", "http://10.0.0.1:80/demo", "")] == [None] * 3
+    other = DemoUpstream(port=port or 0)
+    assert port_of(other.address) not in (None, port)
+    other = other.start()
+    other.stop()
+    again = DemoUpstream(port=port_of(other.address) or 0).start()
+    assert again.address == other.address
+    again.stop()
+
+
+def test_two_places_lead_to_it_at_each_start_unless_somebody_led_them_elsewhere(tmp_path: Path) -> None:
+    catalog, vault = Catalog(f"sqlite:///{tmp_path}/catalog.db"), Vault(b"secret")
+    catalog.upgrade()
+    account, registry = accounts.ensure_default(catalog).id, ModelRegistry(catalog)
+    registry.ensure(
+        account,
+        {name: SeenModel(one.provider, one.base_model, 1, set(), set(), one.kind) for name, one in MODELS.items()},
+    )
+    seed_hosting(catalog, vault, account, end_us=catalog.clock(), days=30)
+    ports: list[int] = []
+
+    def places(port: int) -> list[str]:
+        def start(last: int) -> str:
+            ports.append(last)
+            return f"http://127.0.0.1:{port}/demo"
+
+        lead_to_upstream(catalog, registry, vault, account, start)
+        deployed = [one for entry in registry.list_models(account) for one in entry.deployments]
+        addresses = [one.base_url for one in list_connections(catalog, account)] + [one.endpoint for one in deployed]
+        return sorted(one for one in addresses if "example.com" not in one)
+
+    assert places(7001) == ["http://127.0.0.1:7001/demo", "http://127.0.0.1:7001/demo/v1"]
+    assert places(7002) == ["http://127.0.0.1:7002/demo", "http://127.0.0.1:7002/demo/v1"]
+    values = {"base_url": "http://127.0.0.1:9/mine"}
+    connections.edit(catalog, account, "anthropic-prod", values, vault, has_runs=True, actor="t")
+    assert places(7003) == ["http://127.0.0.1:7003/demo/v1", "http://127.0.0.1:9/mine"]
+    connections.edit(catalog, account, "anthropic-prod", {"archived": True}, vault, has_runs=True, actor="t")
+    connections.delete(catalog, account, "anthropic-prod", has_runs=False, actor="t")
+    assert places(7004) == ["http://127.0.0.1:7004/demo/v1"]
+    assert ports == [0, 7001, 7002, 7003]
+    catalog.close()
