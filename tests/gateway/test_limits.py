@@ -190,7 +190,7 @@ def test_a_call_that_reaches_nobody_is_not_counted(caller_with: CallerOf) -> Non
     in_the_middle_of(60)
     caller = caller_with(requests_per_minute=1)
     assert caller.post(CHAT, json={"messages": []}).status_code == 400
-    assert status(caller, MESSAGES, "nobody") == 400
+    assert status(caller, MESSAGES, "nobody") == 404
     assert status(caller, CHAT, "gpt-4o@nowhere") == 404
     assert (status(caller), status(caller)) == (200, 429)
 

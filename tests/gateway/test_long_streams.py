@@ -1,7 +1,6 @@
 """A stream without end: it passes, and what is kept of it to be recorded has an end."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -80,12 +79,13 @@ def passed_on(call: Call, events: list[bytes]) -> tuple[bytes, Outcome]:
     async def send(message: Message) -> None:
         sent.append(message.get("body", b""))
 
-    async def pieces() -> AsyncIterator[bytes]:
-        for one in events:
-            yield one
+    coming = iter(events)
+
+    async def read() -> bytes:
+        return next(coming, b"")
 
     answer = SimpleNamespace(
-        status=200, raw_headers=((b"Content-Type", b"text/event-stream"),), content=SimpleNamespace(iter_any=pieces)
+        status=200, raw_headers=((b"Content-Type", b"text/event-stream"),), content=SimpleNamespace(readany=read)
     )
     relay = Relay(
         cast(Any, SimpleNamespace(record=lambda exchange, outcome: recorded.append(outcome))),

@@ -34,14 +34,15 @@ def test_it_is_recorded_once_as_a_failure_of_the_gateway(place: str) -> None:
         if message["type"].endswith(place):
             raise RuntimeError("nobody foresaw this")
 
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"{"
-        yield b"}"
+    coming = iter((b"{", b"}"))
+
+    async def read() -> bytes:
+        return next(coming, b"")
 
     @asynccontextmanager
     async def request(*args: Any, **named: Any) -> AsyncIterator[Any]:
         kind = ((b"Content-Type", b"application/json"),)
-        yield SimpleNamespace(status=200, headers={}, raw_headers=kind, content=SimpleNamespace(iter_any=pieces))
+        yield SimpleNamespace(status=200, headers={}, raw_headers=kind, content=SimpleNamespace(readany=read))
 
     call = call_of("openai", "POST", "chat/completions")
     asked = Asked("openai", "POST", "chat/completions", "", [], call, b'{"model":"m"}', {"model": "m"})

@@ -2,7 +2,6 @@
 
 import re
 import zlib
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import aiohttp
@@ -40,6 +39,7 @@ class Relay:
         self._recorder, self._timeouts, self._exchange, self._call = recorder, timeouts, exchange, call
         self._scope, self._send = scope, send
         self._reader: StreamReader | None = None
+        self._splitter = Splitter()
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._encoding = ""
@@ -74,68 +74,56 @@ class Relay:
             down.append((b"content-length", length.encode()))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": down})
         self.has_begun = True
-        pieces = self._pieces(answer, beginning)
         # On disk before the caller sees the end: what it has whole is recorded, whatever happens next. Of a JSON body the
         # last piece is held back until then; of a stream, the piece with its last event.
         held = b""
-        async for piece in self._events(pieces) if self._reader is not None else self._whole(pieces):
-            if self._reader is not None and self._reader.outcome.is_complete:
+        reader, read = self._reader, answer.content.readany
+        came = beginning or await read()
+        while came:
+            if not self.has_body:
+                self.has_body = True
+                self._timeouts.now_idle(answer)
+            piece = self._of_stream(came, reader) if reader is not None else self._of_body(came)
+            if reader is not None and reader.outcome.is_complete:
                 self.record()
             elif self._is_json and exchange is not None:
                 piece, held = held, piece
             if piece:
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            came = await read()
+        if reader is not None:
+            held = self._rest_of_stream(reader)
         self.record()
         await self._send({"type": "http.response.body", "body": held, "more_body": False})
 
-    async def _pieces(self, answer: aiohttp.ClientResponse, beginning: bytes) -> AsyncIterator[bytes]:
-        if beginning:
-            self.has_body = True
-            self._timeouts.now_idle(answer)
-            yield beginning
-        async for piece in answer.content.iter_any():
-            if not self.has_body:
-                self.has_body = True
-                self._timeouts.now_idle(answer)
-            yield piece
-
-    async def _events(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        splitter = Splitter()
-        reader, exchange = self._reader, self._exchange
-        assert reader is not None
-        assert exchange is not None
-        async for piece in pieces:
-            kept: list[bytes] = []
-            for event in splitter.feed(piece):
-                name, data = data_of(event)
-                if data:
-                    self._kept_bytes += len(data)
-                    reader.outcome.is_cut = self._kept_bytes > _RECORDED_BYTES
-                    reader.event(name, data)
-                    if reader.outcome.has_content:
-                        exchange.content_came()
-                if not self._strips_usage:
-                    continue
-                if (left := _without_usage(event, data)) is not None:
-                    kept.append(left)
-            if not self._strips_usage:
-                yield piece
-            elif kept:
-                yield b"".join(kept)
-        if splitter.rest:
-            name, data = data_of(splitter.rest)
+    def _of_stream(self, came: bytes, reader: StreamReader) -> bytes:
+        """What the caller gets of it, after its whole events were read."""
+        kept: list[bytes] = []
+        for event in self._splitter.feed(came):
+            name, data = data_of(event)
             if data:
+                self._kept_bytes += len(data)
+                reader.outcome.is_cut = self._kept_bytes > _RECORDED_BYTES
                 reader.event(name, data)
-            left = _without_usage(splitter.rest, data) if self._strips_usage else None
-            if left:
-                yield left
+                if reader.outcome.has_content and self._exchange is not None:
+                    self._exchange.content_came()
+            if self._strips_usage and (left := _without_usage(event, data)) is not None:
+                kept.append(left)
+        return b"".join(kept) if self._strips_usage else came
 
-    async def _whole(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for piece in pieces:
-            if self._exchange is not None and self._kept_bytes < _RECORDED_BYTES:
-                self._kept.append(piece)
-                self._kept_bytes += len(piece)
-            yield piece
+    def _rest_of_stream(self, reader: StreamReader) -> bytes:
+        """What the caller has not got yet at its end: an event without its blank line, which waits where usage is taken out."""
+        rest = self._splitter.rest
+        name, data = data_of(rest)
+        if data:
+            reader.event(name, data)
+        return (_without_usage(rest, data) or b"") if self._strips_usage else b""
+
+    def _of_body(self, came: bytes) -> bytes:
+        if self._exchange is not None and self._kept_bytes < _RECORDED_BYTES:
+            self._kept.append(came)
+            self._kept_bytes += len(came)
+        return came
 
     def record(self, *, client_left: bool = False) -> None:
         """The run as far as it is known by now; once."""
