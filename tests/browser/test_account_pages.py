@@ -94,7 +94,7 @@ def test_a_key_that_cannot_be_made_says_why_and_keeps_what_was_typed(visit: Visi
     page = visit.go(KEYS)
     page.get_by_text("Create a key").click()
     page.get_by_label("Name").fill("no scopes")
-    for label in ("Send runs", "Read runs"):
+    for label in ("Send runs", "Read runs", "Call models"):
         page.get_by_label(label).uncheck()
     page.get_by_role("button", name="Create the key").click()
     expect(page.get_by_role("alert")).to_contain_text("at least one scope")

@@ -152,6 +152,36 @@ def test_a_key_holds_the_page_to_its_limits_and_its_recording(place: Place, memb
     assert "may not call this model" in member.get(PAGE, params={"key": silent.id, "model": "claude-x"}).text
 
 
+def test_the_page_takes_the_newest_key_that_calls_the_model_and_records_all_of_it(server: Server, place: Place) -> None:
+    account = server.new_account("gateway page, keys")
+    bare = Place(server, account, server.account_id(account), "", "")
+    with server.client("admin", account=account) as admin:
+        made = {"name": "any", "protocol": "openai", "base_url": "http://127.0.0.1:9/v1", "models": ["*"]}
+        assert admin.post("/api/v1/connections", json=made).status_code == 201
+    limits: dict[str, dict[str, Any]] = {
+        "silent": {"recording": "off"}, "sparse": {"recording": "metadata"}, "full": {}, "newer": {},
+        "other": {"allowed_models": ["other"]}, "sparse too": {"recording": "metadata"},
+    }  # fmt: skip
+
+    def shown(person: httpx.Client, model: str = "m") -> tuple[str, str]:
+        page = person.get(PAGE, params={"model": model}).text
+        note = page.partition("This key records ")[2].partition(":")[0]
+        return page.partition('aria-label="Key: ')[2].partition('"')[0], note
+
+    with bare.person("admin") as person:
+        seen = []
+        for name, limit in limits.items():
+            keys.create_key(server.catalog, bare.account_id, name, actor="t", scopes=("gateway",), limits=limit)
+            seen.append(shown(person))
+        assert seen == [
+            ("silent", "nothing"), ("sparse", "metadata only"), ("full", ""), ("newer", ""), ("newer", ""), ("newer", ""),
+        ]  # fmt: skip
+        assert shown(person, "other") == ("other", "")
+        for expected in ("Gateway", "Gateway 2", "Gateway 3"):
+            assert person.post(f"{PAGE}/key?model=m").status_code == 303
+            assert shown(person)[0] == expected
+
+
 def test_who_leaves_in_the_middle_ends_the_call(place: Place, member: httpx.Client, upstream: Upstream) -> None:
     left = upstream.left
     given = {"model": "endless", "key": place.key_id, "family": "openai", "prompt": "leave", "stream": "1"}

@@ -19,7 +19,9 @@ from modeltraces.run import Run, new_request_id, now_us
 CLIENT_LEFT: Final = "client_left"
 """Finish reason of a call whose caller was gone before its end: neither a success that was seen, nor a failure."""
 ATTEMPTS: Final = "gateway.attempts"
-"""Attribute: JSON, the places that a call was sent to in their order, each with `status` or `error`, and `ms`."""
+"""Attribute of a call that was sent to several places: JSON, these in their order, each with `status` or `error`, and `ms`.
+
+Of one place the run itself says all of that; so the attribute finds the calls that fell back."""
 _LONGEST_NAME: Final = 500
 _MOST_REASONS: Final = 60
 
@@ -156,7 +158,7 @@ class Exchange:
         return {name: value for name, value in attributes.items() if value}
 
     def _attempts(self) -> str:
-        if not self.attempts:
+        if len(self.attempts) < 2:
             return ""
         last = self.attempts[-1]
         if last.ms is None:

@@ -1,8 +1,9 @@
 """The contexts of the pages around Model Traces: keys, members, rejections, profile, and the door."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from modeltraces.catalog.keys import DEFAULT_SCOPES
 from modeltraces.web.contexts import Moment, Option, Shell
 
 
@@ -36,7 +37,7 @@ class KeyLimit:
 @dataclass(frozen=True, slots=True)
 class KeyForm:
     name: str = ""
-    scopes: tuple[str, ...] = ("ingest", "read")
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
     source_type: str = ""
     source: str = ""
     expires: str = ""
@@ -77,7 +78,10 @@ class KeysPage:
     keys: tuple[KeyRow, ...]
     may_change: bool
     recordings: tuple[Option, ...]
-    form: KeyForm = field(default_factory=KeyForm)
+    create_href: str
+    """The page with the form of a new key open; '' for who may not create one."""
+    form: KeyForm | None
+    """Of a new key."""
     new_key: str = ""
     new_key_name: str = ""
 

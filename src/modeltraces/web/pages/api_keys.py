@@ -122,15 +122,17 @@ async def _page(
     edited = (editing or request.query_params.get("edit", "")) if may_change else ""
 
     def row(key: keys.ApiKey) -> KeyRow:
-        refused = form if editing else None
-        return _row(request, key, used, (refused or form_of_key(key)) if key.id == edited else None)
+        typed_again = form if editing else None
+        return _row(request, key, used, (typed_again or form_of_key(key)) if key.id == edited else None)
 
+    refused = None if editing else form
     page = KeysPage(
         shell=shell(request, identity, "API keys", API_KEYS),
         keys=tuple(row(key) for key in found),
         may_change=may_change,
         recordings=RECORDING_OPTIONS,
-        form=(None if editing else form) or KeyForm(),
+        create_href=with_query(API_KEYS, [("do", "create")]) if may_change else "",
+        form=refused or (KeyForm() if may_change and request.query_params.get("do") == "create" else None),
         new_key=new_key,
         new_key_name=new_key_name,
     )

@@ -1,8 +1,9 @@
 """Gateway: how a program calls a model through it, ready to paste, with a key made on the spot."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.datastructures import QueryParams
@@ -13,6 +14,7 @@ from modeltraces.api.state import gateway_of, parts_of
 from modeltraces.catalog import connections, keys
 from modeltraces.catalog.connections import EVERY_MODEL
 from modeltraces.catalog.errors import NotFound
+from modeltraces.catalog.key_limits import RECORDINGS, Recording
 from modeltraces.catalog.keys import ApiKey
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.gateway.targets import SPOKEN, Family, NoTarget, TargetBook
@@ -34,6 +36,7 @@ _FAMILIES: Final[dict[Family, tuple[str, str]]] = {
     "openai": ("OpenAI's API", "/gateway/openai/v1"),
     "anthropic": ("Anthropic's API", "/gateway/anthropic"),
 }
+_KEY_NAME: Final = "Gateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ class _Found:
 class _Reach:
     families: Sequence[Family]
     """The APIs by which the model is called."""
-    trouble: str
-    """Why it cannot be, or not with the chosen key."""
+    spellings: frozenset[str]
+    """Of the model, and of it at each place: one of them must be among a key's models."""
+    why_not: str
+    """Why it cannot be called; '' when it can."""
 
 
 @router.get(GATEWAY)
@@ -79,11 +84,11 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
     found = await parts.workers.look_up(_find, parts, book, identity.account_id)
     asked = _Asked.of(request.query_params)
     new = shown_once.said(request, identity)
-    chosen = _chosen(asked.key, found.keys)
     listed = sorted(found.names, key=str.lower)
     model = asked.model or (listed[0] if listed else "")
-    reach = await parts.workers.look_up(_reach, book, identity.account_id, model, chosen)
-    families, trouble = reach.families, reach.trouble
+    reach = await parts.workers.look_up(_reach, book, identity.account_id, model)
+    chosen = _chosen(asked.key, found.keys, reach)
+    families, trouble = reach.families, _trouble(reach, chosen)
     here = replace(asked, model=model, key=chosen.id if chosen else "")
     base = str(request.base_url).rstrip("/")
     tabs = _tabs(here, base, families, new.get("key", ""))
@@ -120,9 +125,14 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
 async def create_key(request: Request, identity: PageAdmin) -> Response:
     """A key that may call models, shown once where the page was."""
     parts, asked = parts_of(request), _Asked.of(request.query_params)
-    plain, key = await parts.workers.look_up(
-        keys.create_key, parts.catalog, identity.account_id, "Gateway", actor=identity.actor, scopes=("gateway",)
-    )
+
+    def create() -> tuple[str, ApiKey]:
+        taken = {key.name for key in keys.list_keys(parts.catalog, identity.account_id)}
+        numbered = (f"{_KEY_NAME} {number}" for number in itertools.count(2))
+        name = next(name for name in itertools.chain((_KEY_NAME,), numbered) if name not in taken)
+        return keys.create_key(parts.catalog, identity.account_id, name, actor=identity.actor, scopes=("gateway",))
+
+    plain, key = await parts.workers.look_up(create)
     return shown_once.redirect_saying(request, identity, asked.url(key=key.id), key=plain, name=key.name)
 
 
@@ -136,17 +146,24 @@ def _find(parts: Parts, book: TargetBook, account_id: str) -> _Found:
     )
 
 
-def _chosen(key_id: str, live: Sequence[ApiKey]) -> ApiKey | None:
-    """Raises NotFound for one that the account does not have, or that may not call models."""
+def _chosen(key_id: str, live: Sequence[ApiKey], reach: _Reach) -> ApiKey | None:
+    """The one that was asked for, else the newest that calls the model and records all of it, as far as there is one.
+
+    Raises NotFound for one that the account does not have, or that may not call models.
+    """
     if not key_id:
-        return live[0] if live else None
+        return min(
+            live,
+            key=lambda one: (not one.limits.allows(*reach.spellings), RECORDINGS.index(one.limits.recording)),
+            default=None,
+        )
     for key in live:
         if key.id == key_id:
             return key
     raise NotFound("There is no such key that may call models in this account.")
 
 
-def _reach(book: TargetBook, account_id: str, model: str, key: ApiKey | None) -> _Reach:
+def _reach(book: TargetBook, account_id: str, model: str) -> _Reach:
     families: list[Family] = []
     spellings, why = {model}, ""
     for family in SPOKEN:
@@ -158,11 +175,14 @@ def _reach(book: TargetBook, account_id: str, model: str, key: ApiKey | None) ->
             continue
         families.append(family)
         spellings |= {name for one in found.every for name in (one.model, f"{one.model}@{one.place}")}
-    if families and key is not None and not key.limits.allows(*spellings):
-        return _Reach(
-            families, f"The key “{key.name}” may not call this model. Choose another, or let it under API keys."
-        )
-    return _Reach(families, "" if families else why)
+    return _Reach(families, frozenset(spellings), "" if families else why)
+
+
+def _trouble(reach: _Reach, key: ApiKey | None) -> str:
+    """Why the model cannot be called, or not with the chosen key."""
+    if reach.families and key is not None and not key.limits.allows(*reach.spellings):
+        return f"The key “{key.name}” may not call this model. Choose another, or let it under API keys."
+    return reach.why_not
 
 
 def _groups(found: _Found, here: _Asked) -> tuple[ModelGroup, ...]:
@@ -200,11 +220,12 @@ def _tabs(here: _Asked, base: str, families: Sequence[Family], new_key: str) -> 
 
 
 def _note(key: ApiKey) -> str:
-    notes: dict[Any, str] = {
-        "metadata": "The run keeps no texts: the key records metadata only.",
-        "off": "There will be no run: the key records nothing.",
+    notes: dict[Recording, str] = {
+        "full": "",
+        "metadata": "This key records metadata only: the run keeps no texts.",
+        "off": "This key records nothing: there will be no run.",
     }
-    return notes.get(key.limits.recording, "")
+    return notes[key.limits.recording]
 
 
 def _empty(may_change: bool) -> Empty:
