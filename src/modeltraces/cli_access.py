@@ -228,7 +228,7 @@ def create_user(
     ] = False,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Add a user to an account. Without --password-stdin, prints the path of a one-time sign-in link."""
+    """Add a user to an account. Without --password-stdin, prints a one-time sign-in link."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with open_catalog(data_dir) as catalog:
         # Checked before an account is made for it.
@@ -236,7 +236,7 @@ def create_user(
         account_id = _ensured(catalog, account).id
         user = members.create(catalog, account_id, cleaned, parsed, actor=_ACTOR, password=password)
         if password is None and not user.has_password:
-            _print_link(links.create(catalog, account_id, user.id, valid_hours=72))
+            _print_link(links.create(catalog, account_id, user.id, valid_hours=72), data_dir)
         else:
             _say(f"{user.email} is {parsed} of {account!r} and signs in with a password.")
 
@@ -247,12 +247,12 @@ def link_user(
     account: AccountOption = DEFAULT_NAME,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Print the path of a one-time link that signs the user in, for whoever forgot the password."""
+    """Print a one-time link that signs the user in: its whole address while the server runs, else its path."""
     with open_catalog(data_dir) as catalog:
         account_id = existing_account(catalog, account).id
         if (user := members.find(catalog, email)) is None:
             raise NotFound(f"There is no user {email!r}.")
-        _print_link(links.create(catalog, account_id, user.id, valid_hours=24))
+        _print_link(links.create(catalog, account_id, user.id, valid_hours=24), data_dir)
 
 
 @users.command("password")
@@ -277,9 +277,13 @@ def list_users(account: AccountOption = DEFAULT_NAME, data_dir: DataDirOption = 
         _print(table)
 
 
-def _print_link(token: str) -> None:
-    print(links.path_of(token))
-    _say("Open this path at the server's address. It works once.")
+def _print_link(token: str, data_dir: Path | None) -> None:
+    from modeltraces.installation import running_address
+    from modeltraces.settings import load_settings
+
+    address = running_address(load_settings(data_dir=data_dir))
+    print(address + links.path_of(token))
+    _say("It works once." if address else "Open this path at the server's address. It works once.")
 
 
 def _print(table: Table) -> None:

@@ -1,11 +1,14 @@
 """Whether there is an installation where the settings point: a command must not make another one that no server knows."""
 
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import orjson
 from sqlalchemy import inspect, make_url
 
 from modeltraces.catalog.db import Catalog
-from modeltraces.settings import Settings
+from modeltraces.settings import ADDRESS_FILE, Settings
 
 
 class NoInstallation(Exception):
@@ -32,6 +35,18 @@ def existing_catalog(settings: Settings) -> Catalog:
         catalog.close()
         raise
     return catalog
+
+
+def running_address(settings: Settings) -> str:
+    """Where the server of this directory is; '' when none says so, or when nobody answers there any more."""
+    try:
+        address = str(orjson.loads((settings.data_dir / ADDRESS_FILE).read_bytes())["address"])
+        at = urlsplit(address)
+        # One that was killed leaves its file behind.
+        with socket.create_connection((at.hostname or "", at.port or 80), timeout=1):
+            return address
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _look_for_file(settings: Settings) -> None:

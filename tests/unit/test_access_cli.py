@@ -1,6 +1,7 @@
 """The commands `keys` and `users`, as a process of their own would run them."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from modeltraces.catalog.key_limits import KeyLimits
 from modeltraces.catalog.signin import SignIn
 from modeltraces.cli_access import keys as keys_app
 from modeltraces.cli_access import users as users_app
+from modeltraces.settings import ADDRESS_FILE
 
 app = typer.Typer()
 app.add_typer(keys_app, name="keys")
@@ -167,11 +169,20 @@ def test_a_user_of_another_account_is_added_without_a_link(catalog: Catalog) -> 
     assert "signs in with a password" in result.stderr
 
 
-def test_who_forgot_the_password_gets_a_link_or_a_new_one(catalog: Catalog) -> None:
+def test_who_forgot_the_password_gets_a_link_or_a_new_one(catalog: Catalog, data_dir: Path) -> None:
     create = ("users", "create", "--email", "bob@example.com", "--role", "member", "--password-stdin")
     run(*create, text="correct horse\n")
     path = run("users", "link", "--email", "bob@example.com").stdout.strip()
     assert links.redeem(catalog, path.removeprefix(links.PATH)).email == "bob@example.com"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        (data_dir / ADDRESS_FILE).write_text(f'{{"address": "{address}"}}')
+        link = run("users", "link", "--email", "bob@example.com").stdout.strip()
+        assert links.redeem(catalog, link.removeprefix(address + links.PATH)).email == "bob@example.com"
+    # It was killed, and something else wrote there.
+    for left in (f'{{"address": "{address}"}}', '{"address": "http://127.0.0.1:x"}', "[]", "{}", "{"):
+        (data_dir / ADDRESS_FILE).write_text(left)
+        assert run("users", "link", "--email", "bob@example.com").stdout.startswith(links.PATH), left
     assert "was set" in run("users", "password", "--email", "bob@example.com", text="another horse\n").stderr
     assert SignIn(catalog).check("bob@example.com", "another horse", "127.0.0.1").email == "bob@example.com"
     bob = users.find(catalog, "bob@example.com")

@@ -137,6 +137,8 @@ def test_the_form_suggests_what_the_catalog_has(site: CatalogSite) -> None:
     site.seen("llama", model_kind="open_source", deployment_version="v9")
     site.seen("gpt", model_kind="external", connection_name="azure-eu")
     form = site.get(f"{MATCHING}?do=add", ADA).text
+    assert "Written rules" not in form, "there are none yet: a heading with nothing below it"
+    assert "Written rules" in site.get(MATCHING, ADA).text
     for value in ("llama", "v9", "gpt", "azure-eu"):
         assert f'<option value="{value}"></option>' in form
 

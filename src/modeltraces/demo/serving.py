@@ -1,6 +1,7 @@
 """`modeltraces demo`: the server with an account that has a month of runs, a sign-in link, and live traffic."""
 
 import secrets
+import shlex
 import sys
 import threading
 
@@ -50,7 +51,9 @@ def serve_demo(settings: Settings) -> None:
             raise CannotStart("stopped before the demo was filled; the next start fills it anew.") from interrupt
         # The demo's owner is the account's; there is no first one to be made.
         parts.first = FirstOwner(parts.first.account, None)
-        say(f"Sign in to the demo here, once (restart for a new link): {address}{links.path_of(link)}")
+        say(f"Sign in to the demo here, once: {address}{links.path_of(link)}")
+        place = shlex.quote(str(settings.data_dir))
+        say(f"For another link: modeltraces users link --email {OWNER_EMAIL} --data-dir {place}")
         traffic.append(LiveTraffic(address, key).start(stop))
 
     try:

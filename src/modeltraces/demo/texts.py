@@ -99,8 +99,10 @@ def answer_to(rng: Random, prompt: str) -> str:
     for question, answer in phrases.SMALL_TALK:
         if said == question.format_map(slots):
             return answer.format_map(slots)
+    if "hello" in said:
+        return answer_to(rng, "hi")
     topic, _ = _problem(rng, ENGLISH, slots)
-    return _joined("Hello!" if "hello" in said else "", _reply(rng, ENGLISH, slots, topic))
+    return _reply(rng, ENGLISH, slots, topic)
 
 
 def order_tools(rng: Random) -> Exchange:
