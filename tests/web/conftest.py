@@ -25,6 +25,7 @@ from modeltraces.catalog.models import ModelEntry, ModelRegistry, SeenModel
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.users import Role
 from modeltraces.catalog.vault import Vault
+from modeltraces.gateway.routing import Router
 from modeltraces.parts import Workers
 from modeltraces.run import now_us
 from modeltraces.store.engine import Store
@@ -127,6 +128,8 @@ def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
         recorder=SimpleNamespace(pressure=None),
         workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(4)),
     )
+    # The page asks it who failed just now; nothing is called here.
+    app.state.gateway = SimpleNamespace(router=Router())
     errors.install(app)
     web.install(app)
     made = CatalogSite(app, catalog, store, registry, vault, sessions, account.id, other.id)

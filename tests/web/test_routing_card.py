@@ -10,6 +10,8 @@ from modeltraces.catalog import connections, model_edits
 from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.hosting import deployments, ledger
 from modeltraces.catalog.routing import Routing
+from modeltraces.gateway.routing import Router
+from modeltraces.gateway.targets import Target
 from modeltraces.web.address import model_path
 from modeltraces.web.attempts import attempts
 from modeltraces.web.routing_card import routing_of
@@ -30,8 +32,8 @@ def llama(site: CatalogSite) -> CatalogSite:
     return site
 
 
-def connect(site: CatalogSite, name: str, *models: str) -> None:
-    values = {"name": name, "protocol": "openai", "base_url": "http://127.0.0.1:9/v1", "models": list(models) or ["*"]}
+def connect(site: CatalogSite, name: str, *models: str, protocol: str = "openai") -> None:
+    values = {"name": name, "protocol": protocol, "base_url": "http://127.0.0.1:9/v1", "models": list(models) or ["*"]}
     connections.create(site.catalog, site.account_id, values, site.vault, actor="test")
 
 
@@ -107,6 +109,37 @@ def test_a_place_that_is_skipped_says_why(llama: CatalogSite) -> None:
     assert "v2 version down, skipped 99.9 % —" in said
     assert "azure-eu connection archived, skipped — 1" in said
     assert "other connection does not reach it, skipped — 2" in said
+
+
+def test_a_place_that_failed_just_now_is_said_to_come_last(llama: CatalogSite) -> None:
+    set_routing(llama, weights={"v1": 1, "v2": 1})
+    router: Router = llama.app.state.gateway.router
+    for account, model, place in (
+        (llama.account_id, "llama", "v2"), (llama.account_id, "gpt", "v1"), (llama.other_account_id, "llama", "v1"),
+    ):  # fmt: skip
+        router.failed(account, Target(model, place, "", "", "openai", "http://127.0.0.1:9", model, None), None)
+    said = section(llama.get(PAGE, VERA).text)
+    assert "v2 version failed just now, comes last 50 %" in said
+    assert said.count("failed just now") == 1, "neither another model's nor another account's"
+    ledger.add_event(llama.catalog, llama.account_id, "llama", "v2", "undeploy", actor="test")
+    assert "failed just now" not in section(llama.get(PAGE).text), "it is skipped, whatever it did"
+    router.answered(llama.account_id, Target("llama", "v2", "", "", "openai", "http://127.0.0.1:9", "llama", None))
+    assert router.cooling(llama.account_id, "llama") == frozenset()
+
+
+def test_a_connection_to_every_model_of_the_other_api_is_not_offered(llama: CatalogSite) -> None:
+    connect(llama, "anthropic-prod", protocol="anthropic")
+    places = re.findall(r'name="place-\d" value="([^"]+)"', llama.get(FORM).text)
+    assert places == ["v2", "v1", "azure-eu"]
+    set_routing(llama, fallbacks=["anthropic-prod"])
+    assert "anthropic-prod connection — 1" in section(llama.get(PAGE).text), "somebody chose it"
+    # Of this one nothing is known: either may serve it. Then one names it.
+    model_edits.create(llama.catalog, llama.account_id, "new", "external", actor="test")
+    assert llama.get(model_path("new")).text.count("reaches every model") == 2
+    connect(llama, "mine", "NEW", protocol="anthropic")
+    assert llama.get(model_path("new")).text.count("reaches every model") == 1
+    offered = llama.get(f"{model_path('new')}?do=routing").text
+    assert re.findall(r'name="place-\d" value="([^"]+)"', offered) == ["anthropic-prod", "mine"]
 
 
 def test_what_is_refused_comes_back_with_what_was_typed(llama: CatalogSite) -> None:

@@ -72,7 +72,7 @@ class Gateway:
         self._vault = vault
         self._body_bytes = body_bytes
         self._timeouts = timeouts
-        self._router = Router()
+        self.router = Router()
         self._usage = UsageAsking()
         self._guard = SocketGuard(allow_link_local)
         self._session: aiohttp.ClientSession | None = None
@@ -115,12 +115,12 @@ class Gateway:
         candidates = await self._candidates(asked, key)
         if asked.call is not None:
             await self._limiter.admit(key)
-        targets = self._router.order(key.account_id, candidates)
+        targets = self.router.order(key.account_id, candidates)
         # What is not known to be inference may not be safe to do twice.
         targets = targets if asked.call else targets[:1]
         exchange = asked.exchange(key, targets[0])
         forwarding = Forwarding(
-            self._client(), self._timeouts, self._router, self._usage, key.account_id, asked, self._credential, exchange,
+            self._client(), self._timeouts, self.router, self._usage, key.account_id, asked, self._credential, exchange,
             Relay(self._recorder, self._timeouts, exchange, asked.call, scope, send), candidates.is_routed,
         )  # fmt: skip
         await _until_left(forwarding.run(targets), receive)

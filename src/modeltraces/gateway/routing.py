@@ -86,5 +86,14 @@ class Router:
         """It is well again."""
         self._cool_at.pop((account_id, target.model, target.place), None)
 
+    def cooling(self, account_id: str, model: str) -> frozenset[str]:
+        """The places of the model that come last now."""
+        now = self.timer()
+        return frozenset(
+            place
+            for (account, of, place), at in self._cool_at.items()
+            if (account, of) == (account_id, model) and at > now
+        )
+
     def _is_cooling(self, account_id: str, target: Target) -> bool:
         return self._cool_at.get((account_id, target.model, target.place), 0.0) > self.timer()

@@ -1,6 +1,6 @@
 """How a model's calls through the gateway are spread, as its page shows and changes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from modeltraces.catalog.models import ModelEntry
 from modeltraces.catalog.routing import HIGHEST_WEIGHT, MOST_PLACES, Routing
 from modeltraces.web.deployment_cards import Links, Open
 from modeltraces.web.routing_contexts import RoutingCard, RoutingForm, RoutingLine, RoutingRow
+from modeltraces.web.spoken import foreign
 
 _OFFERED: Final = 2 * MOST_PLACES
 """Places that a form has room for: those of the routing, then what could serve."""
@@ -23,12 +24,15 @@ class _Place:
     state: str
 
 
-def routing_card(entry: ModelEntry, connections: Sequence[Connection], links: Links, opened: Open) -> RoutingCard:
+def routing_card(
+    entry: ModelEntry, connections: Sequence[Connection], links: Links, opened: Open, *, cooling: Collection[str]
+) -> RoutingCard:
+    """`cooling`: the places that failed just now, as far as this process knows."""
     routing = entry.routing or Routing({}, ())
     places = _places(entry, connections, routing)
     is_open = opened.do == "routing" and links.may_change and bool(places)
     return RoutingCard(
-        lines=_lines(routing, places),
+        lines=_lines(routing, places, cooling),
         first=_first(entry, connections),
         form=_form(entry, routing, places, opened) if is_open else None,
         edit_href=links.doing("routing") if places else "",
@@ -74,14 +78,14 @@ def _places(entry: ModelEntry, connections: Sequence[Connection], routing: Routi
             found.append(_Place(place, "version", _why_down(versions[place])))
         else:
             found.append(_Place(place, "connection", _why_closed(by_name.get(place), names)))
-    known = set(routing.places)
+    known, useless = set(routing.places), foreign(entry, connections)
     callable_versions = [one for one in versions.values() if one.endpoint and one.version not in known]
     callable_versions.sort(key=lambda one: (one.is_up, one.rolled_out_us), reverse=True)
     found += [_Place(one.version, "version", _why_down(one)) for one in callable_versions]
     found += [
         _Place(one.name, "connection", "")
         for one in connections
-        if one.name not in known and one.name not in versions and not _why_closed(one, names)
+        if not (one.name in known or one.name in versions or one.name in useless or _why_closed(one, names))
     ]
     return found[:_OFFERED]
 
@@ -103,7 +107,7 @@ def _why_closed(one: Connection | None, names: set[str]) -> str:
     return "" if reaches else "does not reach it"
 
 
-def _lines(routing: Routing, places: Sequence[_Place]) -> tuple[RoutingLine, ...]:
+def _lines(routing: Routing, places: Sequence[_Place], cooling: Collection[str]) -> tuple[RoutingLine, ...]:
     whole = sum(routing.weights.values())
     of = {place.name: place for place in places}
     return tuple(
@@ -113,6 +117,7 @@ def _lines(routing: Routing, places: Sequence[_Place]) -> tuple[RoutingLine, ...
             _share(routing.weights[place], whole) if routing.weights.get(place) else "",
             str(routing.fallbacks.index(place) + 1) if place in routing.fallbacks else "",
             of[place].state,
+            comes_last=place in cooling and not of[place].state,
         )
         for place in routing.places
         if place in of

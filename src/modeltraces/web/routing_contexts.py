@@ -14,6 +14,8 @@ class RoutingLine:
     """Among the fallbacks; '' when it is none."""
     state: str
     """Why it is skipped; '' when it is not."""
+    comes_last: bool
+    """It failed just now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity
-from modeltraces.api.state import parts_of
+from modeltraces.api.state import gateway_of, parts_of
 from modeltraces.api.trials import try_out
 from modeltraces.catalog import connections
 from modeltraces.catalog.connections import EVERY_MODEL, Connection
@@ -49,6 +49,7 @@ from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.model_changes import ACTS, ASKS_RUNS, Work
 from modeltraces.web.routing_card import routing_card
 from modeltraces.web.shell import shell, zone
+from modeltraces.web.spoken import foreign
 from modeltraces.web.templating import html
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -187,7 +188,13 @@ async def _page(
         hardware=tuple(HardwareOption(one.name, amount(one.credits_per_replica_hour)) for one in hardware),
         protocols=tuple(Option(PROTOCOL_LABELS[name], "", value=name) for name in PROTOCOLS),
         connections=_connections(entry, reached) if is_external else (),
-        routing=routing_card(entry, reached, links, opened),
+        routing=routing_card(
+            entry,
+            reached,
+            links,
+            opened,
+            cooling=gateway_of(request).router.cooling(account_id, entry.name),
+        ),
         merged=tuple(MergedModel(name, links.doing("take-back")) for name in entry.merged),
         deploy_href=links.doing("deploy"),
         edit_href=links.doing("details"),
@@ -250,14 +257,14 @@ def _deploy_form(entry: ModelEntry, opened: Open) -> DeploymentForm:
 
 def _connections(entry: ModelEntry, found: Sequence[Connection]) -> tuple[ConnectionOfModel, ...]:
     came = {place.name for place in entry.connections}
-    names = {entry.name, *entry.recorded_names}
+    names, useless = {entry.name, *entry.recorded_names}, foreign(entry, found)
     listed = []
     for one in found:
         if one.name in came:
             reach = "its runs came through it"
         elif not one.archived and names & set(one.models):
             reach = "reaches it by name"
-        elif not one.archived and EVERY_MODEL in one.models:
+        elif not one.archived and EVERY_MODEL in one.models and one.name not in useless:
             reach = "reaches every model"
         else:
             continue
