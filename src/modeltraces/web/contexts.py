@@ -77,6 +77,8 @@ class Toolbar:
     model_label: str
     all_models: Option
     groups: tuple[ModelGroup, ...]
+    unlisted_models: int
+    """How many of them come when the menu is opened; 0: they are all there."""
     periods: tuple[Option, ...]
     custom: bool
     custom_label: str

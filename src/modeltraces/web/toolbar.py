@@ -23,6 +23,10 @@ _FORMATS: Final = (
 _SHORT: Final = {"24h": "24h", "7d": "7d", "30d": "30d", "90d": "90d", "all": "Since deployment"}
 
 
+_MOST_LISTED: Final = 200
+"""Models in the menu of a page; of more, each page would be half a megabyte of names that nobody reads."""
+
+
 def toolbar(
     address: Address,
     entries: Sequence[ModelEntry],
@@ -32,21 +36,28 @@ def toolbar(
     from_us: int | None,
     to_us: int | None,
     may_export: bool,
+    lists_all: bool = False,
 ) -> Toolbar:
-    """`from_us`, `to_us`: the shown period, for the custom period's form."""
+    """`from_us`, `to_us`: the shown period, for the custom period's form. `lists_all`: every model, however many there are."""
     chosen = set(address.models)
     groups = []
     alone = address.of_each_model()
+    known = [entry for entry in entries if not entry.archived]
+
+    def is_current(entry: ModelEntry) -> bool:
+        return bool(chosen) and chosen <= {entry.name, *entry.recorded_names, *entry.merged}
+
+    listed = known if lists_all or len(known) <= _MOST_LISTED else [entry for entry in known if is_current(entry)]
     for kind, label in KIND_LABELS.items():
         options = tuple(
             Option(
                 label=entry.name,
                 href=alone(entry.name),
-                current=bool(chosen) and chosen <= {entry.name, *entry.recorded_names, *entry.merged},
+                current=is_current(entry),
                 hint=entry.base_model if entry.base_model != entry.name else entry.provider,
             )
-            for entry in entries
-            if entry.kind == kind and not entry.archived
+            for entry in listed
+            if entry.kind == kind
         )
         if options:
             groups.append(ModelGroup(label, options))
@@ -64,6 +75,7 @@ def toolbar(
         model_label=model_label,
         all_models=Option("All models", address.changed(models=()).url, not chosen),
         groups=tuple(groups),
+        unlisted_models=len(known) - len(listed),
         periods=tuple(
             Option(
                 _SHORT[name],

@@ -49,6 +49,7 @@ _TEMPLATES = {
     "runs": "part_runs.html",
     "overview": "part_overview.html",
     "drawer": "part_drawer.html",
+    "models": "part_models.html",
 }
 
 
@@ -99,6 +100,8 @@ async def _answer(request: Request, identity: Identity, run: Run | None) -> Resp
     part = request.headers.get("x-part", "") if is_fragment(request) else ""
     if not view.has_runs and run is None:
         return _respond(request, view, part, first=first_run(request, identity))
+    if part == "models":
+        return _respond(request, view, part)
     if part == "drawer" and run is not None:
         return _respond(request, view, part, detail=await _detail(view, run))
     if part == "runs":
@@ -137,6 +140,7 @@ def _respond(
             from_us=selection.from_us if selection else None,
             to_us=selection.to_us if selection else None,
             may_export=view.identity.may_export,
+            lists_all=part == "models",
         ),
         overview=numbers.overview if numbers else None,
         filter=filter_bar(

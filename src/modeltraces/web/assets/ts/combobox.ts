@@ -32,6 +32,21 @@ function search(box: HTMLElement, text: string): void {
   activate(box, words.length > 0 ? found[0] : found.find((option) => option.hasAttribute("aria-current")));
 }
 
+/** Of very many models the page has none but the chosen one: the others come when they are looked for. */
+async function readAll(box: HTMLElement, input: HTMLInputElement): Promise<void> {
+  try {
+    const headers = { "HX-Request": "true", "X-Part": "models" };
+    const got = await fetch(location.pathname + location.search, { headers, credentials: "same-origin" });
+    if (!got.ok) throw new Error(String(got.status));
+    const list = one("[role=listbox]", box);
+    if (list) list.innerHTML = await got.text();
+    search(box, input.value);
+  } catch {
+    const waiting = one("[data-more]", box);
+    if (waiting) waiting.textContent = "The models could not be read. Open the menu again.";
+  }
+}
+
 export function startCombobox(): void {
   document.addEventListener(
     "toggle",
@@ -43,6 +58,7 @@ export function startCombobox(): void {
       input.value = "";
       search(box, "");
       input.focus({ preventScroll: true });
+      if (one("[data-more]", box)) void readAll(box, input);
     },
     true,
   );
