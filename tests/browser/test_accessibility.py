@@ -50,7 +50,7 @@ STATES: list[tuple[str, str, Callable[[Page], None]]] = [
     ("help", TRACES, open_help),
     ("rejected", "/settings/monitoring/rejected", nothing),
     ("models", "/settings/models", nothing),
-    ("keys", "/settings/api-keys", nothing),
+    ("keys", "/settings/api-keys?do=create", nothing),
     ("gateway", "/settings/gateway", nothing),
     ("members", "/settings/members", nothing),
     ("profile", "/settings/profile", nothing),
