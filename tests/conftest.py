@@ -6,9 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
 from modeltraces.store.migrate import migrate
+from tests.browser.chromium import running_browser
 from tests.support.server import Server
 
 # Nobody is asked over TLS, and each of some thousand clients would read all of the world's authorities first: 20 to 50 ms.
@@ -53,6 +55,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]
     migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One a process: Playwright's sync API cannot be started twice in one."""
+    with running_browser() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

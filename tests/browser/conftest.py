@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.browser.catalog_world import KIM, fill_catalog, running_provider
-from tests.browser.chromium import running_browser
 from tests.browser.world import DORA, EVE, VERA, World
 from tests.support.server import PASSWORD, Server
 
@@ -40,12 +39,6 @@ class Visit:
 
     def unexpected(self) -> list[str]:
         return [error for error in self.errors if not any(part in error for part in self.expected)]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with running_browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

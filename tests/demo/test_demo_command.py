@@ -13,12 +13,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from modeltraces.demo.history import DEMO_RUNS
 from modeltraces.demo.models import MODELS
 from modeltraces.demo.serving import OWNER_EMAIL
-from tests.browser.chromium import running_browser
 from tests.browser.conftest import SCREENSHOTS, TRACES
 from tests.support import server as support
 from tests.support.server import Server
@@ -105,18 +104,18 @@ def test_a_deployed_and_an_external_model_can_be_called_at_once(demo: Server) ->
 
 
 @pytest.mark.browser
-def test_the_picture_of_the_page_is_small_and_shows_what_there_is(demo: Server) -> None:
-    with running_browser() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 860}, timezone_id="Europe/Berlin")
-        page.goto(demo.url + link_in(demo.log))
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**" + TRACES)
-        expect(page.locator(".chart-area canvas")).to_be_visible()
-        expect(page.locator("tr[data-run]")).to_have_count(50)
-        page.wait_for_timeout(400)
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        taken = SCREENSHOTS / "model-traces.png"
-        page.screenshot(path=taken)
+def test_the_picture_of_the_page_is_small_and_shows_what_there_is(demo: Server, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 860}, timezone_id="Europe/Berlin")
+    page.goto(demo.url + link_in(demo.log))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**" + TRACES)
+    expect(page.locator(".chart-area canvas")).to_be_visible()
+    expect(page.locator("tr[data-run]")).to_have_count(50)
+    page.wait_for_timeout(400)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    taken = SCREENSHOTS / "model-traces.png"
+    page.screenshot(path=taken)
+    page.close()
     assert 20_000 < taken.stat().st_size <= MOST_BYTES
     if os.environ.get("UPDATE_SCREENSHOT"):
         shutil.copyfile(taken, PICTURE)
