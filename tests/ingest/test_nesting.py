@@ -39,6 +39,10 @@ ONE_CALL = {
     "one trace, and no text in the inner one": (outer(), inner(trace="t", input="")),
     "one trace, and no text in either": (outer(input=""), inner(trace="t", input="")),
     "one program, and no text in the inner one": WITHOUT_TEXT,
+    "no text, in a program that waited for a core": (
+        outer(ms=170, attributes=PROGRAM),
+        inner(start_ms=25, input="", attributes=PROGRAM),
+    ),
     "the outer one names no model": (outer(model="unknown"), inner()),
     "the outer one names the model that served": (outer(model="gpt-4o-1"), inner(base_model="gpt-4o-1")),
     "a framework's own id": (outer(response_id="run-1"), inner(response_id="chatcmpl-1")),

@@ -14,8 +14,9 @@ from modeltraces.run import Run
 
 NESTED_TOLERANCE_US: Final = 2_000
 """How far an inner span may stick out of the outer one: clocks of some runtimes count whole milliseconds."""
-BRACKET_US: Final = 10_000
-"""How much earlier and later an outer span is that only wraps one call of the SDK; four times what was measured."""
+BRACKET_US: Final = 30_000
+"""How much earlier and later an outer span is that only wraps one call of the SDK: 2.5 ms was measured, and over 10 where
+the program waits for a core in between."""
 TEXT_CHARACTERS: Final = 40
 """How much of the end of a text is always remembered: it tells prompts apart better than how they begin."""
 
@@ -26,8 +27,8 @@ _FORM: Final = 4
 """How many characters of a response id tell whose it is (`chatcmpl-…`, `msg_…`)."""
 _MOST_FILED: Final = 256
 """How many of one trace, of one text, or of one instant are remembered: the last ones."""
-_INSTANT_BITS: Final = 14
-"""Starts are filed by 16 ms: no bracket reaches over more than the next one."""
+_INSTANT_BITS: Final = 15
+"""Starts are filed by 33 ms: no bracket reaches over more than the next one."""
 
 
 class _Entry(NamedTuple):
