@@ -42,3 +42,12 @@ def make_cast(catalog: Catalog) -> Cast:
         users.create(catalog, account_a.id, "bob@example.com", "member", actor="test", password=PASSWORD),
         users.create(catalog, account_b.id, "charlie@example.com", "owner", actor="test", password=PASSWORD),
     )
+
+
+class Timer:
+    """Seconds that move when told."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now

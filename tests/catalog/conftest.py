@@ -13,7 +13,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.file.applying import Applied, apply
 from modeltraces.catalog.file.credentials import Credentials
 from modeltraces.catalog.models import ModelRegistry
-from tests.catalog.cast import Cast, Clock, make_cast
+from tests.catalog.cast import Cast, Clock, Timer, make_cast
 from tests.catalog.catalog_files import no_vault
 from tests.catalog.hosting_world import at
 
@@ -92,3 +92,8 @@ def apply_file(catalog: Catalog, account_id: str) -> Callable[..., Applied]:
         return apply(catalog, account_id, text, Credentials(Path(), no_vault), actor="cli", **options)
 
     return applied
+
+
+@pytest.fixture
+def timer() -> Timer:
+    return Timer()

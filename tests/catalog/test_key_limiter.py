@@ -14,21 +14,9 @@ from modeltraces.catalog.key_usage import DAY, MINUTE, Used, Window
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.limits import KeyLimiter
 from modeltraces.gateway.reading.outcome import Outcome
-from tests.catalog.cast import Clock
+from tests.catalog.cast import Clock, Timer
 
 Key = Callable[..., KeyIdentity]
-
-
-class Timer:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def timer() -> Timer:
-    return Timer()
 
 
 @pytest.fixture

@@ -11,21 +11,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable, Conflict, Invalid, NotFound
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.tables import ApiKeyRow
-from tests.catalog.cast import Cast, Clock
-
-
-class Timer:
-    """Seconds that move when told."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def timer() -> Timer:
-    return Timer()
+from tests.catalog.cast import Cast, Clock, Timer
 
 
 @pytest.fixture
