@@ -1,4 +1,4 @@
-"""A server that waits for nobody long, before an upstream that misbehaves: what the tests of faults share."""
+"""What the tests of the gateway share: a provider, and a server that waits for nobody long before one that misbehaves."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,14 @@ import httpx
 import pytest
 
 from tests.gateway.raw import RawUpstream, raw_upstream
+from tests.gateway.upstream import Upstream, serving
 from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

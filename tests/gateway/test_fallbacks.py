@@ -9,18 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.upstream import KEY, Upstream, serving
+from tests.gateway.upstream import KEY, Upstream
 from tests.support.server import Server
 
 CHAT = "/gateway/openai/v1/chat/completions"
 FIRST_BYTE, IDLE, TOTAL = 1.5, 2.5, 4.0
 STAR = "star"
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

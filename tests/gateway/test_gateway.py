@@ -8,18 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.upstream import KEY, USAGE, Upstream, serving
+from tests.gateway.upstream import KEY, USAGE, Upstream
 from tests.support.otlp import PROTOBUF, genai_span, traces
 from tests.support.server import Server
 
 CHAT = "/gateway/openai/v1/chat/completions"
 MESSAGES = "/gateway/anthropic/v1/messages"
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture

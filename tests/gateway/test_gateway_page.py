@@ -14,7 +14,7 @@ from modeltraces.api.identity import SESSION_COOKIE
 from modeltraces.catalog import keys, users
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.users import Role
-from tests.gateway.upstream import KEY, Upstream, serving
+from tests.gateway.upstream import KEY, Upstream
 from tests.support.server import Server
 
 PAGE = "/settings/gateway"
@@ -49,12 +49,6 @@ class Place:
         answer = person.post(f"{PAGE}/try", data=given)
         assert answer.headers["content-type"] == "application/x-ndjson", answer.text
         return [orjson.loads(line) for line in answer.text.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

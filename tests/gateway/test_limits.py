@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.upstream import Upstream, serving
+from tests.gateway.upstream import Upstream
 from tests.support.server import Server
 
 CHAT = "/gateway/openai/v1/chat/completions"
@@ -19,12 +19,6 @@ TOKENS = 12
 """That the upstream says of each call of chat completions."""
 
 CallerOf = Callable[..., httpx.Client]
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from modeltraces.api.identity import SESSION_COOKIE
 from modeltraces.catalog import users
 from modeltraces.catalog.sessions import Sessions
 from tests.gateway.upstream import Upstream
-from tests.gateway.upstream import serving as serving_upstream
 from tests.support.away import AwayServer, serving
 from tests.support.server import ALICE, BOB
 
@@ -19,12 +18,6 @@ CHAT = "/gateway/openai/v1/chat/completions"
 CALLS = 24
 ALARM = 'class="alarm"'
 MEGABYTE = "x" * 1_000_000
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with serving_upstream() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
