@@ -1,12 +1,12 @@
 """What every test may use. The engine allows one data directory a process, so each process has one server and one store."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
 from modeltraces.store.migrate import migrate
@@ -16,6 +16,8 @@ from tests.support.server import Server
 # Nobody is asked over TLS, and each of some thousand clients would read all of the world's authorities first: 20 to 50 ms.
 _NO_AUTHORITIES = httpx.create_ssl_context(verify=False)
 vars(httpx._transports.default)["create_ssl_context"] = lambda **_: _NO_AUTHORITIES
+
+TakePicture = Callable[[Page, str], None]
 
 # The engine counts the whole process, and one that runs two thousand tests grows beyond what a server takes.
 LIMITS = EngineLimits(engine_memory_bytes=8 << 30)
@@ -27,12 +29,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="as many kills, faults and random cases as were promised, for an hour to spare; some of each without",
     )
+    parser.addoption("--pictures", type=Path, metavar="FOLDER", help="where to put pictures of the pages, to look at")
 
 
 @pytest.fixture(scope="session")
 def thorough(request: pytest.FixtureRequest) -> bool:
     """Whether this run has the time for the full number of kills, faults and random cases."""
     return bool(request.config.getoption("--thorough"))
+
+
+@pytest.fixture(scope="session")
+def take_picture(request: pytest.FixtureRequest) -> TakePicture:
+    """Takes a picture of a page by the name it is given, if pictures are asked for: each costs half a second."""
+    folder: Path | None = request.config.getoption("--pictures")
+
+    def take(page: Page, name: str) -> None:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name}.png")
+
+    return take
 
 
 @pytest.fixture(scope="session")

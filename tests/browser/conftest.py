@@ -13,7 +13,6 @@ from tests.browser.world import DORA, EVE, VERA, World
 from tests.support.server import PASSWORD, Server
 
 TRACES = "/settings/monitoring/model-traces"
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "test-results" / "screenshots"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, StorageState, expect
 
 from modeltraces.catalog import audit, users
 from tests.browser.axe import findings
-from tests.browser.conftest import SCREENSHOTS, Visit, Visitors, sign_in
+from tests.browser.conftest import Visit, Visitors, sign_in
 from tests.browser.test_phone import fits
 from tests.browser.world import ARABIC, World
 from tests.support.server import PASSWORD
@@ -237,10 +237,11 @@ def test_without_a_session_it_leads_to_the_sign_in_and_back(world: World) -> Non
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_and_axe_finds_nothing_serious(visitors: Visitors, olga: StorageState, width: int) -> None:
+def test_it_fits_and_axe_finds_nothing_serious(
+    visitors: Visitors, olga: StorageState, width: int, take_picture: TakePicture
+) -> None:
     visit = visitors.visit(olga, width=width, height=900 if width > 400 else 844)
     visit.expected = ("400",)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     states = {
         "entries": AUDIT,
         "own-period": f"{AUDIT}?from=2026-01-01T00:00:00Z",
@@ -249,10 +250,10 @@ def test_it_fits_and_axe_finds_nothing_serious(visitors: Visitors, olga: Storage
     }
     for name, path in states.items():
         page = visit.go(path)
-        page.screenshot(path=SCREENSHOTS / f"audit-log-{name}-{width}.png")
+        take_picture(page, f"audit-log-{name}-{width}")
         if name == "entries":
             page.get_by_text("Show all").first.click()
-            page.screenshot(path=SCREENSHOTS / f"audit-log-open-{width}.png")
+            take_picture(page, f"audit-log-open-{width}")
             change = page.locator(".audit-whole").first.bounding_box()
             assert change is not None
             assert change["width"] > 180, "there is room to read it"

@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, StorageState, expect
 
-from tests.browser.conftest import SCREENSHOTS, TRACES, Visit, Visitors
+from tests.browser.conftest import TRACES, Visit, Visitors
 from tests.browser.world import GPT, LLAMA
+from tests.conftest import TakePicture
 
 
 def headings(page: Page) -> list[str]:
@@ -78,9 +79,10 @@ def test_a_comparison_that_there_is_not_is_explained(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_comparison_fits_the_screen(visitors: Visitors, dora: StorageState, width: int) -> None:
+def test_a_comparison_fits_the_screen(
+    visitors: Visitors, dora: StorageState, width: int, take_picture: TakePicture
+) -> None:
     page = visitors.visit(dora, width=width).go(f"{TRACES}?compare=deployment_version&period=30d")
     expect(page.locator(".chart-area canvas")).to_be_visible()
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"comparison-{width}.png")
+    take_picture(page, f"comparison-{width}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

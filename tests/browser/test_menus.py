@@ -55,3 +55,15 @@ def test_a_press_elsewhere_and_the_focus_elsewhere_shut_a_menu(page: Page) -> No
     expect(menu).to_have_attribute("open", "")
     page.locator("#filter-text").focus()
     expect(menu).not_to_have_attribute("open", "")
+
+
+def test_the_menu_of_models_can_be_typed_into_as_soon_as_it_is_pressed(page: Page) -> None:
+    """What was typed at once went nowhere, and Enter then took the first model of all."""
+    menu = page.locator("details[data-combobox]")
+    ready = "summary => { summary.click(); return document.activeElement.matches('[data-combobox-input]') }"
+    assert menu.locator("summary").evaluate(ready)
+    page.keyboard.type("gpt")
+    page.wait_for_timeout(60)
+    expect(menu.get_by_role("combobox")).to_have_value("gpt")
+    menu.locator("summary").click()
+    expect(menu).not_to_have_attribute("open", "")

@@ -1,12 +1,6 @@
-"""`modeltraces demo`, as a newcomer meets it.
+"""`modeltraces demo`, as a newcomer meets it. With `--pictures docs` the picture of its page in docs/ is taken anew."""
 
-`UPDATE_SCREENSHOT=1` puts the picture of its page into docs/; without, it is only taken and measured, so that a test run
-changes no file.
-"""
-
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +12,8 @@ from playwright.sync_api import Browser, expect
 from modeltraces.demo.history import DEMO_RUNS
 from modeltraces.demo.models import MODELS
 from modeltraces.demo.serving import OWNER_EMAIL
-from tests.browser.conftest import SCREENSHOTS, TRACES
+from tests.browser.conftest import TRACES
+from tests.conftest import TakePicture
 from tests.support import server as support
 from tests.support.server import Server
 
@@ -104,7 +99,9 @@ def test_a_deployed_and_an_external_model_can_be_called_at_once(demo: Server) ->
 
 
 @pytest.mark.browser
-def test_the_picture_of_the_page_is_small_and_shows_what_there_is(demo: Server, browser: Browser) -> None:
+def test_the_picture_of_the_page_is_small_and_shows_what_there_is(
+    demo: Server, browser: Browser, take_picture: TakePicture
+) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 860}, timezone_id="Europe/Berlin")
     page.goto(demo.url + link_in(demo.log))
     page.get_by_role("button", name="Sign in").click()
@@ -112,11 +109,6 @@ def test_the_picture_of_the_page_is_small_and_shows_what_there_is(demo: Server, 
     expect(page.locator(".chart-area canvas")).to_be_visible()
     expect(page.locator("tr[data-run]")).to_have_count(50)
     page.wait_for_timeout(400)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    taken = SCREENSHOTS / "model-traces.png"
-    page.screenshot(path=taken)
+    take_picture(page, PICTURE.stem)
     page.close()
-    assert 20_000 < taken.stat().st_size <= MOST_BYTES
-    if os.environ.get("UPDATE_SCREENSHOT"):
-        shutil.copyfile(taken, PICTURE)
-    assert PICTURE.is_file(), "take it with UPDATE_SCREENSHOT=1"
+    assert 20_000 < PICTURE.stat().st_size <= MOST_BYTES, "take it with --pictures docs"

@@ -47,18 +47,30 @@ async function readAll(box: HTMLElement, input: HTMLInputElement): Promise<void>
   }
 }
 
+/** Ready to be typed into, at once: what is typed right after a press must not be lost. */
+function begin(box: HTMLElement): void {
+  const input = one<HTMLInputElement>("[data-combobox-input]", box);
+  if (!input || input === document.activeElement) return;
+  input.value = "";
+  search(box, "");
+  input.focus({ preventScroll: true });
+  if (one("[data-more]", box)) void readAll(box, input);
+}
+
 export function startCombobox(): void {
+  on("click", "details[data-combobox]:not([open]) > summary", (summary, event) => {
+    const box = summary.parentElement;
+    if (!(box instanceof HTMLDetailsElement)) return;
+    event.preventDefault();
+    box.open = true;
+    begin(box);
+  });
+  // Opened by a script, or by a search in the page. The event comes later than the opening.
   document.addEventListener(
     "toggle",
     (event) => {
       const box = event.target;
-      if (!(box instanceof HTMLDetailsElement) || !box.matches("[data-combobox]") || !box.open) return;
-      const input = one<HTMLInputElement>("[data-combobox-input]", box);
-      if (!input) return;
-      input.value = "";
-      search(box, "");
-      input.focus({ preventScroll: true });
-      if (one("[data-more]", box)) void readAll(box, input);
+      if (box instanceof HTMLDetailsElement && box.matches("[data-combobox]") && box.open) begin(box);
     },
     true,
   );
