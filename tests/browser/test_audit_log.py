@@ -14,6 +14,7 @@ from tests.browser.axe import findings
 from tests.browser.conftest import Visit, Visitors, sign_in
 from tests.browser.test_phone import fits
 from tests.browser.world import ARABIC, World
+from tests.conftest import TakePicture
 from tests.support.server import PASSWORD
 
 AUDIT = "/settings/audit-log"
