@@ -74,6 +74,10 @@ class Store(Protocol):
         """Insert columns (name → ClickHouse type, values) as one block; durable when it returns."""
         ...
 
+    def insert_blocks(self, table: str, columns: Sequence[str], blocks: Iterator[bytes]) -> None:
+        """Insert what `stream` gave in the format Native; durable when it returns, half-done when it raises."""
+        ...
+
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> AbstractContextManager[Iterator[bytes]]:
         """The result in a ClickHouse format that has neither header nor footer (CSV, JSONEachRow), chunk by chunk."""
         ...
@@ -132,6 +136,10 @@ class ClickHouseStore:
                 column_type_names=[type_name for type_name, _ in columns.values()],
                 column_oriented=True,
             )
+
+    def insert_blocks(self, table: str, columns: Sequence[str], blocks: Iterator[bytes]) -> None:
+        with self._client() as client:
+            client.raw_insert(table, columns, (block for block in blocks), fmt="Native")
 
     @contextmanager
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:

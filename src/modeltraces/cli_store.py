@@ -1,0 +1,48 @@
+"""The command `store`: what is done to the runs' store as a whole."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+store = typer.Typer(help="Move the runs from one store to another.", no_args_is_help=True)
+
+_QUERY_SECONDS = 3600
+"""A slice is counted and read in seconds, and the first look at a large store in minutes."""
+
+
+@store.callback()
+def store_options() -> None:
+    """Keeps `copy` a command of its own name, though it is the only one."""
+
+
+@store.command("copy")
+def copy_store(
+    source: Annotated[
+        str, typer.Option("--from", help="chdb:///path or clickhouse://user:password@host:8123/database")
+    ],
+    target: Annotated[str, typer.Option("--to", help="As --from. Its tables are made when they are missing.")],
+) -> None:
+    """Copy all runs, verified by counts and checksums. Started again after a break, it goes on where it was."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from modeltraces.cli import fail
+    from modeltraces.store.copying import CannotCopy, check_addresses, copy
+    from modeltraces.store.engine import EngineLimits, StoreError, open_store
+
+    limits = EngineLimits(query_timeout_seconds=_QUERY_SECONDS, clients=3)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        check_addresses(source, target)
+        with (
+            closing(open_store(source, limits)) as there,
+            closing(open_store(target, limits)) as here,
+            Progress(*columns, console=Console(stderr=True)) as progress,
+        ):
+            bar = progress.add_task("Rows", total=None)
+            copied = copy(there, here, lambda done, total: progress.update(bar, completed=done, total=total))
+    except (CannotCopy, StoreError) as error:
+        fail(str(error))
+    held = ", ".join(f"{rows:,} {name.replace('_', ' ')}" for name, rows in copied.rows.items())
+    typer.echo(f"Both hold the same: {held}. Written now: {copied.written:,} rows.")
