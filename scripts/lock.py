@@ -55,6 +55,7 @@ LOCKS: Final = (
         ("pyproject.toml", "requirements/dev.in"),
         ("requirements/bootstrap.lock", "requirements/runtime.lock"),
     ),
+    Lock("requirements/postgres.lock", ("requirements/postgres.in",), ("requirements/dev.lock",)),
     Lock("requirements/node.lock", ("requirements/node.in",)),
 )
 
