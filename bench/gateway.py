@@ -17,6 +17,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from bench.gateway_rate import measure
 from bench.peer_proxies import KEY, litellm
 from bench.results import Section, machine, quantile, show
 from bench.server import memory_mb, running
@@ -101,8 +102,19 @@ def main() -> None:
     parser.add_argument(
         "--litellm", type=Path, help="the executable of LiteLLM's proxy, measured beside it on the same work"
     )
+    parser.add_argument(
+        "--rate", type=float, help="calls a second at instants of their own, instead of callers without a pause"
+    )
+    parser.add_argument("--turns", type=int, default=8, help="of two seconds for each way, with --rate")
     options = parser.parse_args()
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    if options.rate:
+        with (
+            tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory,
+            running(Path(directory) / "data") as server,
+        ):
+            show([measure(server, options.rate, options.turns)])
+        return
     ours, theirs = multiprocessing.Pipe()
     upstream = multiprocessing.get_context("spawn").Process(target=_upstream, args=(theirs,), daemon=True)
     upstream.start()

@@ -95,7 +95,7 @@ def fill(data_dir: Path, runs: int, days: int) -> float:
         account_id = accounts.ensure_default(parts.catalog).id
         seconds, stored = 0.0, 0
         for batch in generate(account_id, time.time_ns() // 1000, runs=runs, days=days):
-            parts.registry.ensure(account_id, _seen(batch))
+            parts.registry.ensure(account_id, seen_models(batch))
             began = time.perf_counter()
             insert_runs(parts.store, batch)
             seconds += time.perf_counter() - began
@@ -107,7 +107,7 @@ def fill(data_dir: Path, runs: int, days: int) -> float:
         parts.close()
 
 
-def _seen(batch: list[Run]) -> dict[str, SeenModel]:
+def seen_models(batch: list[Run]) -> dict[str, SeenModel]:
     seen: dict[str, SeenModel] = {}
     for run in batch:
         known = seen.setdefault(run.model, SeenModel(run.provider, run.base_model, run.executed_on_us))
