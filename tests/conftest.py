@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
 from modeltraces.store.migrate import migrate
 from tests.browser.chromium import running_browser
+from tests.support.clickhouse import ClickHouse, a_server
 from tests.support.server import Server
 
 # Nobody is asked over TLS, and each of some thousand clients would read all of the world's authorities first: 20 to 50 ms.
@@ -71,6 +72,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]
     migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """A ClickHouse server, a process of its own; a module takes a database of its own (`clickhouse.new_database`)."""
+    with a_server(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def _from_store(
 ) -> Iterator[bytes]:
     from modeltraces.parts import engine_limits
 
-    store = open_store(settings.store_url, engine_limits(settings))
+    store = open_store(settings.store_url, engine_limits(settings), cluster=settings.store_cluster)
     try:
         migrate(store)
         context = ModelFacts.of(ModelRegistry(catalog).list_models(selection.account_id, archived=True)).context

@@ -129,6 +129,8 @@ def engine_limits(settings: Settings) -> EngineLimits:
     return EngineLimits(
         query_timeout_seconds=settings.query_timeout_seconds,
         query_memory_bytes=settings.query_memory_megabytes << 20,
+        insert_timeout_seconds=settings.store_insert_seconds,
+        connect_timeout_seconds=settings.store_connect_seconds,
         engine_memory_bytes=settings.store_memory_megabytes << 20,
         threads=settings.store_threads,
         # One for the writer, one to spare for the health check.
@@ -154,7 +156,7 @@ def build(settings: Settings) -> Parts:
         secret = secret_key(settings)
     except SecretKeyUnavailable as error:
         raise StoreUnavailable(str(error)) from error
-    store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings))
+    store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings), cluster=settings.store_cluster)
     try:
         migrate(store)
         catalog = Catalog(settings.catalog_url)

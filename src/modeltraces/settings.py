@@ -35,7 +35,13 @@ class Settings(BaseSettings):
     store_url: str = Field(
         "",
         description="Where runs live: `chdb:///path`, the embedded engine (default: inside the data directory), or "
-        "`clickhouse://user:password@host:8123/database`, a server or cluster (`clickhouses://` with TLS).",
+        "`clickhouse://user:password@host:8123/database`, a server or cluster (`clickhouses://` with TLS; "
+        "`?verify=false` and `?ca_cert=FILE` say whom to trust).",
+    )
+    store_cluster: str = Field(
+        "",
+        description="Name of a ClickHouse cluster, as in its `remote_servers`: tables are replicated and spread over its shards. "
+        "Chosen before the first start, for it decides how tables are made.",
     )
     catalog_url: str = Field(
         "",
@@ -142,6 +148,13 @@ class Settings(BaseSettings):
         ge=512,
         description="MB that the process may take before the embedded engine refuses a query or an insert; "
         "the engine counts the whole process, 400 MB of which are there when nothing is asked.",
+    )
+    store_connect_seconds: float = Field(5, gt=0, description="Seconds for a connection to a ClickHouse server.")
+    store_insert_seconds: float = Field(
+        60,
+        gt=0,
+        description="Seconds that a ClickHouse server may be silent while it stores a commit, before senders get 503. A query has "
+        "its own limit, and 3 seconds to say that it is reached.",
     )
     store_threads: int = Field(0, ge=0, description="Threads of one query in the embedded engine; 0: one a core.")
     query_timeout_seconds: float = Field(

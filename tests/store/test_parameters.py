@@ -1,26 +1,25 @@
 """Parameters of any length reach a ClickHouse server: in the body, and none longer than it takes."""
 
 from collections.abc import Iterator
-from typing import Any, cast
 
 import pytest
 
-from modeltraces.store.engine import ClickHouseStore, open_store
+from modeltraces.store.engine import ClickHouseStore
+from modeltraces.store.migrate import migrate
 from modeltraces.store.parameters import in_pieces
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import run
-from tests.support.clickhouse_http import ClickHouseHttp, serving
+from tests.support.between import Between, between
+from tests.support.clickhouse import ClickHouse, opened
 
 NAMES = [f"model {number:05} of a catalog \N{SNOWMAN} 'quoted'" for number in range(6_000)]
 FOUND = "SELECT count() FROM runs FINAL WHERE account_id = {account:String} AND model IN {names:Array(String)}"
 
 
 @pytest.fixture(scope="module")
-def engine(store: ClickHouseStore) -> Iterator[ClickHouseHttp]:
-    with store._client() as client:
-        connection = cast(Any, client)._backend._handle.conn
-    with serving(connection) as served:
-        yield served
+def way(clickhouse: ClickHouse) -> Iterator[Between]:
+    with between(clickhouse.new_database()) as standing:
+        yield standing
 
 
 def test_what_is_long_goes_in_pieces_and_means_the_same(store: ClickHouseStore, account_id: str) -> None:
@@ -40,20 +39,18 @@ def test_what_is_long_goes_in_pieces_and_means_the_same(store: ClickHouseStore, 
 
 
 def test_a_server_is_asked_with_any_number_of_names_in_queries_streams_and_mutations(
-    engine: ClickHouseHttp, store: ClickHouseStore, account_id: str
+    way: Between, account_id: str
 ) -> None:
-    insert_runs(store, [run(account_id, number, model=NAMES[-1 - number]) for number in range(3)])
     params = {"account": account_id, "names": NAMES}
-    remote = open_store(engine.url)
-    try:
+    with opened(way.url) as remote:
+        migrate(remote)
+        insert_runs(remote, [run(account_id, number, model=NAMES[-1 - number]) for number in range(3)])
         assert remote.query(FOUND, params, surface="test") == [(3,)]
         with remote.stream(FOUND, params, format="CSV") as pieces:
             assert b"".join(pieces) == b"3\n"
         change = "ALTER TABLE runs UPDATE provider = 'changed' WHERE account_id = {account:String} AND model IN {names:Array(String)} SETTINGS mutations_sync = 1"
         remote.command(change, params)
         remote.command("SELECT 1")
-    finally:
-        remote.close()
-    of = "SELECT DISTINCT provider FROM runs FINAL WHERE account_id = {account:String}"
-    assert store.query(of, {"account": account_id}) == [("changed",)]
-    assert any("/* test */" in statement for statement in engine.statements)
+        of = "SELECT DISTINCT provider FROM runs FINAL WHERE account_id = {account:String}"
+        assert remote.query(of, {"account": account_id}) == [("changed",)]
+    assert way.asked(r"/\* test \*/")

@@ -56,8 +56,8 @@ def serving(directory: Path, **environment: str) -> Iterator[AwayServer]:
         server.close()
 
 
-def _open(url: str, limits: EngineLimits | None = None) -> Any:
-    return AwayStore(open_store(url, limits), Path(os.environ[_FLAG]))
+def _open(url: str, limits: EngineLimits | None = None, **options: Any) -> Any:
+    return AwayStore(open_store(url, limits, **options), Path(os.environ[_FLAG]))
 
 
 if __name__ == "__main__":

@@ -104,14 +104,14 @@ def apply_to_weeks(
 ) -> Iterator[int]:
     """Give the runs of these groups their new values, week by week; yields how many runs of the account are behind it."""
     done = 0
-    sql, params = _update(account_id, rules, groups)
+    sql, params = _update(store.local("runs"), account_id, rules, groups)
     for week, count in among:
         store.command(sql.replace(_WEEK, week.isoformat()), params)
         done += count
         yield done
 
 
-def _update(account_id: str, rules: RuleSet, groups: Sequence[Group]) -> tuple[str, dict[str, Any]]:
+def _update(table: str, account_id: str, rules: RuleSet, groups: Sequence[Group]) -> tuple[str, dict[str, Any]]:
     unmatched = {group.key for group in groups if not group.then.by}
     params: dict[str, Any] = {
         "account_id": account_id,
@@ -131,10 +131,10 @@ def _update(account_id: str, rules: RuleSet, groups: Sequence[Group]) -> tuple[s
 
     # The partition is a date of ours, the rest are parameters.
     return (
-        f"ALTER TABLE runs UPDATE model = {new('models')}, deployment_version = {new('versions')}, "
+        f"ALTER TABLE {table} UPDATE model = {new('models')}, deployment_version = {new('versions')}, "
         f"connection_name = {new('connections')}, matched_by = {new('by')}, recorded_model = {new('own_model')}, "
         f"recorded_deployment_version = {new('own_deployment_version')}, "
         f"recorded_connection_name = {new('own_connection_name')} "
         f"IN PARTITION '{_WEEK}' WHERE account_id = {{account_id:String}} AND {_GROUP} IN {{keys:Array(String)}} "
-        "SETTINGS mutations_sync = 1"
+        "SETTINGS mutations_sync = 2"
     ), params

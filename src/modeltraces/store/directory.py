@@ -1,0 +1,47 @@
+"""The embedded engine's directory: private to its user, and open in one process at a time."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from modeltraces.store.errors import DirectoryInUse, StoreUnavailable
+
+_LEAST_FREE_BYTES = 4 << 20
+"""Less room than this on the disk is none: a commit writes its rows twice before it is done."""
+
+
+def make_private(path: Path) -> None:
+    """Make a directory that only this user may enter: prompts stand in it. One that is there is left as it is."""
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def lock(path: Path) -> int:
+    """Hold the directory's lock, or say who has it: two engines on one directory would destroy it."""
+    try:
+        make_private(path)
+        descriptor = os.open(path / "modeltraces.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the data directory {path} cannot be written to: {error.strerror}. Choose another with --data-dir, or mend its rights."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise DirectoryInUse(
+            f"the data directory {path} is in use by another modeltraces process. Stop it, or choose another with --data-dir."
+        ) from error
+    return descriptor
+
+
+def check_room(descriptor: int) -> None:
+    """Raises StoreUnavailable when the directory cannot be written to."""
+    try:
+        os.pwrite(descriptor, b"ready", 0)
+        os.fsync(descriptor)
+        disk = os.fstatvfs(descriptor)
+    except OSError as error:
+        raise StoreUnavailable(f"the data directory cannot be written to: {error.strerror}") from error
+    if disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES:
+        raise StoreUnavailable("the disk is full: free space in the data directory")
