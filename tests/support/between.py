@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 _HOP: Final = frozenset(("connection", "transfer-encoding", "content-length", "host"))
-WRITES: Final = r"INSERT INTO runs "
+WRITES: Final = r"INSERT INTO \S*runs\b"
 READS: Final = r"SELECT"
 _HEAD: Final = 4000
 

@@ -39,6 +39,10 @@ class EngineLimits:
     query_memory_bytes: int = 600 << 20
     insert_timeout_seconds: float = 60
     connect_timeout_seconds: float = 5
+    read_waits: tuple[float, ...] = (0.1, 0.4)
+    write_waits: tuple[float, ...] = (0.2, 0.6, 1.2)
+    """Seconds before what a server refused or cut off is tried again: a restart behind a load balancer passes unseen, and
+    whoever waits is told of the rest before exporters lose their patience (10 s)."""
     engine_memory_bytes: int = 1800 << 20
     threads: int = 0
     clients: int = 8

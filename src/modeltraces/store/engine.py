@@ -50,10 +50,6 @@ Rows: TypeAlias = Sequence[Sequence[Any]]
 Params: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
 
-_READ_WAITS: Final = (0.1, 0.4)
-_WRITE_WAITS: Final = (0.2, 0.6, 1.2)
-"""Seconds before what a server refused or cut off is tried again: a restart behind a load balancer passes unseen, and
-whoever waits is told of the rest before exporters lose their patience (10 s)."""
 _STREAM_SECONDS: Final = 300.0
 _COMMAND_SECONDS: Final = 3600.0
 """Mutations are waited for."""
@@ -123,7 +119,7 @@ class ClickHouseStore:
         def ask(client: Client) -> Rows:
             return client.query(tagged, parameters=sent).result_rows
 
-        return self._asked(ask, self.limits.query_timeout_seconds + GRACE_SECONDS, _READ_WAITS)
+        return self._asked(ask, self.limits.query_timeout_seconds + GRACE_SECONDS, self.limits.read_waits)
 
     def command(self, sql: str, params: Params | None = None) -> None:
         sql, sent = self._sent(sql, params)
@@ -152,7 +148,7 @@ class ClickHouseStore:
                 settings=settings,
             )
 
-        self._asked(write, self.limits.insert_timeout_seconds, _WRITE_WAITS, writing=True)
+        self._asked(write, self.limits.insert_timeout_seconds, self.limits.write_waits, writing=True)
 
     def insert_blocks(self, table: str, columns: Sequence[str], blocks: Iterator[bytes]) -> None:
         # Written again after it was deleted, the same block must not be taken for one that is there.

@@ -1,6 +1,7 @@
 """What can go wrong with a store, in words for whoever asked: they name no host, no address and no password."""
 
 import re
+from ssl import SSLCertVerificationError
 from typing import Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, StreamFailureError
@@ -43,6 +44,7 @@ _AWAY: Final = {
 """ClickHouse's codes that say nothing of the request: what can be asked or sent again as it is."""
 _PASSING: Final = frozenset(_AWAY) - {_DISK_FULL, 81, 164, 497, 516, 701}
 """Those of them that may be over in a second."""
+_IN_VAIN: Final = (ReadTimeoutError, ConnectTimeoutError, SSLCertVerificationError)
 
 
 def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) -> StoreError:
@@ -78,7 +80,7 @@ def may_pass(error: BaseException) -> bool:
     code = code_of(error)
     if code is not None:
         return code in _PASSING
-    if any(isinstance(cause, ReadTimeoutError | ConnectTimeoutError) for cause in _causes(error)):
+    if any(isinstance(cause, _IN_VAIN) for cause in _causes(error)):
         return False
     return isinstance(error, OperationalError) or _status(error) is not None
 
@@ -99,7 +101,11 @@ def reason_of(error: BaseException) -> str:
         return found[1].strip().lower()
     if status := _status(error):
         return f"HTTP status {status}"
-    if any(isinstance(cause, ReadTimeoutError | ConnectTimeoutError) for cause in _causes(error)):
+    if any(isinstance(cause, SSLCertVerificationError) for cause in _causes(error)):
+        return (
+            "its certificate is not trusted; name the file of its authority with ?ca_cert=FILE in MODELTRACES_STORE_URL"
+        )
+    if any(isinstance(cause, _IN_VAIN) for cause in _causes(error)):
         return "it took too long"
     if any(isinstance(cause, OSError) for cause in _causes(error)) or "Connection" in str(error):
         return "the connection broke off"
