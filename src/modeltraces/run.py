@@ -92,6 +92,8 @@ class Run:
     """What the recording itself said, where a rule matched; so the next two."""
     recorded_deployment_version: str = ""
     recorded_connection_name: str = ""
+    payload_removed_on_us: int = 0
+    """When its input, output and payloads were removed for their age; 0: they were not."""
 
     def __reduce__(self) -> tuple[type["Run"], tuple[Any, ...]]:
         # Half the time of the default, which names every field of every run: runs come pickled from their decoders.

@@ -64,6 +64,7 @@ _PLAIN: Final[dict[str, tuple[str, str]]] = {
     "recorded_model": (_WORD, "recorded_model"),
     "recorded_deployment_version": (_WORD, "recorded_deployment_version"),
     "recorded_connection_name": (_WORD, "recorded_connection_name"),
+    "payload_removed_on": (_INSTANT, "payload_removed_on_us"),
 }
 _PREVIEWS: Final = {"input_preview": "input", "output_preview": "output"}
 _INSTANTS: Final = frozenset(column for column, (type_name, _) in _PLAIN.items() if type_name == _INSTANT)
