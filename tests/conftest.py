@@ -12,6 +12,7 @@ from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
 from modeltraces.store.migrate import migrate
 from tests.browser.chromium import running_browser
 from tests.support.clickhouse import ClickHouse, a_server
+from tests.support.postgres import NoPostgres, Postgres, start_postgres
 from tests.support.server import Server
 
 # Nobody is asked over TLS, and each of some thousand clients would read all of the world's authorities first: 20 to 50 ms.
@@ -72,6 +73,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]
     migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of this process' own; skips where there is none, and none can be started."""
+    try:
+        running = start_postgres()
+    except NoPostgres as error:
+        pytest.skip(str(error))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
-"""A real database for every test: SQLite, and PostgreSQL too where one is given."""
+"""A real database for every test: SQLite, and PostgreSQL too for those that are marked, or all of them (`--thorough`)."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import create_engine, text
 
 from modeltraces.catalog import passwords
 from modeltraces.catalog.db import Catalog
@@ -16,8 +14,7 @@ from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast, Clock, Timer, make_cast
 from tests.catalog.catalog_files import no_vault
 from tests.catalog.hosting_world import at
-
-POSTGRES_URL = os.environ.get("MODELTRACES_TEST_POSTGRES_URL", "")
+from tests.support.postgres import Postgres, emptied
 
 
 @pytest.fixture(autouse=True)
@@ -39,17 +36,31 @@ def noon(clock: Clock) -> Clock:
     return clock
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES_URL else ["sqlite"])
-def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database. The PostgreSQL of `MODELTRACES_TEST_POSTGRES_URL` is emptied for it."""
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "catalog_url" in metafunc.fixturenames:
+        with_both = metafunc.config.getoption("--thorough") or metafunc.definition.get_closest_marker("postgresql")
+        metafunc.parametrize("catalog_url", ["sqlite", "postgresql"] if with_both else ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database; with its tables, but no row, where `catalog` is asked for."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/catalog.db"
-    engine = create_engine(POSTGRES_URL)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return POSTGRES_URL
+        yield f"sqlite:///{tmp_path}/catalog.db"
+    elif "catalog" in request.fixturenames:
+        yield emptied(request.getfixturevalue("postgresql_with_tables"))
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.new_database()
+        yield url
+        postgres.drop(url)
+
+
+@pytest.fixture(scope="module")
+def postgresql_with_tables(postgres: Postgres) -> Iterator[str]:
+    url = postgres.new_database(postgres.with_tables())
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture

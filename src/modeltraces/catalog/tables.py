@@ -21,6 +21,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only in a column of exactly this type.
 AutoId = BigInteger().with_variant(Integer(), "sqlite")
+# Compared by code points, as SQLite does; `migrations/env.py` sees to it.
+Words = Text().with_variant(Text(collation="C"), "postgresql")
 
 EVERY_MODEL: Final = "*"
 """In place of names: what a connection reaches is up to its provider."""
@@ -36,7 +38,15 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {str: Text(), int: BigInteger(), bool: Boolean(), dict[str, Any]: JSON()}  # noqa: RUF012
+    type_annotation_map = {str: Words, int: BigInteger(), bool: Boolean(), dict[str, Any]: JSON()}  # noqa: RUF012
+
+
+class InstallationRow(Table):
+    """What holds for all processes over this database."""
+
+    __tablename__ = "installation"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
 
 
 class AccountRow(Table):
@@ -271,7 +281,45 @@ class JobRow(Table):
     ended_on_us: Mapped[int | None]
     alive_on_us: Mapped[int] = mapped_column(default=0, server_default="0")
     """The last sign of life of the process that does it."""
+    basis: Mapped[str] = mapped_column(default="", server_default="")
+    """A digest of what it was started with: who takes it over goes on only while that stands."""
     __table_args__ = (CheckConstraint("state IN ('running', 'done', 'failed')", name="state"),)
+
+
+class RetentionRow(Table):
+    """How long an account keeps its runs and their payloads, where it says so itself. 0: for ever; None: as the server does."""
+
+    __tablename__ = "retention"
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    keep_runs_days: Mapped[int | None]
+    keep_payloads_days: Mapped[int | None]
+
+
+class ModelRetentionRow(Table):
+    """The same for one model. None: as the account does."""
+
+    __tablename__ = "model_retention"
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    keep_runs_days: Mapped[int | None]
+    keep_payloads_days: Mapped[int | None]
+
+
+class SweepRow(Table):
+    """The last sweep of what is past its limit; while it runs, who does it. There is one row."""
+
+    __tablename__ = "sweeps"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    holder: Mapped[str] = mapped_column(default="", server_default="")
+    """The process that does it; '' when none does."""
+    alive_on_us: Mapped[int] = mapped_column(default=0, server_default="0")
+    asked_on_us: Mapped[int] = mapped_column(default=0, server_default="0")
+    """When somebody last asked for one out of turn."""
+    started_on_us: Mapped[int] = mapped_column(default=0, server_default="0")
+    ended_on_us: Mapped[int] = mapped_column(default=0, server_default="0")
+    error: Mapped[str] = mapped_column(default="", server_default="")
+    removed: Mapped[dict[str, Any] | None]
+    """By account: `runs`, `payloads` and `text_bytes` that it removed."""
 
 
 class AuditRow(Table):
