@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
 from modeltraces.store.migrate import migrate
 from tests.browser.chromium import running_browser
+from tests.support import forking
 from tests.support.clickhouse import ClickHouse, a_server
 from tests.support.postgres import NoPostgres, Postgres, start_postgres
 from tests.support.server import Server
@@ -23,6 +24,10 @@ TakePicture = Callable[[Page, str], None]
 
 # The engine counts the whole process, and one that runs two thousand tests grows beyond what a server takes.
 LIMITS = EngineLimits(engine_memory_bytes=8 << 30)
+
+
+def pytest_configure() -> None:
+    forking.allow()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

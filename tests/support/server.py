@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import httpx
 
 from modeltraces.catalog import accounts, keys, users
 from modeltraces.catalog.db import Catalog
+from tests.support.forking import Process, start
 
 PASSWORD = "correct horse battery staple"
 ALICE, BOB, CHARLIE = "alice@example.com", "bob@example.com", "charlie@example.com"
@@ -44,7 +46,7 @@ class Server:
     module: str = "modeltraces"
     port: int = field(default_factory=free_port)
     grpc_port: int = 0
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Process | None = None
     _keys: dict[Any, str] = field(default_factory=dict)
     _catalog: Catalog | None = None
 
@@ -67,13 +69,9 @@ class Server:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MODELTRACES_")}
         owner = {"MODELTRACES_ADMIN_EMAIL": ALICE, "MODELTRACES_ADMIN_PASSWORD": PASSWORD}
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                command(self.verb, *options, module=self.module),
-                env={**clean, **owner, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            environment = {**clean, **owner, **self.environment}
+            with open(os.devnull, "rb") as nothing:
+                self.process = start(self.module, [self.verb, *options], environment, nothing, log, log)
         self._wait_until_ready()
         return self
 
@@ -157,16 +155,21 @@ class Server:
 def run_command(
     *arguments: str, environment: dict[str, str] | None = None, text: str = ""
 ) -> "subprocess.CompletedProcess[str]":
+    """`modeltraces arguments` to its end, with `text` for its input."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MODELTRACES_")}
-    return subprocess.run(
-        command(*arguments),
-        env={**clean, **(environment or {})},
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as out, TemporaryFile("w+") as error:
+        given.write(text)
+        given.seek(0)
+        process = start("modeltraces", arguments, {**clean, **(environment or {})}, given, out, error)
+        try:
+            status = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        for file in (out, error):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, status, out.read(), error.read())
 
 
 __all__: Sequence[str] = ("ALICE", "BOB", "CHARLIE", "PASSWORD", "Server", "command", "free_port", "run_command")
