@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -175,6 +176,7 @@ def build(settings: Settings) -> Parts:
             queue_bytes=settings.queue_megabytes << 20,
             commit_wait_seconds=settings.commit_wait_ms / 1000,
             max_commit_runs=settings.max_commit_runs,
+            name="" if store.embedded else secrets.token_hex(4),
             max_commit_bytes=settings.max_commit_megabytes << 20,
             link_window_seconds=settings.link_window_minutes * 60,
             limits=recording_limits(settings),

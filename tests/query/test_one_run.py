@@ -6,10 +6,11 @@ import pytest
 
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.metrics import count_runs
-from modeltraces.query.runs import get_run, list_runs, runs_since, summaries
+from modeltraces.query.runs import Arrival, get_run, list_runs, runs_since, summaries
 from modeltraces.query.selection import Selection
 from modeltraces.run import new_request_id, request_id_of_span
 from modeltraces.store.engine import Store
+from modeltraces.store.news import Seen
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import NOON_US, run
 
@@ -93,12 +94,33 @@ def test_new_runs_come_in_the_order_they_were_received_none_left_out(store: Stor
     insert_runs(store, [run(account_id, number, received_on_us=NOON_US + 50) for number in range(7)])
     insert_runs(store, [run(account_id, 99, received_on_us=NOON_US + 40, source="x")])
     selection = Selection(account_id)
-    seen: list[str] = []
-    since, last = NOON_US, None
-    while found := runs_since(store, selection, NOBODY, since, 3, after=last):
-        seen += [one.request_id for one in found]
-        last, since = found[-1], found[-1].received_on_us
-    assert seen == ["run-00099", *(f"run-{number:05d}" for number in range(7))]
-    assert runs_since(store, selection, NOBODY, NOON_US + 50, 3) == []
+    assert looked_through(store, selection, Seen(NOON_US)) == ["run-00099", *(f"run-{n:05d}" for n in range(7))]
+    assert runs_since(store, selection, NOBODY, Seen(NOON_US + 50), 3) == ([], False)
     only = replace(selection, filter=parse("source:x"))
-    assert [one.request_id for one in runs_since(store, only, NOBODY, NOON_US, 9)] == ["run-00099"]
+    assert looked_through(store, only, Seen(NOON_US)) == ["run-00099"]
+
+
+def test_what_a_writer_with_a_late_clock_stores_is_not_left_out(store: Store, account_id: str) -> None:
+    selection, seen = Selection(account_id), Seen(NOON_US)
+    insert_runs(store, [run(account_id, 1, received_on_us=NOON_US + 1000)], "fast")
+    (arrival,) = runs_since(store, selection, NOBODY, seen, 9)[0]
+    assert (arrival.run.request_id, arrival.writer) == ("run-00001", "fast")
+    seen = seen.with_row(arrival.writer, arrival.received_on_us)
+    insert_runs(store, [run(account_id, number, received_on_us=NOON_US + number) for number in (2, 3, 4, 5)], "late")
+    insert_runs(store, [run(account_id, 6, received_on_us=NOON_US + 2000)], "fast")
+    assert looked_through(store, selection, seen) == ["run-00006", *(f"run-{n:05d}" for n in (2, 3, 4, 5))]
+    # What goes to a reader and comes back with it means the same.
+    assert looked_through(store, selection, Seen.from_text(seen.to_text())) == looked_through(store, selection, seen)
+
+
+def looked_through(store: Store, selection: Selection, seen: Seen | None) -> list[str]:
+    """Request IDs, three at a time."""
+    assert seen is not None
+    ids: list[str] = []
+    last: Arrival | None = None
+    more = True
+    while more:
+        found, more = runs_since(store, selection, NOBODY, seen, 3, after=last)
+        ids += [one.run.request_id for one in found]
+        last = found[-1] if found else None
+    return ids

@@ -15,6 +15,7 @@ from modeltraces.query.runs import list_runs, neighbours, runs_since
 from modeltraces.query.selection import Selection
 from modeltraces.query.suggest import suggest
 from modeltraces.store.engine import Store
+from modeltraces.store.news import Seen
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import DAY_US, NOON_US, run
 
@@ -105,7 +106,7 @@ def test_suggestions_the_live_view_and_exports_say_the_catalogs_name(
 ) -> None:
     selection = Selection(account_id, ("llama-8b",), now_us=NOON_US + DAY_US)
     assert [(found.value, found.count) for found in suggest(runs, selection, RENAMED, "model")] == [("Llama 8B", 3)]
-    assert {one.model for one in runs_since(runs, selection, RENAMED, 0, 10)} == {"Llama 8B"}
+    assert {one.run.model for one in runs_since(runs, selection, RENAMED, Seen(0), 10)[0]} == {"Llama 8B"}
     texts = {}
     for format in ("csv", "jsonl", "parquet"):
         with export(runs, selection, RENAMED, format=format, scratch=tmp_path) as pieces:

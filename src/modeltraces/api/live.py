@@ -14,35 +14,41 @@ from starlette.requests import Request
 from modeltraces.api.identity import authenticate
 from modeltraces.api.run_json import ModelFacts, summary_json
 from modeltraces.parts import Parts
-from modeltraces.query.runs import RunSummary
+from modeltraces.query.runs import Arrival
 from modeltraces.query.selection import Selection
 from modeltraces.run import now_us
+from modeltraces.store.news import Seen
 
 _HEARTBEAT_SECONDS = 15.0
 """Proxies cut connections that are silent for a minute."""
 _MOST_AT_ONCE = 200
 """Runs of one look: bounds what a view holds in memory."""
+_CLOCKS_DIFFER_US = 5_000_000
 _TRUSTED_SECONDS = 10.0
 """After so long a view looks again whether its key or session still stands."""
 
 
 async def events(request: Request, parts: Parts, selection: Selection) -> AsyncIterator[bytes]:
     """`event: run` with a run of the contract as its data; a run that changes (its log records arrive) comes again."""
-    since = _resume_at(request)
+    seen = _resume_at(request, parts)
     bell = parts.commits.subscribe(selection.account_id)
     interval = parts.settings.live_interval_ms / 1000
     checked = time.monotonic()
     try:
         # The id alone moves a reader's Last-Event-ID: it misses nothing even if it is cut off before the first run.
-        yield b"retry: 2000\nid: %d\n\n" % since
+        yield b"retry: 2000\nid: %b\n\n" % seen.to_text().encode()
         while not parts.commits.stopping:
             bell.clear()
-            async for run, last, facts in _runs_since(parts, selection, since):
+            began = now_us()
+            async for arrival, last, facts in _runs_since(parts, selection, seen):
                 mark = b""
                 if last:
-                    since = run.received_on_us
-                    mark = b"id: %d\n" % since
-                yield b"event: run\n%sdata: %s\n\n" % (mark, orjson.dumps(summary_json(run, facts)))
+                    us = arrival.received_on_us
+                    seen = Seen(us) if parts.store.embedded else seen.with_row(arrival.writer, us)
+                    mark = b"id: %b\n" % seen.to_text().encode()
+                yield b"event: run\n%bdata: %b\n\n" % (mark, orjson.dumps(summary_json(arrival.run, facts)))
+            if not parts.store.embedded:
+                seen = seen.at(began)
             await asyncio.sleep(interval)
             silent = 0.0
             while not bell.is_set() and not parts.commits.stopping:
@@ -68,29 +74,26 @@ async def events(request: Request, parts: Parts, selection: Selection) -> AsyncI
 
 
 async def _runs_since(
-    parts: Parts, selection: Selection, since: int
-) -> AsyncIterator[tuple[RunSummary, bool, ModelFacts]]:
-    """The runs received after an instant, each with whether it is the last of its commit."""
+    parts: Parts, selection: Selection, seen: Seen
+) -> AsyncIterator[tuple[Arrival, bool, ModelFacts]]:
+    """The runs that were not seen, each with whether it is the last of its commit."""
     from modeltraces.query.runs import runs_since
 
-    after: RunSummary | None = None
+    after: Arrival | None = None
     while not parts.commits.stopping:
         # A model may have come with the very runs that are looked for.
         entries = await parts.workers.look_up(parts.registry.list_models, selection.account_id, archived=True)
         facts = ModelFacts.of(entries)
-        found = await parts.workers.query(
-            runs_since,
-            parts.store,
-            selection,
-            facts.context,
-            after.received_on_us if after else since,
-            _MOST_AT_ONCE,
-            after=after,
+        found, more = await parts.workers.query(
+            runs_since, parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after
         )
-        more = len(found) == _MOST_AT_ONCE
-        for place, run in enumerate(found, 1):
-            ends = found[place].received_on_us != run.received_on_us if place < len(found) else not more
-            yield run, ends, facts
+        for place, arrival in enumerate(found, 1):
+            following = found[place] if place < len(found) else None
+            if following is None:
+                ends = not more
+            else:
+                ends = (following.writer, following.received_on_us) != (arrival.writer, arrival.received_on_us)
+            yield arrival, ends, facts
         if not more:
             return
         after = found[-1]
@@ -101,6 +104,9 @@ async def _may_still(request: Request, selection: Selection) -> bool:
     return identity is not None and identity.account_id == selection.account_id and "read" in identity.scopes
 
 
-def _resume_at(request: Request) -> int:
-    given = request.headers.get("last-event-id", "")
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else now_us()
+def _resume_at(request: Request, parts: Parts) -> Seen:
+    given = Seen.from_text(request.headers.get("last-event-id", ""))
+    if given is not None:
+        return given
+    # Of other processes' clocks some may be behind: rather is a run of a moment ago shown than a new one missed.
+    return Seen(now_us() - (0 if parts.store.embedded else _CLOCKS_DIFFER_US))

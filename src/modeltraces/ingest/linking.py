@@ -1,7 +1,7 @@
 """What a commit writes: each new recording as it is, or folded with its counterparts, which are read back for it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,10 +11,11 @@ from modeltraces.ingest.links import LinkIndex
 from modeltraces.ingest.neighbours import TEXT_CHARACTERS, meeting
 from modeltraces.ingest.otlp.logs import apply_contents
 from modeltraces.ingest.recordings import ContentPart, Limits
-from modeltraces.run import Run
-from modeltraces.store.contents import fetch_contents, recent_contents
+from modeltraces.run import UNKNOWN_MODEL, Run
+from modeltraces.store.contents import fetch_contents
 from modeltraces.store.engine import Store
-from modeltraces.store.rows import fetch_runs, recent_links, starts_of_requests
+from modeltraces.store.news import recent_contents, recent_links
+from modeltraces.store.rows import fetch_runs, starts_of_requests
 
 _ROUNDS: Final = 8
 """How far links are followed from a new recording: its parent, the parent's other children, their responses, what
@@ -35,32 +36,41 @@ class Linker:
 
     def recall(self, since_us: int) -> None:
         """Fill the index with what was received since then: called once, at start."""
-        for run in recent_links(self.store, since_us, self.index.max_entries // 6, TEXT_CHARACTERS):
-            self.index.remember(run, whole=False)
-        for account_id, trace_id, span_id in recent_contents(self.store, since_us, self.index.max_entries // 6):
-            self.index.remember_content(account_id, trace_id, span_id)
+        for link in recent_links(self.store, since_us, self.index.max_entries // 6, TEXT_CHARACTERS):
+            self.index.remember(link.run, whole=False)
+        for place in recent_contents(self.store, since_us, self.index.max_entries // 6):
+            self.index.remember_content(place.account_id, place.trace_id, place.span_id)
 
-    def settle_given_ids(self, runs: Sequence[Run]) -> None:
+    def settle_given_ids(self, runs: Sequence[Run]) -> dict[str, list[str]]:
         """Give a run whose Request ID came from outside the start under which it is already known, if it is.
 
         The start is part of the table's key: with another one, a run that is sent again would stand there twice.
-        `executed_on_us` 0 means that the sender gave none.
+        `executed_on_us` 0 means that the sender gave none. Returns the ids by account that are new.
         """
+        new: dict[str, list[str]] = {}
         unknown: dict[str, list[Run]] = defaultdict(list)
         firsts: dict[tuple[str, str], int] = {}
         for run in runs:
             starts = self.index.request(run.account_id, run.request_id)
-            first = firsts.get((run.account_id, run.request_id)) or next(iter(starts), None)
+            # Of several, which two processes gave it at the same time, the first is kept.
+            first = firsts.get((run.account_id, run.request_id)) or min(starts, default=None)
             if first is None:
                 unknown[run.account_id].append(run)
             else:
                 run.executed_on_us = first
         for account_id, strangers in unknown.items():
             stored = starts_of_requests(self.store, account_id, [run.request_id for run in strangers])
+            new[account_id] = [run.request_id for run in strangers if run.request_id not in stored]
             for run in strangers:
                 known = firsts.get((account_id, run.request_id)) or stored.get(run.request_id)
                 run.executed_on_us = known or run.executed_on_us or run.received_on_us
                 firsts[account_id, run.request_id] = run.executed_on_us
+        return new
+
+    def learn_starts(self, account_id: str, starts: Mapping[str, int]) -> None:
+        """Remember (Request ID → start) what another process stored."""
+        for request_id, start in starts.items():
+            self.index.remember(Run(account_id, request_id, start, UNKNOWN_MODEL))
 
     def settle(self, runs: Sequence[Run], contents: Sequence[ContentPart]) -> list[Run]:
         """The rows to write for new recordings and new log records, and remember them."""
@@ -89,6 +99,14 @@ class Linker:
         for run in alone:
             self.index.remember(run)
         return alone + rows
+
+    def settle_stored(self, starts: set[tuple[str, int]]) -> list[Run]:
+        """The rows that change when stored recordings of these (account, start) are folded anew."""
+        self.index.turn_if_due()
+        gathered = _Gathered(self.store, self.index, self.limits, ())
+        gathered.fetch(starts)
+        gathered.follow()
+        return gathered.rows()
 
     def _parted(self, runs: Sequence[Run], settled: Sequence[Run]) -> tuple[list[Run], list[Run]]:
         """The runs that have no counterpart among themselves, the settled ones, and those in the index; and the rest."""

@@ -6,8 +6,8 @@ all. What `submit` promises when its future resolves: the runs are on disk (fsyn
 
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,17 +20,23 @@ from modeltraces.catalog.matching.rules import RuleSet, apply, server_address, u
 from modeltraces.catalog.models import SeenModel
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
+from modeltraces.ingest.others import Others
 from modeltraces.ingest.recordings import Limits
+from modeltraces.ingest.seen_models import seen_models
 from modeltraces.run import ModelKind, Run, now_us
+from modeltraces.seldom import Seldom
 from modeltraces.store.contents import ContentPart, RejectionRow, insert_contents, insert_rejections
 from modeltraces.store.engine import Store, StoreError, StoreUnavailable
-from modeltraces.store.rows import insert_runs
+from modeltraces.store.rows import insert_runs, remove_twins
 
 log = structlog.get_logger(__name__)
 
 RUNS_STORED = Counter("modeltraces_runs_stored", "Runs stored.", ["signal"])
 REJECTED = Counter("modeltraces_rejected", "Recordings refused as malformed.", ["signal"])
 QUEUED_BYTES = Gauge("modeltraces_ingest_queue_bytes", "Bytes of decoded runs waiting to be stored.")
+_LOOK_SECONDS = 1.0
+"""Between looks at what other processes wrote, when there is nothing to store."""
+_failed_looks = Seldom(60)
 COMMIT_SECONDS = Histogram("modeltraces_commit_seconds", "Seconds of one commit to the store.")
 
 
@@ -74,6 +80,8 @@ class Writer:
     max_commit_bytes: int = 64 << 20
     link_window_seconds: float = 1800
     limits: Limits = field(default_factory=Limits)
+    name: str = ""
+    """What it writes under, where several processes write to one store; '' where it is the only one."""
     rules: Callable[[str], RuleSet] | None = None
     """The account's rules of which model, deployment or connection a run belongs to."""
     on_commit: list[Callable[[set[str]], None]] = field(default_factory=list)
@@ -85,10 +93,14 @@ class Writer:
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _linker: Linker | None = None
+    _others: Others | None = None
     _last_received_us: int = 0
 
     def start(self) -> None:
-        self._linker = Linker(self.store, LinkIndex(self.link_window_seconds), self.limits)
+        index = LinkIndex(self.link_window_seconds)
+        self._linker = Linker(self.store, index, self.limits)
+        self._others = Others(self.store, index, self.name)
+        self._others.begin(now_us())
         self._linker.recall(now_us() - int(self.link_window_seconds * 1e6))
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
@@ -132,13 +144,16 @@ class Writer:
     def _work(self) -> None:
         while True:
             with self._wake:
-                while not self._queue and not self._closing:
-                    self._wake.wait()
-                if not self._queue:
+                if not self._queue and not self._closing:
+                    self._wake.wait(_LOOK_SECONDS if self.name else None)
+                if not self._queue and self._closing:
                     return
-                if not self._closing:
+                if self._queue and not self._closing:
                     self._wake.wait_for(self._enough, self.commit_wait_seconds)
-                taken = self._take()
+                taken = self._take() if self._queue else []
+            if not taken:
+                self._look_around()
+                continue
             self._commit_all(taken)
             with self._wake:
                 self._waiting -= sum(batch.size for batch, _ in taken)
@@ -189,7 +204,9 @@ class Writer:
 
     def _commit(self, batches: list[Batch]) -> None:
         assert self._linker is not None
+        assert self._others is not None
         began = time.perf_counter()
+        self._fold_with_others()
         received = self._last_received_us = max(now_us(), self._last_received_us + 1)
         runs = [run for batch in batches for run in batch.runs]
         for batch in batches:
@@ -199,21 +216,54 @@ class Writer:
                 run.received_on_us = received
                 run.key_name = batch.key_name
                 run.server_address = server_address(run.attributes)
-        self._linker.settle_given_ids(
+        new_ids = self._linker.settle_given_ids(
             [run for batch in batches for run in batch.runs if run.request_id in batch.given_ids]
         )
         contents = [part for batch in batches for part in batch.contents]
         if contents:
-            insert_contents(self.store, contents, received)
+            insert_contents(self.store, contents, received, self.name)
+            self._others.own.remember((), contents)
         rows = self._linker.settle(runs, contents)
-        self._match(rows)
-        self._register(rows, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
-        for row in rows:
-            row.received_on_us = received
-        if rows:
-            insert_runs(self.store, rows)
+        self._insert(rows, received, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
+        if self.name:
+            for account_id, request_ids in new_ids.items():
+                self._linker.learn_starts(account_id, remove_twins(self.store, account_id, request_ids))
         COMMIT_SECONDS.observe(time.perf_counter() - began)
         self._afterwards(batches, {row.account_id for row in rows})
+
+    def _insert(self, rows: Sequence[Run], received_us: int, kinds: Iterable[tuple[str, str, ModelKind]] = ()) -> None:
+        assert self._others is not None
+        if not rows:
+            return
+        self._match(rows)
+        # Unknown models enter the catalog before their runs can be seen.
+        for account_id, models in seen_models(rows, kinds).items():
+            self.registry.ensure(account_id, models)
+        for row in rows:
+            row.received_on_us = received_us
+        insert_runs(self.store, rows, self.name)
+        self._others.own.remember(rows, ())
+
+    def _fold_with_others(self) -> None:
+        """Take up what other processes wrote, and store what becomes of it."""
+        assert self._linker is not None
+        assert self._others is not None
+        if not self._others.is_due():
+            return
+        self._others.look(now_us())
+        if self._others.pending:
+            rows = self._linker.settle_stored(self._others.pending)
+            self._last_received_us = max(now_us(), self._last_received_us + 1)
+            self._insert(rows, self._last_received_us)
+            self._others.pending.clear()
+            self._announce({row.account_id for row in rows})
+
+    def _look_around(self) -> None:
+        try:
+            self._fold_with_others()
+        except Exception as error:
+            if _failed_looks.due("look") is not None:
+                log.warning("cannot look at what other processes wrote", error=str(error))
 
     def _match(self, rows: Sequence[Run]) -> None:
         if self.rules is None or not rows:
@@ -231,31 +281,10 @@ class Writer:
         try:
             if rejections := [row for batch in batches for row in batch.rejections]:
                 insert_rejections(self.store, rejections)
-            for listener in self.on_commit:
-                listener(accounts)
+            self._announce(accounts)
         except Exception as error:
             log.error("the runs are stored, but not what was refused beside them", error=str(error))
 
-    def _register(self, runs: Sequence[Run], kinds: set[tuple[str, str, ModelKind]]) -> None:
-        """Unknown models enter the catalog before their runs can be seen; a recording that is folded into a run with
-        another model brings none."""
-        seen: dict[str, dict[str, SeenModel]] = defaultdict(dict)
-        for run in runs:
-            if run.superseded_by:
-                continue
-            model = seen[run.account_id].get(run.model)
-            if model is None:
-                model = seen[run.account_id][run.model] = SeenModel(
-                    provider=run.provider, base_model=run.base_model, first_run_on_us=run.executed_on_us
-                )
-            model.first_run_on_us = min(model.first_run_on_us, run.executed_on_us)
-            model.provider = model.provider or run.provider
-            if run.deployment_version:
-                model.deployment_versions.add(run.deployment_version)
-            if run.connection_name:
-                model.connection_names.add(run.connection_name)
-        for account_id, name, kind in kinds:
-            if name in seen[account_id]:
-                seen[account_id][name].kind = kind
-        for account_id, models in seen.items():
-            self.registry.ensure(account_id, models)
+    def _announce(self, accounts: set[str]) -> None:
+        for listener in self.on_commit:
+            listener(accounts)

@@ -14,6 +14,7 @@ from modeltraces.query.order import Ordering
 from modeltraces.query.selection import Selection, where
 from modeltraces.run import PREVIEW_CHARACTERS, Run, Status, executed_on_ms_of
 from modeltraces.store.engine import Store
+from modeltraces.store.news import Seen
 from modeltraces.store.rows import READ_COLUMNS, run_of_row
 
 _MAX_FOLDS: Final = 8
@@ -217,31 +218,44 @@ def neighbours(
     return before, after
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A run of a selection that was received, and which process wrote it."""
+
+    run: RunSummary
+    writer: str
+    received_on_us: int
+
+
 def runs_since(
     store: Store,
     selection: Selection,
     context: FilterContext,
-    received_on_us: int,
+    seen: Seen,
     limit: int,
     *,
-    after: RunSummary | None = None,
-) -> list[RunSummary]:
-    """Runs of the selection that were received after an instant, in the order they were received in.
+    after: Arrival | None = None,
+) -> tuple[list[Arrival], bool]:
+    """Runs of the selection that were not seen, by writer and in the order each received them; and whether there are more.
 
-    Those of one commit share the instant: to ask on when `limit` came, give the last run as `after` with its own
-    `received_on_us`. A run that another recording was added to since comes again.
+    Those of one commit share the instant: to ask on, give the last one as `after`, and the same `seen`. A run that
+    another recording was added to since comes again.
     """
     condition, params = where(selection, context)
+    unseen, of_seen = seen.condition()
     bound = Bound("r")
-    since = bound.instant(received_on_us)
-    newer = f"received_on > {since}"
     if after is not None:
-        at, request_id = bound.instant(after.executed_on_us), bound.text(after.request_id)
-        newer = f"received_on >= {since} AND ({newer} OR (executed_on, request_id) > ({at}, {request_id}))"
+        place = [bound.text(after.writer), bound.instant(after.received_on_us)]
+        place += [bound.instant(after.run.executed_on_us), bound.text(after.run.request_id)]
+        unseen += f" AND (writer, received_on, executed_on, request_id) > ({', '.join(place)})"
     rows = store.query(
-        f"SELECT toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition} AND {newer} "
-        f"ORDER BY received_on, executed_on, request_id LIMIT {bound(limit, 'UInt64')}",
-        {**params, **bound.params},
+        "SELECT toUnixTimestamp64Micro(executed_on), request_id, writer, toUnixTimestamp64Micro(received_on) FROM runs FINAL "
+        f"WHERE {condition} AND {unseen} ORDER BY writer, received_on, executed_on, request_id "
+        f"LIMIT {bound(limit, 'UInt64')}",
+        {**params, **of_seen, **bound.params},
         surface="runs.since",
     )
-    return summaries(store, selection.account_id, [(at_us, request_id) for at_us, request_id in rows], context)
+    places = {(at_us, request_id): (writer, received_us) for at_us, request_id, writer, received_us in rows}
+    found = summaries(store, selection.account_id, list(places), context)
+    arrived = [Arrival(run, *places[run.executed_on_us, run.request_id]) for run in found]
+    return arrived, bool(arrived) and len(rows) == limit

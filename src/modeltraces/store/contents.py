@@ -32,7 +32,7 @@ class RejectionRow:
     key_name: str
 
 
-def insert_contents(store: Store, parts: Sequence[ContentPart], received_on_us: int) -> None:
+def insert_contents(store: Store, parts: Sequence[ContentPart], received_on_us: int, writer: str = "") -> None:
     store.insert(
         "span_contents",
         {
@@ -44,6 +44,7 @@ def insert_contents(store: Store, parts: Sequence[ContentPart], received_on_us: 
             "name": ("LowCardinality(String)", [part.name for part in parts]),
             "body": ("String", [part.body for part in parts]),
             "received_on": ("DateTime64(6, 'UTC')", [received_on_us] * len(parts)),
+            "writer": ("LowCardinality(String)", [writer] * len(parts)),
         },
     )
 
@@ -64,17 +65,6 @@ def fetch_contents(store: Store, spans: Iterable[tuple[str, str, str]]) -> list[
         )
         parts += [ContentPart(*row) for row in rows]
     return parts
-
-
-def recent_contents(store: Store, since_us: int, limit: int) -> list[tuple[str, str, str]]:
-    """(account_id, trace_id, span_id) of the parts received since then, oldest first."""
-    rows = store.query(
-        "SELECT account_id, trace_id, span_id FROM span_contents "
-        "WHERE received_on >= fromUnixTimestamp64Micro({since:Int64}) ORDER BY received_on DESC LIMIT {limit:UInt64}",
-        {"since": since_us, "limit": limit},
-        surface="ingest.recall",
-    )
-    return [(row[0], row[1], row[2]) for row in reversed(rows)]
 
 
 def insert_rejections(store: Store, rows: Sequence[RejectionRow]) -> None:

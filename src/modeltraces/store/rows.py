@@ -1,6 +1,6 @@
 """Runs as columns of the `runs` table, and back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from modeltraces.run import PREVIEW_CHARACTERS, Run
@@ -91,8 +91,12 @@ def run_of_row(row: Sequence[Any]) -> Run:
     return Run(**{attribute: value for (_, attribute), value in zip(_PLAIN.values(), row, strict=True)})
 
 
-def insert_runs(store: Store, runs: Sequence[Run]) -> None:
-    store.insert("runs", columns_of_runs(runs))
+def insert_runs(store: Store, runs: Sequence[Run], writer: str = "") -> None:
+    """`writer`: the name of the process, where there are several."""
+    columns = columns_of_runs(runs)
+    if writer:
+        columns["writer"] = (_WORD, [writer] * len(runs))
+    store.insert("runs", columns)
 
 
 def fetch_runs(store: Store, starts: Iterable[tuple[str, int]]) -> list[Run]:
@@ -120,30 +124,26 @@ def starts_of_requests(store: Store, account_id: str, request_ids: Sequence[str]
     return {row[0]: row[1] for row in rows}
 
 
-def recent_links(store: Store, since_us: int, limit: int, text_characters: int) -> Iterator[Run]:
-    """What links the recordings that were received since then, oldest first: runs with nothing but their ids, their
-    times and the end of their input."""
-    rows = store.query(
-        "SELECT account_id, request_id, toUnixTimestamp64Micro(executed_on), model, trace_id, span_id, parent_span_id, "
-        "response_id, instrumentation, response_time_ms, response_time_clamped, "
-        "rightUTF8(input, {characters:UInt64}), "
-        "has(borrowed, 'input'), has(borrowed, 'response_id') "
-        "FROM runs WHERE received_on >= fromUnixTimestamp64Micro({since:Int64}) "
-        "ORDER BY received_on DESC LIMIT {limit:UInt64}",
-        {"since": since_us, "limit": limit, "characters": text_characters},
-        surface="ingest.recall",
+def remove_twins(store: Store, account_id: str, request_ids: Sequence[str]) -> dict[str, int]:
+    """Of runs that stand there under several starts, keep the first: two processes took them in at the same time, and
+    neither knew which start the other gave. Returns Request ID → the start that was kept, of these."""
+    if not request_ids:
+        return {}
+    twins = store.query(
+        "SELECT request_id, arraySort(groupUniqArray(toUnixTimestamp64Micro(executed_on))) AS starts FROM runs "
+        "WHERE account_id = {account_id:String} AND request_id IN {ids:Array(String)} GROUP BY request_id "
+        "HAVING length(starts) > 1",
+        {"account_id": account_id, "ids": list(request_ids)},
+        surface="ingest.twins",
     )
-    for (
-        account_id, request_id, start, model, trace_id, span_id, parent_span_id,
-        response_id, instrumentation, response_time_ms, clamped, text, borrows_input, borrows_response_id,
-    ) in reversed(rows):  # fmt: skip
-        yield Run(
-            account_id, request_id, start, model,
-            trace_id=trace_id, span_id=span_id, parent_span_id=parent_span_id, response_id=response_id,
-            instrumentation=instrumentation, response_time_ms=response_time_ms, response_time_clamped=clamped,
-            input=text,
-            borrowed=["input"] * borrows_input + ["response_id"] * borrows_response_id,
-        )  # fmt: skip
+    late = [(request_id, start) for request_id, starts in twins for start in starts[1:]]
+    if late:
+        store.command(
+            f"DELETE FROM {store.local('runs')} WHERE account_id = {{account_id:String}} AND "
+            "has(arrayZip({ids:Array(String)}, {starts:Array(Int64)}), (request_id, toUnixTimestamp64Micro(executed_on)))",
+            {"account_id": account_id, "ids": [one for one, _ in late], "starts": [start for _, start in late]},
+        )
+    return {request_id: starts[0] for request_id, starts in twins}
 
 
 def _by_account(starts: Iterable[tuple[str, int]]) -> dict[str, list[int]]:

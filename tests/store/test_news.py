@@ -1,0 +1,29 @@
+"""A place in what comes from several writers: nothing is missed, nothing is long."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeltraces.store.news import VISIBLE_SECONDS, Seen
+
+instants = st.integers(0, 10**16)
+places = st.builds(Seen, instants, st.dictionaries(st.text("0123456789abcdef", max_size=8), instants, max_size=5))
+
+
+@given(places)
+def test_a_place_goes_as_text_and_comes_back(seen: Seen) -> None:
+    assert Seen.from_text(seen.to_text()) == seen
+
+
+@given(st.text() | st.text("0123456789,="))
+def test_what_is_no_place_is_none(text: str) -> None:
+    seen = Seen.from_text(text)
+    assert seen is None or Seen.from_text(seen.to_text()) == seen
+
+
+def test_a_writer_goes_on_where_it_was_and_one_that_is_silent_is_left_out() -> None:
+    minute = 60_000_000
+    seen = Seen(10 * minute).with_row("a", 11 * minute).with_row("a", 9 * minute).with_row("b", 12 * minute)
+    assert seen.by_writer == {"a": 11 * minute, "b": 12 * minute}
+    later = seen.at(12 * minute + VISIBLE_SECONDS * 1_000_000 - minute // 2)
+    assert later == Seen(11 * minute + minute // 2, {"b": 12 * minute})
+    assert later.with_row("a", 11 * minute).by_writer == later.by_writer
