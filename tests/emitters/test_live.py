@@ -1,6 +1,7 @@
 """The real SDKs, in environments of their own, send straight to a running server: each of their calls is one run.
 
-`tests/emitters/run` makes the environments and runs these. An environment that cannot be made fails its tests.
+`tests/emitters/run` makes the environments and runs these. An environment that cannot be made fails its tests. Daily one of
+each kind; the others with `--thorough`: what each sends was recorded, and test_recorded.py reads all of it every day.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,17 @@ from tests.support.server import Server
 
 pytestmark = pytest.mark.emitters
 SETUP_SECONDS = 600
+DAILY = {
+    "openai_otel_genai_events", "anthropic_openinference", "langchain_mixed_twice", "pydantic_ai", "vercel_ai_7", "litellm_otel",
+    "langfuse", "openai_openllmetry", "openai_otel_v2_latest",
+}  # fmt: skip
+
+
+@pytest.fixture
+def emitter(request: pytest.FixtureRequest, thorough: bool) -> Emitter:
+    if request.param not in DAILY and not thorough:
+        pytest.skip("with --thorough")
+    return EMITTERS[request.param]
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +48,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.mark.timeout(SETUP_SECONDS)
 @pytest.mark.usefixtures("environments")
-@pytest.mark.parametrize("emitter", EMITTERS.values(), ids=EMITTERS)
+@pytest.mark.parametrize("emitter", EMITTERS, indirect=True)
 def test_every_call_of_a_real_sdk_is_one_run_with_all_that_is_known_of_it(
     server: Server, provider: Provider, emitter: Emitter
 ) -> None:
@@ -45,10 +57,10 @@ def test_every_call_of_a_real_sdk_is_one_run_with_all_that_is_known_of_it(
 
 @pytest.mark.timeout(SETUP_SECONDS)
 @pytest.mark.usefixtures("environments")
-@pytest.mark.parametrize("name", ["openai_otel_genai_events", "langchain_openinference_twice"])
-def test_it_is_the_same_over_grpc(server: Server, provider: Provider, name: str) -> None:
+@pytest.mark.parametrize("emitter", ["openai_otel_genai_events", "langchain_openinference_twice"], indirect=True)
+def test_it_is_the_same_over_grpc(server: Server, provider: Provider, emitter: Emitter) -> None:
     grpc = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_INSECURE": "true"}
-    emitter = replace(EMITTERS[name], settings=EMITTERS[name].settings | grpc)
+    emitter = replace(emitter, settings=emitter.settings | grpc)
     play_all(server, provider, emitter, f"http://127.0.0.1:{server.grpc_port}")
 
 
