@@ -160,7 +160,7 @@ def build(settings: Settings) -> Parts:
     store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings), cluster=settings.store_cluster)
     try:
         migrate(store)
-        catalog = Catalog(settings.catalog_url)
+        catalog = Catalog(settings.catalog_url, connections=settings.catalog_connections)
         catalog.upgrade()
         password = settings.admin_password.get_secret_value() if settings.admin_password else ""
         first = first_owner(catalog, settings.admin_email, password)

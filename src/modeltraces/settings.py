@@ -48,6 +48,12 @@ class Settings(BaseSettings):
         description="Where accounts and models live: `sqlite:///path` (default: inside the data directory), or "
         "`postgresql://user:password@host:5432/database`.",
     )
+    catalog_connections: int = Field(
+        20,
+        ge=2,
+        description="Connections to the catalog that one process holds at most. On PostgreSQL, those of all processes must "
+        "fit its max_connections (100 unless it was raised).",
+    )
     admin_email: str = Field("", description="Email of the first owner, created at start when there is none.")
     admin_password: SecretStr | None = Field(None, description="Password of the first owner.")
     secret_key: SecretStr | None = Field(

@@ -13,11 +13,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
 import modeltraces.catalog
-from modeltraces.catalog import accounts, db
+from modeltraces.catalog import accounts, connecting
 from modeltraces.catalog.db import HEAD, Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.tables import AccountRow, Table
+
+pytestmark = pytest.mark.postgresql
 
 MIGRATIONS = Path(modeltraces.catalog.__file__).parent / "migrations"
 
@@ -146,7 +148,7 @@ def test_an_address_that_cannot_be_used_is_refused_with_what_can(url: str, says:
 
 def test_a_missing_driver_is_named_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(CatalogUnavailable, match=r"pip install 'psycopg\[binary\]'") as refused:
+    with pytest.raises(CatalogUnavailable, match=r"pip install 'modeltraces\[postgres\]'") as refused:
         Catalog("postgresql://user:hidden@127.0.0.1:1/db")
     assert "hidden" not in str(refused.value)
 
@@ -178,7 +180,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_database_that_somebody_holds_is_said_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "catalog.db"
     Catalog(f"sqlite:///{path}").upgrade()
-    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
     catalog = Catalog(f"sqlite:///{path}")
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
@@ -209,7 +211,7 @@ def test_the_switch_to_wal_gives_up_in_the_end(tmp_path: Path, monkeypatch: pyte
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("CREATE TABLE other (x)")
     holder.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
     with pytest.raises(CatalogUnavailable, match="Another process holds it"):
         Catalog(f"sqlite:///{path}").upgrade()
     holder.close()

@@ -12,6 +12,8 @@ from modeltraces.catalog.key_usage import DAY, MINUTE, Used, Window, start_of
 from modeltraces.catalog.tables import KeyUsageRow
 from tests.catalog.cast import Cast, Clock
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def key_id(catalog: Catalog, account_id: str) -> str:

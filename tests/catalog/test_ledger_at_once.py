@@ -1,5 +1,6 @@
 """Two processes with many threads each change one model's deployments."""
 
+import pytest
 from sqlalchemy import func, select
 
 from modeltraces.catalog.db import Catalog
@@ -10,6 +11,8 @@ from modeltraces.catalog.tables import DeploymentEventRow
 from tests.catalog.cast import Cast, Clock
 from tests.catalog.hosting_world import at, deploy, entries, event, model
 from tests.catalog.threads import in_threads
+
+pytestmark = pytest.mark.postgresql
 
 
 def test_of_several_who_deploy_one_version_at_once_one_wins_and_the_others_hear_why(

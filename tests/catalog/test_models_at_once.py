@@ -2,12 +2,16 @@
 
 from functools import partial
 
+import pytest
+
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict
 from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast
 from tests.catalog.model_world import create, listed, merge, one, seen
 from tests.catalog.threads import in_threads
+
+pytestmark = pytest.mark.postgresql
 
 
 def test_of_several_who_make_one_model_at_once_one_does(

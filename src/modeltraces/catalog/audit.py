@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, Text, collate, func, insert, select, type_coerce
 from sqlalchemy.orm import Session
 
 from modeltraces.catalog.audit_secrets import without_secrets
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.tables import AuditRow
+from modeltraces.catalog.tables import AccountRow, AuditRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,15 @@ def record(
 
     Values that are secret by their name or their look are left out, see `audit_secrets`.
     """
+    # Numbered in the order in which they can be read (PostgreSQL): who has read up to a number misses none below it.
+    hold_account(session, account_id)
     session.add(AuditRow(**columns(account_id, at_us, actor, action, object, before, after)))
+
+
+def hold_account(session: Session, account_id: str) -> None:
+    """Let changes to an account happen one after the other (SQLite: they do anyway). Rows that refer to it can be added
+    meanwhile."""
+    session.execute(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update(key_share=True))
 
 
 def columns(
@@ -168,7 +176,8 @@ def _conditions(catalog: Catalog, session: Session, filter: AuditFilter) -> list
 
 def _object_contains(catalog: Catalog, session: Session, text: str) -> ColumnElement[bool]:
     if not catalog.is_sqlite:
-        return AuditRow.object.icontains(text, autoescape=True)
+        # The columns' own collation knows the case of ASCII only.
+        return collate(type_coerce(AuditRow.object, Text()), "und-x-icu").icontains(text, autoescape=True)
     # SQLite's own lower() and LIKE know the case of ASCII only.
     connection = session.connection().connection.driver_connection
     assert connection is not None

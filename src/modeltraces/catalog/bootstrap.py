@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modeltraces.catalog import accounts, links, passwords, users
+from modeltraces.catalog import accounts, audit, links, passwords, users
 from modeltraces.catalog.accounts import Account
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
@@ -38,7 +38,7 @@ def _make_owner(catalog: Catalog, account_id: str, email: str, password: str) ->
     email = clean_email(email)
     password_hash = passwords.digest(password)
     with catalog.writing() as session:
-        users.lock_account(session, account_id)
+        audit.hold_account(session, account_id)
         # Another process that started with the same settings may have been faster.
         if not users.has_owner(session, account_id):
             users.add_member(session, catalog, account_id, email, "owner", actor="server", password_hash=password_hash)
@@ -55,7 +55,7 @@ def accept(catalog: Catalog, token: str, password: str, *, email: str = "") -> l
         raise NotFound("This link was used already, or it is too old. Ask for a new one.")
     email = link.email or clean_email(email)
     with catalog.writing() as session:
-        users.lock_account(session, link.account_id)
+        audit.hold_account(session, link.account_id)
         # Looked at again under the lock: two first owners at once must not both pass.
         current = links.open_link(session, catalog, token)
         if current is None:

@@ -9,6 +9,10 @@ class CatalogUnavailable(CatalogError):
     """The database cannot be reached, read or written; the message says what to do."""
 
 
+class CatalogBusy(CatalogUnavailable):
+    """Another process was at the same thing. Nothing was changed, and the same again will most likely pass."""
+
+
 class NotFound(CatalogError):
     """What was asked for is not there, or is another account's: the two look the same."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import CursorResult, select, update
 from modeltraces.catalog import audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, NotFound
-from modeltraces.catalog.tables import AccountRow, JobRow
+from modeltraces.catalog.tables import JobRow
 
 JobState = Literal["running", "done", "failed"]
 SILENT_SECONDS: Final = 60
@@ -38,8 +38,8 @@ def start(catalog: Catalog, account_id: str, kind: str, total: int, *, actor: st
     """Raises Conflict while another job of that kind runs for the account."""
     with catalog.writing() as session:
         now = catalog.clock()
-        # Locks the account's row (PostgreSQL): of two that are started at once, one is refused.
-        session.execute(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update())
+        # Of two that are started at once, one is refused.
+        audit.hold_account(session, account_id)
         for running in session.scalars(
             select(JobRow).where(JobRow.account_id == account_id, JobRow.kind == kind, JobRow.state == "running")
         ):

@@ -232,7 +232,8 @@ def key_of(row: ApiKeyRow) -> ApiKey:
 
 
 def _live(session: Session, account_id: str, key_id: str) -> ApiKeyRow:
-    row = session.get(ApiKeyRow, key_id)
+    # Two who revoke it at once (PostgreSQL): the second finds it revoked.
+    row = session.get(ApiKeyRow, key_id, with_for_update=True)
     if row is None or row.account_id != account_id or row.revoked_on_us is not None:
         raise NotFound("There is no such key in this account.")
     return row

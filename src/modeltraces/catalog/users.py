@@ -153,7 +153,7 @@ def has_owner(session: Session, account_id: str, *, beside: str | None = None) -
 def set_role(catalog: Catalog, account_id: str, user_id: str, role: Role, *, actor: str) -> None:
     """Raises NotFound for who is not a member, Conflict when the account would be left without an owner."""
     with catalog.writing() as session:
-        lock_account(session, account_id)
+        audit.hold_account(session, account_id)
         membership, row = _member(session, account_id, user_id)
         if membership.role == role:
             return
@@ -175,7 +175,7 @@ def set_role(catalog: Catalog, account_id: str, user_id: str, role: Role, *, act
 def remove_member(catalog: Catalog, account_id: str, user_id: str, *, actor: str) -> None:
     """End the membership and its sessions. Raises NotFound; Conflict for the last owner."""
     with catalog.writing() as session:
-        lock_account(session, account_id)
+        audit.hold_account(session, account_id)
         membership, row = _member(session, account_id, user_id)
         if membership.role == "owner" and not has_owner(session, account_id, beside=user_id):
             raise Conflict(f"{row.email} is the last owner: make somebody else an owner first.")
@@ -200,7 +200,7 @@ def set_disabled(catalog: Catalog, user_id: str, disabled: bool, *, actor: str) 
             raise NotFound("There is no such user.")
         memberships = session.scalars(select(MembershipRow).where(MembershipRow.user_id == user_id)).all()
         for membership in sorted(memberships, key=lambda m: m.account_id):
-            lock_account(session, membership.account_id)
+            audit.hold_account(session, membership.account_id)
             last = membership.role == "owner" and not has_owner(session, membership.account_id, beside=user_id)
             if disabled and last:
                 raise Conflict(f"{row.email} is the last owner of an account: make somebody else an owner first.")
@@ -260,8 +260,9 @@ def set_password(
         raise NotFound("There is no such user.")
     row.password_hash = password_hash
     session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id_hash != (keep_session or "")))
-    accounts = session.scalars(select(MembershipRow.account_id).where(MembershipRow.user_id == user_id)).all()
-    for account_id in accounts:
+    mine = select(MembershipRow.account_id).where(MembershipRow.user_id == user_id)
+    # Held in one order: two that hold each other's would wait for ever.
+    for account_id in session.scalars(mine.order_by(MembershipRow.account_id)).all():
         audit.record(
             session,
             account_id=account_id,
@@ -270,11 +271,6 @@ def set_password(
             action="user.password",
             object=f"user:{row.email}",
         )
-
-
-def lock_account(session: Session, account_id: str) -> None:
-    """Let changes to an account's members happen one after the other (SQLite: they do anyway)."""
-    session.execute(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update())
 
 
 def _member(session: Session, account_id: str, user_id: str) -> tuple[MembershipRow, UserRow]:
