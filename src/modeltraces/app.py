@@ -21,6 +21,7 @@ from modeltraces.api import (
     native,
     otlp,
     otlp_grpc,
+    retention,
     runs,
 )
 from modeltraces.api.openapi import complete
@@ -102,7 +103,8 @@ def create_app(parts: Parts, *, grpc: bool = True) -> ASGIApp:
     errors.install(app)
     # A model's name may hold slashes: what stands below one must be looked for first.
     for part in (
-        health, otlp, langfuse, native, deployments, models, connections, hardware, matching, runs, audit_log, keys,
+        health, otlp, langfuse, native, deployments, models, connections, hardware, matching, retention, runs, audit_log,
+        keys,
     ):  # fmt: skip
         app.include_router(part.router)
     web.install(app)

@@ -19,6 +19,9 @@ from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.matching.book import RuleBook
 from modeltraces.catalog.matching.job import Rematcher
 from modeltraces.catalog.models import ModelRegistry
+from modeltraces.catalog.retention import sweeps
+from modeltraces.catalog.retention.policy import Days
+from modeltraces.catalog.retention.sweeper import Sweeper
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
 from modeltraces.catalog.vault import Vault
@@ -104,6 +107,7 @@ class Parts:
     registry: ModelRegistry
     rules: RuleBook
     rematcher: Rematcher
+    sweeper: Sweeper
     writer: Writer
     recorder: Recorder
     limiter: KeyLimiter
@@ -117,6 +121,7 @@ class Parts:
 
     def close(self) -> None:
         """Store what was accepted, then let go of everything."""
+        self.sweeper.stop()
         self.rematcher.stop()
         self.recorder.stop()
         self.writer.stop()
@@ -169,6 +174,7 @@ def build(settings: Settings) -> Parts:
         if catalog.is_sqlite:
             # This is its only process.
             jobs.abandon(catalog)
+            sweeps.abandon(catalog)
         commits = Commits()
         writer = Writer(
             store,
@@ -194,6 +200,13 @@ def build(settings: Settings) -> Parts:
         )
         recorder.start()
         limiter.start()
+        sweeper = Sweeper(
+            catalog,
+            store,
+            Days(settings.keep_runs_days, settings.keep_payloads_days),
+            settings.sweep_hour,
+        )
+        sweeper.start()
     except BaseException:
         store.close()
         raise
@@ -207,6 +220,7 @@ def build(settings: Settings) -> Parts:
         registry=registry,
         rules=rules,
         rematcher=Rematcher(catalog, store, rules),
+        sweeper=sweeper,
         writer=writer,
         recorder=recorder,
         limiter=limiter,

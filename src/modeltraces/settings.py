@@ -127,6 +127,21 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Regular expressions; what they match in inputs, outputs and payloads is masked before it is stored.",
     )
+    keep_runs_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days that runs are kept, where their account or model does not say otherwise; 0: for ever.",
+    )
+    keep_payloads_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days that inputs, outputs and payloads are kept, likewise; the rest of the run stays. 0: as long as the run.",
+    )
+    sweep_hour: int = Field(
+        2, ge=0, le=23, description="Hour of the day, UTC, from which on what is past its days is removed."
+    )
 
     gateway_body_megabytes: int = Field(
         100, ge=1, description="MB of one request that the gateway passes on; images and files come in base64."
@@ -193,6 +208,12 @@ class Settings(BaseSettings):
             self.store_url = f"chdb://{data_dir}/runs"
         if not self.catalog_url:
             self.catalog_url = f"sqlite:///{data_dir}/catalog.db"
+        return self
+
+    @model_validator(mode="after")
+    def _payloads_go_with_their_runs(self) -> "Settings":
+        if 0 < self.keep_runs_days < self.keep_payloads_days:
+            raise ValueError("MODELTRACES_KEEP_PAYLOADS_DAYS must not be more than MODELTRACES_KEEP_RUNS_DAYS")
         return self
 
     @cached_property

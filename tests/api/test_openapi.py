@@ -34,7 +34,7 @@ def test_every_route_says_what_it_answers(document: dict[str, Any]) -> None:
         wanted = {"503"} if path in OPEN else {"401", "403", "503"}
         assert what["responses"].keys() >= wanted, (verb, path)
         assert bool(what.get("security")) == (path not in OPEN), (verb, path)
-        bodiless = path.endswith(("/unmerge", "}/test", "/apply"))
+        bodiless = path.endswith(("/unmerge", "}/test", "/apply", "/sweep"))
         assert (verb in ("post", "patch") and not bodiless) == ("requestBody" in what), (verb, path)
         for status, answer in what["responses"].items():
             assert answer["description"], (verb, path, status)

@@ -47,6 +47,8 @@ def _actual(spec: Field, name: str, run: Run) -> list[Any]:
         return [None if None in both else sum(count or 0 for count in both)]
     if spec.name == "executed_on":
         return [run.executed_on_us]
+    if spec.name == "payload_removed_on":
+        return [run.payload_removed_on_us or None]
     if spec.array:
         return list(run.finish_reasons)
     return [getattr(run, column) for column in spec.columns]

@@ -77,6 +77,7 @@ def various_runs(account_id: str, size: int, seed: int = 3) -> list[Run]:
             error_message=text(),
             error_code=word(),
             attributes={key: word() for key in ("env", "my key", "ключ") if chance.random() < 0.5},
+            payload_removed_on_us=NOON_US + number * 1000 if number % 4 == 0 else 0,
         )
         for number in range(size)
     ]

@@ -25,9 +25,10 @@ EVERY_SHAPE: list[Filter] = [
       "attributes.env", "error") for pattern in PATTERNS),
     *(Term(field, operator, (value,)) for operator in OPERATORS for field, value in (
         ("response_time", 2000.0), ("response_time", 0.1), ("input_tokens", 5), ("total_tokens", 6),
-        ("executed_on", Span(NOON_US, NOON_US + 1)), ("executed_on", Span(NOON_US - DAY_US // 2, NOON_US + DAY_US // 2)),
+        ("payload_removed_on", Span(NOON_US, NOON_US + 9000)), ("executed_on", Span(NOON_US, NOON_US + 1)), ("executed_on", Span(NOON_US - DAY_US // 2, NOON_US + DAY_US // 2)),
     )),
     Term("executed_on", "range", (Span(NOON_US, NOON_US + 1), Span(NOON_US - DAY_US // 2, NOON_US + DAY_US // 2))),
+    Term("payload_removed_on", "present", ()),
     Term("response_time", "range", (0.1, 2000.0)),
     Term("source", "is", tuple(PATTERNS)),
     Term("source", "is", (Pattern(("REFUND",)), Pattern(("größe",)))),

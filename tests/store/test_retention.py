@@ -37,7 +37,7 @@ def _old_parts_go_at_once(store: ClickHouseStore) -> Iterator[None]:
         store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 0")
     yield
     for table in ("runs", "span_contents"):
-        store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 5")
+        store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 1")
 
 
 def run(account_id: str, days: float, model: str = "large", text: str = "hello", **more: object) -> Run:

@@ -16,6 +16,7 @@ RUN = RunSummary(
     source_type="Agent", source="triage", input="Hello", output="", input_truncated=False, output_truncated=False,
     input_tokens=12_400, output_tokens=None, cached_input_tokens=None, reasoning_tokens=None, error_type="",
     error_message="", error_code="", trace_id="", span_id="", parent_span_id="", session_id="", user_id="",
+    payload_removed_on_us=0,
 )  # fmt: skip
 
 
@@ -53,6 +54,13 @@ def test_cells_say_what_is_known_and_a_dash_else(column: str, text: str) -> None
 )
 def test_the_preview_of_an_input_leaves_shared_instructions_out(text: str, shown: str) -> None:
     assert cell("input", replace(RUN, input=text)) == shown
+
+
+def test_a_payload_that_was_removed_is_not_called_unknown() -> None:
+    removed = replace(RUN, input="", payload_removed_on_us=RUN.executed_on_us + 14 * 86_400_000_000 + 1)
+    shown = row_of(removed, Address(columns=("input",)), UTC, RUN.executed_on_us).cells["input"]
+    assert (shown.text, shown.title) == ("removed", "Payload removed on 8 Dec 2025, after 14 days")
+    assert cell("input", replace(removed, input="of another recording")) == "of another recording"
 
 
 def test_the_nine_columns_are_the_default_and_request_id_is_always_there() -> None:

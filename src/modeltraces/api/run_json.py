@@ -130,4 +130,5 @@ def _common(run: Run | RunSummary, facts: ModelFacts) -> dict[str, Any]:
         "session_id": run.session_id or None,
         "user_id": run.user_id or None,
         "attributes": run.attributes,
+        "payload_removed_on": rfc3339(run.payload_removed_on_us) if run.payload_removed_on_us else None,
     }

@@ -5,11 +5,13 @@ from typing import Final
 from modeltraces.api.catalog_schemas import CATALOG_SCHEMAS
 from modeltraces.api.key_schemas import KEY_SCHEMAS
 from modeltraces.api.matching_schemas import MATCHING_SCHEMAS
+from modeltraces.api.retention_schemas import RETENTION_SCHEMAS
 from modeltraces.api.shapes import (
     COUNT,
     INSTANT,
     KIND,
     MAYBE_COUNT,
+    MAYBE_INSTANT,
     MAYBE_MS,
     MAYBE_TEXT,
     TEXT,
@@ -58,9 +60,10 @@ _RUN: Final[Schema] = {
     "session_id": MAYBE_TEXT,
     "user_id": MAYBE_TEXT,
     "attributes": {"type": "object", "additionalProperties": TEXT},
+    "payload_removed_on": MAYBE_INSTANT,
 }
 _NEW_RUN: Final[Schema] = {
-    **{name: {} for name in _RUN if name not in ("response_time_clamped",)},
+    **{name: {} for name in _RUN if name not in ("response_time_clamped", "payload_removed_on")},
     **{"model": {"type": "string", "minLength": 1, "maxLength": 512}, "status": _STATUS, "model_kind": KIND},
     **{
         "executed_on": INSTANT,
@@ -132,6 +135,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     **CATALOG_SCHEMAS,
     **MATCHING_SCHEMAS,
     **KEY_SCHEMAS,
+    **RETENTION_SCHEMAS,
 }
 
 

@@ -304,5 +304,5 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "attributes": _attribute_map,
 }
 _COMPUTED: Final = frozenset({"input_truncated", "output_truncated", "input_size", "output_size", "payload_cut", "received_on",
-                              "response_time_clamped", "instrumentation"})  # fmt: skip
+                              "response_time_clamped", "instrumentation", "payload_removed_on"})  # fmt: skip
 """Fields that an exported run has and that are made here: taken without complaint, so that an export can be sent in."""

@@ -1,5 +1,6 @@
 """What an export says of each run, as SQL expressions: the contract's CSV cells, JSON line, and Parquet columns."""
 
+from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import Final
 
@@ -13,6 +14,7 @@ CSV_HEADER: Final = (
 # What a spreadsheet takes for the start of a formula (OWASP), the full-width forms that some read alike included.
 _FORMULA_STARTS: Final = "['=', '+', '-', '@', '\\t', '\\r', '\\n', '＝', '＋', '－', '＠']"  # noqa: RUF001
 
+_REMOVED: Final = "payload_removed_on > toDateTime64(0, 6, 'UTC')"
 _ERROR_TEXT: Final = "arrayStringConcat(arrayFilter(part -> part != '', [error_type, error_message]), ': ')"
 
 
@@ -35,8 +37,8 @@ def csv(zone: tzinfo, raw: bool, context: FilterContext, bound: Bound) -> str:
         text("source_type"),
         text("source"),
         _instant(zone, bound),
-        text("input"),
-        text("output"),
+        _or_removed("input", text),
+        _or_removed("output", text),
         text(_base_model(context, bound)),
         text("connection_name"),
         "input_tokens",
@@ -82,6 +84,7 @@ def json_line(context: FilterContext, bound: Bound) -> str:
         "response_id": _json_text("response_id"),
         "instrumentation": _json_text("instrumentation"),
         "payload_cut": "toJSONString(payload_cut)",
+        "payload_removed_on": f"if({_REMOVED}, concat('\"', {_instant(UTC, bound, 'payload_removed_on')}, '\"'), 'null')",
         "request": _json_payload("request"),
         "response": _json_payload("response"),
     }
@@ -107,6 +110,7 @@ def parquet(context: FilterContext, bound: Bound) -> str:
         "output": "output",
         "finish_reasons": "arrayMap(reason -> toString(reason), finish_reasons)",
         "attributes": "CAST(attributes, 'Map(String, String)')",
+        "payload_removed_on": f"if({_REMOVED}, payload_removed_on, NULL)",
         **{name: _or_null(name) for name in texts},
     }
     plain = (
@@ -153,14 +157,20 @@ def _model_kind(context: FilterContext, bound: Bound) -> str:
     return f"transform(toString(model), {names}, {kinds}, '')"
 
 
-def _instant(zone: tzinfo, bound: Bound) -> str:
+def _or_removed(name: str, text: Callable[[str], str]) -> str:
+    """The contract's header has no column for it, and an empty cell would say that there was no text."""
+    said = "concat('(removed on ', formatDateTime(payload_removed_on, '%Y-%m-%d', 'UTC'), ')')"
+    return f"if({name} = '' AND {name}_size > 0 AND {_REMOVED}, {said}, {text(name)})"
+
+
+def _instant(zone: tzinfo, bound: Bound, column: str = "executed_on") -> str:
     """RFC 3339 to the microsecond, with the zone's offset at that time."""
     if zone is UTC:
-        return "formatDateTime(executed_on, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC')"
+        return f"formatDateTime({column}, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC')"
     place = bound.text(str(zone))
-    offset = f"timezoneOffset(toTimeZone(executed_on, {place}))"
+    offset = f"timezoneOffset(toTimeZone({column}, {place}))"
     return (
-        f"concat(formatDateTime(executed_on, '%Y-%m-%dT%H:%i:%S.%f', {place}), if({offset} < 0, '-', '+'), "
+        f"concat(formatDateTime({column}, '%Y-%m-%dT%H:%i:%S.%f', {place}), if({offset} < 0, '-', '+'), "
         f"leftPad(toString(intDiv(abs({offset}), 3600)), 2, '0'), ':', "
         f"leftPad(toString(intDiv(abs({offset}) % 3600, 60)), 2, '0'))"
     )

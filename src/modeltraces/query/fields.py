@@ -136,6 +136,14 @@ FIELDS: Final[tuple[Field, ...]] = (
         "Whether parts of the request or response were over a limit, and are kept as their beginning or their digest.",
         suggestable=True,
     ),
+    Field(
+        "payload_removed_on",
+        "Payload Removed on",
+        "time",
+        ("nullIf(payload_removed_on, toDateTime64(0, 6, 'UTC'))",),
+        "When the run's input, output and payloads were removed for their age.",
+        nullable=True,
+    ),
     _count("input_tokens", "Input Tokens", "Tokens of the input."),
     _count("output_tokens", "Output Tokens", "Tokens of the output."),
     Field(

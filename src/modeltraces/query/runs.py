@@ -57,6 +57,7 @@ class RunSummary:
     parent_span_id: str
     session_id: str
     user_id: str
+    payload_removed_on_us: int
     finish_reasons: list[str] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
 
@@ -71,6 +72,7 @@ class Page:
 _EXPRESSIONS: Final = {
     "executed_on_us": "toUnixTimestamp64Micro(executed_on)",
     "received_on_us": "toUnixTimestamp64Micro(received_on)",
+    "payload_removed_on_us": "toUnixTimestamp64Micro(payload_removed_on)",
     "input": "input_preview",
     "output": "output_preview",
     # Characters of the preview, and bytes of the whole: a text of exactly 500 characters is not truncated.

@@ -4,5 +4,5 @@ ALTER TABLE runs ADD COLUMN IF NOT EXISTS payload_removed_on DateTime64(6, 'UTC'
 ALTER TABLE runs ADD COLUMN IF NOT EXISTS payload_swept Bool;
 -- What is removed leaves the disk with its old part. Those are kept for eight minutes against a power cut that takes the new
 -- one; here a new part is fsynced before it counts.
-ALTER TABLE runs MODIFY SETTING old_parts_lifetime = 5;
-ALTER TABLE span_contents MODIFY SETTING old_parts_lifetime = 5;
+ALTER TABLE runs MODIFY SETTING old_parts_lifetime = 1;
+ALTER TABLE span_contents MODIFY SETTING old_parts_lifetime = 1;
