@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modeltraces.http_answer import AnswerOfOld, JoinedWrites
 from modeltraces.seldom import Seldom
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse()
             return
         super().on_headers_complete()
+        cycle = self.cycle
+        cycle.transport = JoinedWrites(self.transport, self.loop)
+        if self.scope["http_version"] == "1.0":
+            cycle.send = AnswerOfOld(cycle).send  # type: ignore[method-assign, assignment]
 
     def on_message_complete(self) -> None:
         if not self.transport.is_closing():

@@ -6,7 +6,7 @@ or session that may not do this gets 403, which says what is missing.
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol, cast
 
@@ -100,13 +100,24 @@ def key_in(connection: HTTPConnection, *, basic: bool = False) -> str | None:
 
     Other credentials in `Authorization` are not ours to judge: a proxy in front may ask for its own.
     """
-    scheme, _, value = connection.headers.get("authorization", "").partition(" ")
+    return _key_of(connection.headers, basic=basic)
+
+
+def _key_of(headers: Mapping[str, str], *, basic: bool = False) -> str | None:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
     value = value.strip()
     if scheme.lower() == "bearer" and value.startswith(KEY_START):
         return value
     if basic and scheme.lower() == "basic" and (password := _basic_password(value)) is not None:
         return password
-    return connection.headers.get("x-api-key")
+    return headers.get("x-api-key")
+
+
+def known_key(headers: Mapping[str, str], keys: KeyAuthenticator) -> KeyIdentity | None:
+    """Whose key the headers bear (by their names in lower case) when that is in memory, in microseconds. None: `authenticate`
+    knows."""
+    token = _key_of(headers)
+    return None if token is None else keys.cached(token)
 
 
 def _basic_password(value: str) -> str | None:

@@ -1,6 +1,8 @@
 """A call as its caller made it, and how each upstream that may serve it gets it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -43,6 +45,8 @@ class Asked:
     """The body as JSON; None when it is none."""
     is_limited: bool = False
     """Whether its key may call some models only."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """The headers by their names."""
 
     @property
     def model(self) -> str:
@@ -82,13 +86,14 @@ class Asked:
         """What becomes its run; None for what is not recorded. The clock starts here."""
         if self.call is None:
             return None
-        trace_id, parent = passing.trace_of(self.headers)
+        told = self.told
+        trace_id, parent = passing.trace_of(told.get("traceparent", ""))
         return Exchange(
             key, self.call.operation, self.model, target, self.value, member(self.value, "stream") is True,
-            source_type=passing.value_of(self.headers, "x-source-type"),
-            source=passing.value_of(self.headers, "x-source"),
-            session_id=passing.value_of(self.headers, "x-session-id"),
-            user_id=passing.value_of(self.headers, "x-user-id") or str(member(self.value, "user") or ""),
+            source_type=told.get("x-source-type", ""),
+            source=told.get("x-source", ""),
+            session_id=told.get("x-session-id", ""),
+            user_id=told.get("x-user-id", "") or str(member(self.value, "user") or ""),
             trace_id=trace_id,
             parent_span_id=parent,
         )  # fmt: skip
@@ -104,6 +109,11 @@ def clean_path(scope: Scope, root: str) -> str:
     path = cast(str, scope["path"]).removeprefix(root)
     if not root:
         raise Refused(404, "The gateway is at /gateway/openai/v1 and /gateway/anthropic/v1.")
+    return _cleaned(path)
+
+
+@lru_cache(maxsize=256)
+def _cleaned(path: str) -> str:
     parts = path.split("/")
     if not path or "\\" in path or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
         raise Refused(404, "There is no such path in this API.")

@@ -21,8 +21,6 @@ from modeltraces.gateway.targets import Target
 from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.gateway.usage import UsageAsking, beginning_of, is_about_usage, is_refusal
 
-_OURS: Final = ("User-Agent", "Content-Type", "Accept")
-"""What the client would say of itself where the caller says nothing."""
 FALLBACKS: Final = Counter(
     "modeltraces_gateway_fallbacks", "Attempts of calls that failed and were followed by another.", ["reason"]
 )
@@ -89,7 +87,6 @@ class Forwarding:
         sent = passing.to_upstream(asked.headers, target.protocol, self.credential_of(target))
         async with self.session.request(
             asked.method, url, headers=sent, data=body or None, allow_redirects=False, timeout=timeout,
-            skip_auto_headers=_OURS,
         ) as answer:  # fmt: skip
             if answer.status < 200:
                 raise Refused(502, f"The upstream answered HTTP {answer.status}, which is no answer.")

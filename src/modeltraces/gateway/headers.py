@@ -1,7 +1,7 @@
 """Which headers pass: none of either side's credentials, none that belong to one hop, none of ours."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 Headers = list[tuple[bytes, bytes]]
@@ -26,12 +26,10 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-
 
 def to_upstream(headers: Iterable[tuple[bytes, bytes]], protocol: str, credential: str) -> list[tuple[str, str]]:
     """The caller's headers as the upstream gets them, with its credential."""
-    listed = list(headers)
-    dropped = _NOT_UP | _named_in_connection(listed)
     kept = [
         (name.decode("latin-1"), _text(value))
-        for name, value in listed
-        if name.lower() not in dropped and not name.lower().startswith((b"x-forwarded-", b"sec-"))
+        for name, value in _of_all_hops(headers, _NOT_UP)
+        if not name.startswith((b"x-forwarded-", b"sec-"))
     ]
     # What is recorded must be read; and what is not compressed streams at once.
     kept.append(("Accept-Encoding", "identity"))
@@ -47,12 +45,16 @@ def to_upstream(headers: Iterable[tuple[bytes, bytes]], protocol: str, credentia
 
 def to_caller(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Headers:
     """The upstream's headers as the caller gets them, with our Request ID."""
-    listed = list(headers)
-    dropped = _NOT_DOWN | _named_in_connection(listed)
-    kept = [
-        (name.lower(), value) for name, value in listed if name.lower() not in dropped and not _UNSENDABLE.search(value)
-    ]
+    kept = [(name, value) for name, value in _of_all_hops(headers, _NOT_DOWN) if not _UNSENDABLE.search(value)]
     return [*kept, (b"x-request-id", request_id.encode())] if request_id else kept
+
+
+def by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """The first value of each name, in lower case: for who asks for several."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found.setdefault(name.decode("latin-1").lower(), _text(value).strip())
+    return found
 
 
 def value_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:
@@ -60,9 +62,9 @@ def value_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str:
     return next((_text(value).strip() for key, value in headers if key.lower() == wanted), "")
 
 
-def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+def trace_of(traceparent: str) -> tuple[str, str]:
     """(trace id, parent span id) of a W3C `traceparent`, or ('', '')."""
-    found = _TRACEPARENT.fullmatch(value_of(headers, "traceparent").lower())
+    found = _TRACEPARENT.fullmatch(traceparent.lower())
     if found is None or not int(found[1], 16) or not int(found[2], 16):
         return "", ""
     return found[1], found[2]
@@ -76,7 +78,14 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
-    return frozenset(
-        name.strip().lower() for key, value in headers if key.lower() == b"connection" for name in value.split(b",")
-    )
+def _of_all_hops(headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[bytes]) -> Headers:
+    """Those whose names are not among the dropped, nor named by `Connection`: names in lower case."""
+    kept: Headers = []
+    named: set[bytes] = set()
+    for key, value in headers:
+        name = key.lower()
+        if name == b"connection":
+            named.update(one.strip().lower() for one in value.split(b","))
+        elif name not in dropped:
+            kept.append((name, value))
+    return [one for one in kept if one[0] not in named] if named else kept

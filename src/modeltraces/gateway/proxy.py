@@ -5,7 +5,7 @@ answer's last byte.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -18,7 +18,7 @@ from prometheus_client import Counter
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from modeltraces.api.identity import authenticate
+from modeltraces.api.identity import authenticate, known_key
 from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.vault import Vault
@@ -44,8 +44,12 @@ log = structlog.get_logger(__name__)
 CALLS: Final = Counter("modeltraces_gateway_calls", "Calls through the gateway.", ["family", "outcome"])
 
 
+Told = Mapping[str, str]
+"""Headers by their names in lower case."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Not TRACE, which asks an upstream to send back what it got: the stored credential, too."""
+_OURS: Final = ("User-Agent", "Content-Type", "Accept")
+"""What the client would say of itself where the caller says nothing."""
 _HEAD_BYTES: Final = 64 << 10
 """Of a line or a header of an upstream's answer; some have policies and cookies of more than the client's 8 KB."""
 
@@ -88,9 +92,10 @@ class Gateway:
         """One call. `key`: on whose behalf; None: on that of the key that it bears."""
         root = root_of(scope)
         family = ROOTS.get(root, "openai")
+        told = passing.by_name(scope["headers"])
         try:
             path = clean_path(scope, root)
-            await self._answer(key or await self._key(scope), scope, receive, send, family, path)
+            await self._answer(key or await self._key(scope, told), scope, receive, send, family, path, told)
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
             await _respond(send, refused.status, error_body(family, refused.status, refused.message), refused.headers)
@@ -101,7 +106,7 @@ class Gateway:
             CALLS.labels(family, "client_left").inc()
 
     async def _answer(
-        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str
+        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str, told: Told
     ) -> None:
         if scope["method"] not in _METHODS:
             raise Refused(405, "The gateway passes no such method.", {"Allow": ", ".join(sorted(_METHODS))})
@@ -109,9 +114,9 @@ class Gateway:
             found = await asyncio.to_thread(self._listed, key, family, unquote(path[len("models/") :]))
             await _respond(send, 200, orjson.dumps(found))
             return
-        if passing.value_of(scope["headers"], "upgrade").lower() == "websocket":
+        if told.get("upgrade", "").lower() == "websocket":
             raise Refused(400, "The gateway passes no WebSockets. Use the calls over HTTP.")
-        asked = await self._asked(key, scope, receive, family, path)
+        asked = await self._asked(key, scope, receive, family, path, told)
         candidates = await self._candidates(asked, key)
         if asked.call is not None:
             await self._limiter.admit(key)
@@ -119,11 +124,12 @@ class Gateway:
         # What is not known to be inference may not be safe to do twice.
         targets = targets if asked.call else targets[:1]
         exchange = asked.exchange(key, targets[0])
+        relay = Relay(self._recorder, self._timeouts, exchange, asked.call, scope, send)
         forwarding = Forwarding(
             self._client(), self._timeouts, self.router, self._usage, key.account_id, asked, self._credential, exchange,
-            Relay(self._recorder, self._timeouts, exchange, asked.call, scope, send), candidates.is_routed,
+            relay, candidates.is_routed,
         )  # fmt: skip
-        await _until_left(forwarding.run(targets), receive)
+        await _until_left(forwarding.run(targets), relay, receive)
         CALLS.labels(family, "passed").inc()
 
     def _names(self, key: KeyIdentity, family: Family) -> list[str]:
@@ -146,10 +152,12 @@ class Gateway:
         check_targets(key.limits, name, found.every)
         return entry(name, family)
 
-    async def _asked(self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str) -> Asked:
+    async def _asked(
+        self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str, told: Told
+    ) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         call = call_of(family, scope["method"], path)
-        body = await self._body(scope, receive)
+        body = await self._body(told, receive)
         query = scope["query_string"].decode("latin-1")
         asked = Asked(
             family,
@@ -161,6 +169,7 @@ class Gateway:
             body,
             json_of(body),
             bool(key.limits.allowed_models),
+            told,
         )
         if call is not None:
             if not isinstance(asked.value, dict):
@@ -189,22 +198,25 @@ class Gateway:
         if asked.model:
             resolve = partial(self.targets.resolve, account_id, asked.model, asked.family)
             return resolve() if self.targets.is_fresh(account_id) else await asyncio.to_thread(resolve)
-        name = passing.value_of(asked.headers, "x-connection")
+        name = asked.told.get("x-connection", "")
         return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
 
-    async def _key(self, scope: Scope) -> KeyIdentity:
-        identity = await authenticate(HTTPConnection(scope))
-        if identity is None or identity.key is None:
+    async def _key(self, scope: Scope, told: Told) -> KeyIdentity:
+        key = known_key(told, scope["app"].state.parts.keys)
+        if key is None:
+            identity = await authenticate(HTTPConnection(scope))
+            key = None if identity is None else identity.key
+        if key is None:
             raise Refused(
                 401, "This is no valid key of this server's. Send one as Authorization: Bearer mt_… or x-api-key."
             )
-        if "gateway" not in identity.scopes:
+        if "gateway" not in key.scopes:
             raise Refused(403, "This key lacks the scope 'gateway'. Make one with it, or use another key.")
-        return identity.key
+        return key
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        told = passing.value_of(scope["headers"], "content-length")
-        if told.isdecimal() and int(told) > self._body_bytes:
+    async def _body(self, told: Told, receive: Receive) -> bytes:
+        length = told.get("content-length", "")
+        if length.isdecimal() and int(length) > self._body_bytes:
             raise self._too_large()
         pieces: list[bytes] = []
         size = 0
@@ -233,6 +245,7 @@ class Gateway:
                 auto_decompress=False,
                 max_line_size=_HEAD_BYTES,
                 max_field_size=_HEAD_BYTES,
+                skip_auto_headers=_OURS,
                 trust_env=False,
             )
         return self._session
@@ -247,26 +260,31 @@ class Gateway:
             raise Refused(503, str(error)) from error
 
 
-async def _until_left(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+async def _until_left(work: Awaitable[None], relay: Relay, receive: Receive) -> None:
     """Run the call, and break it off as soon as the caller is gone."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_left(receive))
+    here = asyncio.current_task()
+    assert here is not None
+    has_left = False
+
+    async def watch() -> None:
+        nonlocal has_left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        # The end of an answer is told the same way.
+        if not relay.has_ended:
+            has_left = True
+            here.cancel()
+
+    watching = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-            raise _ClientLeft
-        await task
+        await work
+    except asyncio.CancelledError:
+        if not has_left or here.uncancel():
+            # The server is being stopped.
+            raise
+        raise _ClientLeft from None
     finally:
-        watch.cancel()
-        if not task.done():
-            task.cancel()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:

@@ -111,7 +111,7 @@ class Recorder:
         try:
             limits = self.limits if mode == "full" else dataclasses.replace(self.limits, record_content=False)
             run = exchange.run(outcome, limits)
-            record = {"key": exchange.key.name, "run": {f.name: getattr(run, f.name) for f in dataclasses.fields(Run)}}
+            record = {"key": exchange.key.name, "run": run}
             self.journal.append(orjson.dumps(record), was_let_in=self.refuses_when_full)
         except JournalFull:
             UNRECORDED.inc()

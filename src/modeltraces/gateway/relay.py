@@ -48,6 +48,8 @@ class Relay:
         self.has_begun = False
         """Whether anything of it reached the caller."""
         self.has_body = False
+        self.has_ended = False
+        """Whether its last byte is passed."""
 
     async def pass_on(self, answer: aiohttp.ClientResponse, strips_usage: bool, beginning: bytes = b"") -> None:
         """Until its last byte. `strips_usage`: the caller did not ask for the usage that the upstream was asked for.
@@ -55,21 +57,21 @@ class Relay:
         `beginning`: what has been read of the body.
         """
         self._strips_usage = strips_usage
-        raw = [(name, value) for name, value in answer.raw_headers]
+        told = passing.by_name(answer.raw_headers)
         exchange = self._exchange
-        request_id = exchange.request_id if exchange else passing.value_of(raw, "x-request-id")
-        kind = passing.value_of(raw, "content-type").partition(";")[0].strip().lower()
-        self._encoding = passing.value_of(raw, "content-encoding").lower()
+        request_id = exchange.request_id if exchange else told.get("x-request-id", "")
+        kind = told.get("content-type", "").partition(";")[0].strip().lower()
+        self._encoding = told.get("content-encoding", "").lower()
         is_stream = kind == "text/event-stream" and not self._encoding
         self._is_json = kind == "application/json" or kind.endswith("+json")
         if exchange is not None and self._call is not None:
             exchange.status = answer.status
-            exchange.upstream_request_id = passing.value_of(raw, "x-request-id") or passing.value_of(raw, "request-id")
+            exchange.upstream_request_id = told.get("x-request-id") or told.get("request-id", "")
             exchange.is_stream = is_stream
             if is_stream and answer.status < 400:
                 self._reader = self._call.stream()
-        down = passing.to_caller(raw, request_id)
-        length = passing.value_of(raw, "content-length")
+        down = passing.to_caller(answer.raw_headers, request_id)
+        length = told.get("content-length", "")
         if length and not (is_stream and self._strips_usage):
             down.append((b"content-length", length.encode()))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": down})
@@ -94,6 +96,8 @@ class Relay:
         if reader is not None:
             held = self._rest_of_stream(reader)
         self.record()
+        # Told first: who watches for the caller's leaving hears of the end the same way.
+        self.has_ended = True
         await self._send({"type": "http.response.body", "body": held, "more_body": False})
 
     def _of_stream(self, came: bytes, reader: StreamReader) -> bytes:
@@ -172,6 +176,7 @@ class Relay:
         self.record()
         if not self.has_begun:
             return False
+        self.has_ended = True
         # An answer that broke off must not look whole.
         abort = self._scope.get("extensions", {}).get(ABORT)
         if abort is not None:
