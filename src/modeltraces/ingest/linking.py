@@ -68,9 +68,10 @@ class Linker:
         return new
 
     def learn_starts(self, account_id: str, starts: Mapping[str, int]) -> None:
-        """Remember (Request ID → start) what another process stored."""
+        """Remember where runs stand (Request ID → start) that another process may have stored, too."""
         for request_id, start in starts.items():
-            self.index.remember(Run(account_id, request_id, start, UNKNOWN_MODEL))
+            if start not in self.index.request(account_id, request_id):
+                self.index.remember(Run(account_id, request_id, start, UNKNOWN_MODEL))
 
     def settle(self, runs: Sequence[Run], contents: Sequence[ContentPart]) -> list[Run]:
         """The rows to write for new recordings and new log records, and remember them."""

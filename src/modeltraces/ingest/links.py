@@ -92,7 +92,7 @@ class LinkIndex:
     def span(self, account_id: str, trace_id: str, span_id: str) -> Iterable[int]:
         return self._get(_span_key(account_id, trace_id, span_id))
 
-    def request(self, account_id: str, request_id: str) -> Iterable[int]:
+    def request(self, account_id: str, request_id: str) -> tuple[int, ...]:
         return self._get(_request_key(account_id, request_id))
 
     def counterparts(self, run: Run) -> set[int]:

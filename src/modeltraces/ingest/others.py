@@ -60,6 +60,8 @@ class Others:
     own: Own = field(default_factory=Own)
     pending: set[Start] = field(default_factory=set)
     """Where the recordings stand that are to be folded for what others wrote; whoever has done so clears it."""
+    twins: dict[str, set[str]] = field(default_factory=dict)
+    """Account → Request IDs that another process stored under another start; likewise."""
     seen_runs: Seen = field(default_factory=lambda: Seen(0))
     seen_contents: Seen = field(default_factory=lambda: Seen(0))
     _looked_on: float = float("-inf")
@@ -83,6 +85,7 @@ class Others:
             links = new_links(self.store, self.me, self.seen_runs, _AT_ONCE, TEXT_CHARACTERS)
             for link in links:
                 self.pending |= self._tied_to_own(link.run)
+                self._note_twin(link.run)
                 self.index.remember(link.run, whole=False)
                 self.seen_runs = self.seen_runs.with_row(link.writer, link.run.received_on_us)
             if len(links) < _AT_ONCE:
@@ -94,6 +97,12 @@ class Others:
         if has_own_content or any(start in self.own for start in tied):
             return tied | {(run.account_id, run.executed_on_us)}
         return set()
+
+    def _note_twin(self, run: Run) -> None:
+        if not run.span_id:
+            known = self.index.request(run.account_id, run.request_id)
+            if known and run.executed_on_us not in known:
+                self.twins.setdefault(run.account_id, set()).add(run.request_id)
 
     def _look_at_contents(self) -> None:
         while True:

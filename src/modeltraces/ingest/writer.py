@@ -7,7 +7,7 @@ all. What `submit` promises when its future resolves: the runs are on disk (fsyn
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -226,8 +226,7 @@ class Writer:
         rows = self._linker.settle(runs, contents)
         self._insert(rows, received, {(batch.account_id, *item) for batch in batches for item in batch.kinds.items()})
         if self.name:
-            for account_id, request_ids in new_ids.items():
-                self._linker.learn_starts(account_id, remove_twins(self.store, account_id, request_ids))
+            self._remove_twins(new_ids)
         COMMIT_SECONDS.observe(time.perf_counter() - began)
         self._afterwards(batches, {row.account_id for row in rows})
 
@@ -257,6 +256,13 @@ class Writer:
             self._insert(rows, self._last_received_us)
             self._others.pending.clear()
             self._announce({row.account_id for row in rows})
+        self._remove_twins(self._others.twins)
+        self._others.twins.clear()
+
+    def _remove_twins(self, ids: Mapping[str, Collection[str]]) -> None:
+        assert self._linker is not None
+        for account_id, request_ids in ids.items():
+            self._linker.learn_starts(account_id, remove_twins(self.store, account_id, request_ids))
 
     def _look_around(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """Runs as columns of the `runs` table, and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from modeltraces.run import PREVIEW_CHARACTERS, Run
@@ -124,15 +124,14 @@ def starts_of_requests(store: Store, account_id: str, request_ids: Sequence[str]
     return {row[0]: row[1] for row in rows}
 
 
-def remove_twins(store: Store, account_id: str, request_ids: Sequence[str]) -> dict[str, int]:
+def remove_twins(store: Store, account_id: str, request_ids: Collection[str]) -> dict[str, int]:
     """Of runs that stand there under several starts, keep the first: two processes took them in at the same time, and
-    neither knew which start the other gave. Returns Request ID → the start that was kept, of these."""
+    neither knew which start the other gave. Returns Request ID → start as they stand now."""
     if not request_ids:
         return {}
     twins = store.query(
         "SELECT request_id, arraySort(groupUniqArray(toUnixTimestamp64Micro(executed_on))) AS starts FROM runs "
-        "WHERE account_id = {account_id:String} AND request_id IN {ids:Array(String)} GROUP BY request_id "
-        "HAVING length(starts) > 1",
+        "WHERE account_id = {account_id:String} AND request_id IN {ids:Array(String)} GROUP BY request_id",
         {"account_id": account_id, "ids": list(request_ids)},
         surface="ingest.twins",
     )
