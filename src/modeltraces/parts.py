@@ -26,8 +26,9 @@ from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.signin import SignIn
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway.journal import Journal
-from modeltraces.gateway.limits import KeyLimiter
+from modeltraces.gateway.limits import KeyLimiter, Limiter
 from modeltraces.gateway.recorder import Recorder
+from modeltraces.gateway.shares import SharedLimiter
 from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.redaction import redactor
@@ -110,7 +111,7 @@ class Parts:
     sweeper: Sweeper
     writer: Writer
     recorder: Recorder
-    limiter: KeyLimiter
+    limiter: Limiter
     commits: Commits
     workers: Workers
     decoders: Decoders
@@ -190,7 +191,7 @@ def build(settings: Settings) -> Parts:
             on_commit=[commits.announce],
         )
         writer.start()
-        limiter = KeyLimiter(catalog)
+        limiter: Limiter = KeyLimiter(catalog) if catalog.is_sqlite else SharedLimiter(catalog)
         recorder = Recorder(
             Journal(settings.data_dir / "journal", settings.gateway_journal_megabytes << 20),
             writer,

@@ -262,7 +262,7 @@ def test_a_catalog_that_hangs_holds_a_call_up_for_a_second_at_most(
 ) -> None:
     from modeltraces.gateway import limits
 
-    monkeypatch.setattr(limits, "_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "WAIT_SECONDS", 0.05)
     hanging = threading.Event()
     monkeypatch.setattr(key_usage, "add", lambda *_: hanging.wait(10))
     one = key(requests_per_minute=1)

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
 from modeltraces.catalog.db import Catalog
@@ -48,17 +49,23 @@ def window_of(key_id: str, span_seconds: int, at_us: int) -> Window:
 
 def add(catalog: Catalog, more: Mapping[Window, Used]) -> None:
     """Add to what is there, all of it or nothing. Raises CatalogUnavailable."""
+    if more:
+        with catalog.writing() as session:
+            add_in(session, catalog, more)
+
+
+def add_in(session: Session, catalog: Catalog, more: Mapping[Window, Used]) -> None:
+    """As `add`, inside a transaction."""
     if not more:
         return
     # In one order: two processes that hold each other's rows would wait for ever.
     rows = [
         {**window._asdict(), "requests": used.requests, "tokens": used.tokens} for window, used in sorted(more.items())
     ]
-    with catalog.writing() as session:
-        known = set(session.scalars(select(ApiKeyRow.id).where(ApiKeyRow.id.in_({row["key_id"] for row in rows}))))
-        # Of a key that went with its account nobody asks any more.
-        if left := [row for row in rows if row["key_id"] in known]:
-            session.execute(adding(is_sqlite=catalog.is_sqlite), left)
+    known = set(session.scalars(select(ApiKeyRow.id).where(ApiKeyRow.id.in_({row["key_id"] for row in rows}))))
+    # Of a key that went with its account nobody asks any more.
+    if left := [row for row in rows if row["key_id"] in known]:
+        session.execute(adding(is_sqlite=catalog.is_sqlite), left)
 
 
 def adding(*, is_sqlite: bool) -> Insert:

@@ -1,8 +1,8 @@
 """What a key may call and how much of it, held to before anything goes upstream.
 
-Counted in memory, exactly, for the calls of this process; those of others, and of this one before it was started, come
-from the catalog about once a second. So together processes may let a second's calls too many pass, and no restart
-begins a day anew. A key without limits is not counted.
+Counted in memory, exactly, by an installation's only process; what it counted before it was started, and what a process that
+it replaces still counts, comes from the catalog about once a second. So no restart begins a day anew. Where several
+processes serve a key, `shares.py` counts. A key without limits is not counted.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal, Protocol
 
 import structlog
 
@@ -24,12 +24,25 @@ from modeltraces.gateway.reading.outcome import Outcome
 
 log = structlog.get_logger(__name__)
 
-_WAIT_SECONDS: Final = 1.0
+_SPAN_OF: Final = {"requests_per_minute": MINUTE, "tokens_per_day": DAY}
+WAIT_SECONDS: Final = 1.0
 """That a call may wait for the catalog to say what other processes counted; then what is known must do."""
 
 
+class Limiter(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    async def admit(self, key: KeyIdentity) -> None:
+        """Count a call that is about to go upstream. Raises Refused when the key has used up its minute or day."""
+
+    def spend(self, key: KeyIdentity, outcome: Outcome) -> None:
+        """Count what an answer took, when it has ended. What the upstream does not tell is 0."""
+
+
 class KeyLimiter:
-    """Thread-safe; one per process. `timer`: seconds that never go back."""
+    """For an installation's only process. Thread-safe; one per process. `timer`: seconds that never go back."""
 
     def __init__(
         self, catalog: Catalog, *, every_seconds: float = 1.0, timer: Callable[[], float] = time.monotonic
@@ -78,16 +91,15 @@ class KeyLimiter:
         with self._lock:
             tokens = self._used(key, DAY, now).tokens
             if limits.tokens_per_day is not None and tokens >= limits.tokens_per_day:
-                raise _over("tokens_per_day", f"{limits.tokens_per_day:,} tokens a day", f"{tokens:,}", DAY, now)
+                raise over("tokens_per_day", limits.tokens_per_day, tokens, now)
             requests = self._used(key, MINUTE, now).requests
             if limits.requests_per_minute is not None and requests >= limits.requests_per_minute:
-                what = f"{limits.requests_per_minute:,} requests a minute"
-                raise _over("requests_per_minute", what, f"{requests:,}", MINUTE, now)
+                raise over("requests_per_minute", limits.requests_per_minute, requests, now)
             self._count(key, Used(requests=1), now)
 
     def spend(self, key: KeyIdentity, outcome: Outcome) -> None:
         """Count what an answer took, when it has ended. What the upstream does not tell is 0."""
-        tokens = (outcome.input_tokens or 0) + (outcome.output_tokens or 0)
+        tokens = tokens_of(outcome)
         if tokens and key.limits.counts:
             with self._lock:
                 self._count(key, Used(tokens=tokens), self._catalog.clock())
@@ -128,7 +140,7 @@ class KeyLimiter:
         if self._catching is None or self._catching.done():
             self._catching = self._executor.submit(self._try_to_sync)
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._catching)), _WAIT_SECONDS)
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._catching)), WAIT_SECONDS)
 
     def _try_to_sync(self) -> None:
         # Whatever the catalog's trouble is: calls go on, by what is known.
@@ -153,13 +165,20 @@ class KeyLimiter:
             self._unsent[window] = self._unsent.get(window, NOTHING) + used
 
 
-def _over(reason: str, limit: str, used: str, span: int, now: int) -> Refused:
+def tokens_of(outcome: Outcome) -> int:
+    return (outcome.input_tokens or 0) + (outcome.output_tokens or 0)
+
+
+def over(reason: Literal["requests_per_minute", "tokens_per_day"], limit: int, used: int, now: int) -> Refused:
+    """The answer to a call of a key that has used up its minute or day."""
     REFUSED.labels(reason).inc()
+    span = _SPAN_OF[reason]
     left = start_of(span, now) + span * 1_000_000 - now
     seconds = -(-left // 1_000_000)
+    what = f"{limit:,} {reason.replace('_per_', ' a ')}"
     return Refused(
         429,
-        f"This key may use {limit}, and has used {used}. Try again in {_time_words(seconds)}, or ask an admin to raise its limit.",
+        f"This key may use {what}, and has used {used:,}. Try again in {_time_words(seconds)}, or ask an admin to raise its limit.",
         {"Retry-After": str(seconds)},
     )
 

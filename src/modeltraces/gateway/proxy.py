@@ -28,7 +28,7 @@ from modeltraces.gateway.asked import ROOTS, Asked, clean_path, json_of, root_of
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.errors import Refused, error_body
 from modeltraces.gateway.forwarding import Forwarding
-from modeltraces.gateway.limits import KeyLimiter
+from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.listing import entry, listing
 from modeltraces.gateway.recorder import Recorder
 from modeltraces.gateway.relay import Relay
@@ -63,7 +63,7 @@ class Gateway:
         self,
         targets: TargetBook,
         recorder: Recorder,
-        limiter: KeyLimiter,
+        limiter: Limiter,
         vault: Vault,
         *,
         body_bytes: int,

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from modeltraces.gateway.errors import REFUSED
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.journal import FILE_BYTES, UNRECORDED, Journal, JournalFull
-from modeltraces.gateway.limits import KeyLimiter
+from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.reading.outcome import Outcome
 from modeltraces.ingest.recordings import Limits
 from modeltraces.ingest.writer import Batch, QueueFull, Writer
@@ -59,7 +59,8 @@ class Recorder:
     writer: Writer
     limits: Limits
     refuses_when_full: bool
-    limiter: KeyLimiter
+    limiter: Limiter
+    _storing: Storing = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _missed: int = 0
