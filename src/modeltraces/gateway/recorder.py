@@ -60,7 +60,6 @@ class Recorder:
     limits: Limits
     refuses_when_full: bool
     limiter: Limiter
-    _storing: Storing = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _missed: int = 0
