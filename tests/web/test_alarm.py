@@ -12,13 +12,25 @@ FILLING = Pressure(14 << 20, 16 << 20, False, True, 0, None, AT_US)
 
 
 def said(pressure: Pressure) -> str:
-    found = alarm_of(pressure, UTC, NOW_US)
+    found = alarm_of(pressure, 0, UTC, NOW_US)
     assert found is not None
     return f"{found.title} {found.text}"
 
 
 def test_there_is_none_while_there_is_room() -> None:
-    assert alarm_of(None, UTC, NOW_US) is None
+    assert alarm_of(None, 0, UTC, NOW_US) is None
+
+
+def test_what_the_store_refused_is_told_until_its_files_are_gone() -> None:
+    one, many = (alarm_of(None, refused, UTC, NOW_US) for refused in (1, 1234))
+    assert one is not None
+    assert many is not None
+    assert one.title == "The store refused a recorded call."
+    assert many.title == "The store refused 1\N{NARROW NO-BREAK SPACE}234 recorded calls."
+    assert "journal/refused/" in many.text
+    full = alarm_of(replace(FILLING, is_full=True), 1, UTC, NOW_US)
+    assert full is not None
+    assert "is full" in full.title, "what costs calls goes first"
 
 
 def test_one_that_fills_says_how_full_it_is_and_what_comes_then() -> None:

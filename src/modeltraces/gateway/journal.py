@@ -8,6 +8,7 @@ some records are stored again: they bear their Request ID, and replace themselve
 import os
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,8 @@ UNRECORDED = Counter(
 _HEAD: Final = struct.Struct("<II")
 FILE_BYTES: Final = 4 << 20
 _UNREADABLE: Final = "unreadable"
+_REFUSED: Final = "refused"
+_SUFFIX: Final = ".journal"
 _TRIAL: Final = "trial"
 _TRIAL_BYTES: Final = 64 << 10
 """Written to see whether the disk takes records again: as much as a call of some length."""
@@ -90,7 +93,7 @@ class Journal:
     def append(self, record: bytes, *, was_let_in: bool = False) -> None:
         """Raises JournalFull, and OSError when the disk is. `was_let_in`: there was room when its call began, and what was
         let in is kept: the bound is passed by the calls under way, at most."""
-        data = _HEAD.pack(len(record), zlib.crc32(record)) + record
+        data = _framed(record)
         with self._lock:
             if not was_let_in and self._held + len(data) > self.max_bytes:
                 # With nothing waiting it fits never: room is not what is lacking.
@@ -133,6 +136,21 @@ class Journal:
         with suppress(OSError), (self.directory / _UNREADABLE).open("ab") as file:
             file.write(record + b"\n")
 
+    def refuse(self, record: bytes) -> None:
+        """Keep what the store refuses in a file of its own: moved into the journal's directory, it is tried again at the next
+        start. Raises OSError."""
+        directory = self.directory / _REFUSED
+        make_private(directory)
+        unfinished = directory / _TRIAL
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_framed(record))
+        unfinished.rename(directory / f"{time.time_ns()}{_SUFFIX}")
+
+    @property
+    def refused(self) -> int:
+        """How many records are kept that the store refused."""
+        return sum(1 for _ in (self.directory / _REFUSED).glob(f"*{_SUFFIX}"))
+
     def wait(self, seconds: float) -> bool:
         """Until there may be something to read."""
         return self._news.wait(seconds)
@@ -150,7 +168,7 @@ class Journal:
     def _next_file(self) -> None:
         self._end_file()
         self._number += 1
-        path = self.directory / f"{self._number:012d}.journal"
+        path = self.directory / f"{self._number:012d}{_SUFFIX}"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
         self._written = 0
 
@@ -171,7 +189,11 @@ class Journal:
         self._written += len(data)
 
     def _files(self) -> list[Path]:
-        return sorted(self.directory.glob("*.journal"))
+        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+
+
+def _framed(record: bytes) -> bytes:
+    return _HEAD.pack(len(record), zlib.crc32(record)) + record
 
 
 def _reason(error: OSError) -> str:

@@ -15,9 +15,10 @@ from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.journal import FILE_BYTES, UNRECORDED, Journal, JournalFull
 from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.reading.outcome import Outcome
+from modeltraces.gateway.storing import Storing
 from modeltraces.ingest.recordings import Limits
-from modeltraces.ingest.writer import Batch, QueueFull, Writer
-from modeltraces.run import Run, now_us
+from modeltraces.ingest.writer import QueueFull, Writer
+from modeltraces.run import now_us
 from modeltraces.store.engine import StoreError
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,6 @@ _RETRY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.2
 _REST_SECONDS: Final = 0.5
 """Between two commits while more comes in: each costs the engine 10 ms, and half of a busy gateway's time at one in 50 ms."""
-_FIELDS: Final = frozenset(one.name for one in dataclasses.fields(Run))
 _ALARMING: Final = 0.8
 """Of the journal's room: what is left lasts a quarter as long as what was taken, so there is time to act."""
 
@@ -60,11 +60,15 @@ class Recorder:
     limits: Limits
     refuses_when_full: bool
     limiter: Limiter
+    _storing: Storing = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _missed: int = 0
     _missed_since_us: int | None = None
     _away_since_us: int | None = None
+
+    def __post_init__(self) -> None:
+        self._storing = Storing(self.journal, self.writer)
 
     def start(self) -> None:
         self.journal.open()
@@ -135,7 +139,7 @@ class Recorder:
                 self.journal.try_again()
                 self._forget_missed()
             try:
-                more = self._store_oldest()
+                more = self._storing.oldest()
             except Exception as error:
                 self._away_since_us = self._away_since_us or now_us()
                 if not isinstance(error, StoreError | QueueFull):
@@ -144,6 +148,9 @@ class Recorder:
                     return
                 time.sleep(_RETRY_SECONDS)
                 continue
+            if more:
+                self._away_since_us = None
+                self._forget_missed()
             if not more:
                 if stopping:
                     return
@@ -151,54 +158,7 @@ class Recorder:
             else:
                 self._stopping.wait(_REST_SECONDS if self.journal.held_bytes < FILE_BYTES else 0)
 
-    def _store_oldest(self) -> bool:
-        found = self.journal.oldest()
-        if found is None:
-            return False
-        path, records = found
-        by_sender: dict[tuple[str, str], list[Run]] = {}
-        size = 0
-        unreadable: list[tuple[bytes, Exception]] = []
-        for record in records:
-            try:
-                key, run = _read(record)
-            except (ValueError, TypeError, LookupError) as error:
-                # Tried for ever, it would hold up all that comes after it.
-                unreadable.append((record, error))
-                continue
-            by_sender.setdefault((run.account_id, key), []).append(run)
-            size += len(record)
-        self.writer.reserve(size)
-        try:
-            futures = [
-                self.writer.submit(Batch(account_id, "gateway", runs, key_name=key, size=size // len(by_sender)))
-                for (account_id, key), runs in by_sender.items()
-            ]
-            for future in futures:
-                future.result()
-        finally:
-            self.writer.release(size)
-        # Not before: the file is read again until the store has taken it.
-        for record, why in unreadable:
-            self.journal.set_aside(record)
-            log.error("a record of the journal cannot be read, and was set aside", error=str(why))
-        self.journal.forget(path)
-        self._away_since_us = None
-        self._forget_missed()
-        return True
-
     def _forget_missed(self) -> None:
         """When there is room again, for the next time."""
         if self.pressure is None:
             self._missed, self._missed_since_us = 0, None
-
-
-def _read(record: bytes) -> tuple[str, Run]:
-    """(the key's name, the run). Raises ValueError, TypeError or LookupError."""
-    value = orjson.loads(record)
-    # Another version may have written more.
-    run = Run(**{name: one for name, one in value["run"].items() if name in _FIELDS})
-    must: list[tuple[object, type]] = [(run.account_id, str), (run.model, str), (run.executed_on_us, int)]
-    if not all(isinstance(one, kind) for one, kind in must):
-        raise ValueError("its run has no account, model or time")
-    return str(value["key"]), run

@@ -44,6 +44,16 @@ class QueueFull(Exception):
     """More waits to be stored than the memory set aside for it; send again later."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The store answers, and refuses this batch by itself. `__cause__` says why: for what it holds, or for a moment."""
+
+
+def _refused(error: Exception) -> StoreRefused:
+    refused = StoreRefused("the store refused the write; its log says why")
+    refused.__cause__ = error
+    return refused
+
+
 class ModelRegistry(Protocol):
     def ensure(self, account_id: str, seen: dict[str, SeenModel]) -> None: ...
 
@@ -194,9 +204,7 @@ class Writer:
             log.error("commit failed", error=str(error), exc_info=not isinstance(error, StoreError))
             for _, future in taken:
                 if not future.cancelled():
-                    future.set_exception(
-                        error if known else StoreUnavailable("the store refused the write; its log says why")
-                    )
+                    future.set_exception(error if known else _refused(error))
             return
         for _, future in taken:
             if not future.cancelled():

@@ -7,9 +7,10 @@ from modeltraces.web.contexts import Alarm
 from modeltraces.web.formatting import count, instant, size
 
 
-def alarm_of(pressure: Pressure | None, zone: tzinfo, now_us: int) -> Alarm | None:
+def alarm_of(pressure: Pressure | None, refused: int, zone: tzinfo, now_us: int) -> Alarm | None:
+    """`refused`: how many recorded calls are set aside because the store refused them."""
     if pressure is None:
-        return None
+        return _of_refused(refused) if refused else None
 
     def since(at_us: int | None) -> str:
         return "" if at_us is None else f" since {instant(at_us, zone, now_us=now_us)}"
@@ -39,3 +40,13 @@ def alarm_of(pressure: Pressure | None, zone: tzinfo, now_us: int) -> Alarm | No
             "MODELTRACES_GATEWAY_JOURNAL_MEGABYTES."
         )
     return Alarm(title, f"{what} {why}")
+
+
+def _of_refused(refused: int) -> Alarm:
+    calls = "a recorded call" if refused == 1 else f"{count(refused)} recorded calls"
+    return Alarm(
+        f"The store refused {calls}.",
+        "What was refused is missing among the runs, and kept in the folder journal/refused/ of the data directory; Rejected and "
+        "the server's log say why. To try it again, stop the server, move the files into journal/, and start it. This goes away "
+        "with the files.",
+    )

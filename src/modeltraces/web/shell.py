@@ -23,7 +23,7 @@ from modeltraces.web.address import (
     REJECTED,
 )
 from modeltraces.web.alarm import alarm_of
-from modeltraces.web.contexts import NavGroup, NavItem, Shell
+from modeltraces.web.contexts import Alarm, NavGroup, NavItem, Shell
 from modeltraces.web.formatting import zone_of
 
 ZONE_COOKIE: Final = "tz"
@@ -61,6 +61,11 @@ def theme(request: Request) -> str:
     return chosen if chosen in ("light", "dark") else ""
 
 
+def _alarm(request: Request) -> Alarm | None:
+    recorder = parts_of(request).recorder
+    return alarm_of(recorder.pressure, recorder.journal.refused, zone(request), now_us())
+
+
 def shell(request: Request, identity: Identity, title: str, path: str) -> Shell:
     """The shell of the page at `path`, which is an item of the navigation."""
     user = identity.user
@@ -86,7 +91,7 @@ def shell(request: Request, identity: Identity, title: str, path: str) -> Shell:
         csrf_token=user.csrf_token,
         zone=str(zone(request)),
         theme=theme(request),
-        alarm=alarm_of(parts_of(request).recorder.pressure, zone(request), now_us())
+        alarm=_alarm(request)
         if "admin" in identity.scopes
         else None,
     )
