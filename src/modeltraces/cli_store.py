@@ -27,10 +27,11 @@ def copy_store(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from modeltraces.cli import fail
+    from modeltraces.cli import configure_logs, fail, settings_of
     from modeltraces.store.copying import CannotCopy, check_addresses, copy
     from modeltraces.store.engine import EngineLimits, StoreError, open_store
 
+    configure_logs(settings_of())
     limits = EngineLimits(query_timeout_seconds=_QUERY_SECONDS, clients=3)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:

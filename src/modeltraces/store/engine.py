@@ -22,6 +22,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httpclient import HttpClient
 from urllib3 import Timeout
+from urllib3.exceptions import HTTPError
 
 from modeltraces.store.address import Embedded, parse_address, shown
 from modeltraces.store.cluster import on_cluster
@@ -81,8 +82,8 @@ class Store(Protocol):
         """Insert columns (name → ClickHouse type, values) as one block; durable when it returns."""
         ...
 
-    def insert_blocks(self, table: str, columns: Sequence[str], blocks: Iterator[bytes]) -> None:
-        """Insert what `stream` gave in the format Native; durable when it returns, half-done when it raises."""
+    def insert_block(self, table: str, columns: Sequence[str], block: bytes) -> None:
+        """Insert what `stream` gave in the format Native; durable when it returns."""
         ...
 
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> AbstractContextManager[Iterator[bytes]]:
@@ -150,22 +151,29 @@ class ClickHouseStore:
 
         self._asked(write, self.limits.insert_timeout_seconds, self.limits.write_waits, writing=True)
 
-    def insert_blocks(self, table: str, columns: Sequence[str], blocks: Iterator[bytes]) -> None:
+    def insert_block(self, table: str, columns: Sequence[str], block: bytes) -> None:
         # Written again after it was deleted, the same block must not be taken for one that is there.
         settings = {"insert_deduplicate": 0}
 
         def write(client: Client) -> None:
-            client.raw_insert(table, columns, (block for block in blocks), settings=settings, fmt="Native")
+            client.raw_insert(table, columns, block, settings=settings, fmt="Native")
 
-        self._asked(write, _STREAM_SECONDS, (), writing=True)
+        self._asked(write, _STREAM_SECONDS, self.limits.write_waits, writing=True)
 
     @contextmanager
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:
         sql, sent = self._sent(sql, params)
         with self._client(_STREAM_SECONDS) as client:
             source = cast(RawIOBase, client.raw_stream(sql, parameters=sent, fmt=format))
+
+            def read() -> bytes | None:
+                try:
+                    return source.read(1 << 18)
+                except HTTPError as error:
+                    raise StoreUnavailable("the store's answer broke off") from error
+
             try:
-                yield iter(lambda: source.read(1 << 18), b"")
+                yield iter(read, b"")
             finally:
                 source.close()
 
