@@ -22,6 +22,8 @@ from modeltraces.catalog.hosting.deployments import Fields
 from modeltraces.catalog.matching.book import RuleBook
 from modeltraces.catalog.matching.job import Rematcher
 from modeltraces.catalog.models import ModelEntry, ModelRegistry, SeenModel
+from modeltraces.catalog.retention.policy import Days
+from modeltraces.catalog.retention.sweeper import Sweeper
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.users import Role
 from modeltraces.catalog.vault import Vault
@@ -122,10 +124,11 @@ def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
         registry=registry,
         rules=rules,
         rematcher=Rematcher(catalog, store, rules),
+        sweeper=Sweeper(catalog, store, Days(90, 0), 2),
         store=store,
         vault=vault,
         secret=b"secret",
-        recorder=SimpleNamespace(pressure=None),
+        recorder=SimpleNamespace(pressure=None, journal=SimpleNamespace(refused=0)),
         workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(4)),
     )
     # The page asks it who failed just now; nothing is called here.

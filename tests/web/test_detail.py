@@ -22,3 +22,13 @@ def test_a_text_that_was_not_kept_is_not_called_shortened(text: str, size: int, 
     run = Run("a", "r", now_us(), "gpt-4o", input=text, input_size=size)
     shown = detail(run, Address(), UTC, kind="external", base_model="", previous_id=None, next_id=None, now_us=now_us())
     assert shown.payloads[0].note == note
+
+
+def test_a_payload_that_was_removed_says_when_and_after_how_long() -> None:
+    at = 1_764_000_000_000_000
+    run = Run("a", "r", at, "gpt-4o", input_size=6, output="kept", payload_removed_on_us=at + 86_400_000_000)
+    shown = detail(run, Address(), UTC, kind="external", base_model="", previous_id=None, next_id=None, now_us=now_us())
+    assert [(one.note, one.removed) for one in shown.payloads] == [
+        ("6 B", "Payload removed on 25 Nov 2025, after 1 day"),
+        ("", ""),
+    ]

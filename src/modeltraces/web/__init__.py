@@ -27,6 +27,7 @@ from modeltraces.web.pages import (
     nowhere,
     profile,
     rejected,
+    retention,
     suggest,
     try_it,
 )
@@ -46,6 +47,7 @@ def install(app: FastAPI) -> None:
         connections,
         hardware,
         matching,
+        retention,
         api_keys,
         gateway,
         try_it,

@@ -26,6 +26,7 @@ _ACTIONS: Final = {
     "member.role": "Role changed",
     "model.unmerge": "Model merge undone",
     "rematch.start": "Rules applied to past runs",
+    "retention.sweep": "Old runs and payloads removed",
     "user.disable": "Login closed",
     "user.enable": "Login opened",
     "user.password": "Password changed",

@@ -286,6 +286,8 @@ class Payload:
     text_url: str
     json_url: str
     has_json: bool
+    removed: str = ""
+    """When and why it is not there any more; '' when it is, or never was."""
 
 
 @dataclass(frozen=True, slots=True)

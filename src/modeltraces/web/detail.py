@@ -9,7 +9,7 @@ from modeltraces.run import ModelKind, Run
 from modeltraces.web.address import MODEL_TRACES, Address, with_query
 from modeltraces.web.attempts import attempts
 from modeltraces.web.contexts import ErrorBox, MetadataRow, Payload, RunDetail, Text
-from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso, size
+from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso, removal, size
 from modeltraces.web.toolbar import KIND_LABELS
 
 FIRST_CHARACTERS: Final = 20_000
@@ -42,7 +42,7 @@ def detail(
         failed=run.status == "failed",
         facts=tuple(fact for fact in facts if fact),
         error=ErrorBox(run.error_type, run.error_message, run.error_code) if run.status == "failed" else None,
-        payloads=(_payload(run, "input"), _payload(run, "output")),
+        payloads=(_payload(run, "input", zone), _payload(run, "output", zone)),
         metadata=_nine(run, base_model, zone, now_us),
         more=_more(run, kind),
         attributes=tuple(MetadataRow(name, _text(value), mono=True) for name, value in sorted(run.attributes.items())),
@@ -53,7 +53,7 @@ def detail(
     )
 
 
-def _payload(run: Run, key: Literal["input", "output"]) -> Payload:
+def _payload(run: Run, key: Literal["input", "output"], zone: tzinfo) -> Payload:
     text, whole, bytes_before, tokens = (
         (run.input, run.request, run.input_size, run.input_tokens)
         if key == "input"
@@ -62,7 +62,10 @@ def _payload(run: Run, key: Literal["input", "output"]) -> Payload:
     cut = len(text) > FIRST_CHARACTERS
     stored = len(text.encode("utf-8", "replace"))
     notes = [f"{count(tokens)} tokens" if tokens is not None else ""]
-    if bytes_before and not stored:
+    removed = bool(run.payload_removed_on_us and not text and not whole)
+    if removed and bytes_before:
+        notes.append(size(bytes_before))
+    elif bytes_before and not stored:
         notes.append(f"{size(bytes_before)}, not recorded")
     elif bytes_before > stored:
         notes.append(f"shortened from {size(bytes_before)} when it was recorded")
@@ -76,6 +79,7 @@ def _payload(run: Run, key: Literal["input", "output"]) -> Payload:
         text_url=payload_path(key, run.request_id, "text"),
         json_url=payload_path(key, run.request_id, "json"),
         has_json=bool(whole),
+        removed=removal(run.executed_on_us, run.payload_removed_on_us, zone) if removed else "",
     )
 
 

@@ -97,6 +97,12 @@ def day(instant_us: int | None, zone: tzinfo = UTC) -> str:
     return f"{moment.day} {moment:%b %Y}"
 
 
+def removal(executed_on_us: int, removed_on_us: int, zone: tzinfo = UTC) -> str:
+    """`Payload removed on 24 Nov 2026, after 14 days`."""
+    days = (removed_on_us - executed_on_us) // 86_400_000_000
+    return f"Payload removed on {day(removed_on_us, zone)}, after {count(days)} day{'s' if days != 1 else ''}"
+
+
 def iso(instant_us: int) -> str:
     """RFC 3339 in UTC, to the millisecond: what `title` and `datetime` say."""
     moment = at(instant_us)

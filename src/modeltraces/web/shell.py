@@ -21,6 +21,7 @@ from modeltraces.web.address import (
     MODELS,
     PROFILE,
     REJECTED,
+    RETENTION,
 )
 from modeltraces.web.alarm import alarm_of
 from modeltraces.web.contexts import Alarm, NavGroup, NavItem, Shell
@@ -40,6 +41,7 @@ _NAVIGATION: Final = (
             ("Matching", MATCHING, "route"),
             ("API keys", API_KEYS, "key"),
             ("Gateway", GATEWAY, "gateway"),
+            ("Retention", RETENTION, "archive"),
             ("Members", MEMBERS, "people"),
             ("Audit log", AUDIT_LOG, "clock"),
         ),
@@ -91,7 +93,5 @@ def shell(request: Request, identity: Identity, title: str, path: str) -> Shell:
         csrf_token=user.csrf_token,
         zone=str(zone(request)),
         theme=theme(request),
-        alarm=_alarm(request)
-        if "admin" in identity.scopes
-        else None,
+        alarm=_alarm(request) if "admin" in identity.scopes else None,
     )

@@ -8,7 +8,7 @@ from modeltraces.query.fields import SORTABLE, field_named
 from modeltraces.query.runs import Page, RunSummary
 from modeltraces.web.address import Address
 from modeltraces.web.contexts import Column, Empty, Moment, Option, RunRow, RunsTable, Text, Trouble
-from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso
+from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso, removal
 
 NINE: Final = (
     "status",
@@ -36,8 +36,10 @@ def _time(value: float | None) -> Text:
     return UNKNOWN_TEXT if value is None else Text(duration(value), f"{value:.3f} ms")
 
 
-def _preview(value: str) -> Text:
+def _preview(run: RunSummary, value: str) -> Text:
     """The beginning in one line. Instructions at the start are left out: all runs of a caller share them."""
+    if not value and run.payload_removed_on_us:
+        return Text("removed", removal(run.executed_on_us, run.payload_removed_on_us), unknown=True)
     text = value
     if value.startswith(_INSTRUCTIONS) and _USERS_MESSAGE in value:
         text = value.partition(_USERS_MESSAGE)[2] or value
@@ -56,8 +58,8 @@ _CELLS: Final[dict[str, Callable[[RunSummary], Text]]] = {
     "deployment_version": lambda run: _word(run.deployment_version),
     "source_type": lambda run: _word(run.source_type),
     "source": lambda run: _word(run.source),
-    "input": lambda run: _preview(run.input),
-    "output": lambda run: _preview(run.output),
+    "input": lambda run: _preview(run, run.input),
+    "output": lambda run: _preview(run, run.output),
     "model": lambda run: _word(run.model),
     "base_model": lambda run: _word(run.base_model),
     "connection_name": lambda run: _word(run.connection_name),

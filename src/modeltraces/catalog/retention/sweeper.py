@@ -119,7 +119,7 @@ class Sweeper:
         RUNS.inc(runs)
         PAYLOADS.inc(payloads)
         FREED.inc(swept.freed_bytes)
-        say = log.warning if error else log.info
+        say = log.warning if error else log.info if swept.accounts else log.debug
         say("swept", runs=runs, payloads=payloads, freed_bytes=swept.freed_bytes, **({"error": error} if error else {}))
         if error:
             FAILED.inc()
