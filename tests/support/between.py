@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 _HOP: Final = frozenset(("connection", "transfer-encoding", "content-length", "host"))
 WRITES: Final = r"INSERT INTO \S*runs\b"
 READS: Final = r"SELECT"
-_HEAD: Final = 4000
+_HEAD: Final = 20_000
 
 
 @dataclass
@@ -36,6 +36,8 @@ class Fault:
     cut_after: int = -1
     """Bytes of the body that the server gets before its connection breaks off."""
     wait_seconds: float = 0
+    break_answer_after: int = -1
+    """Bytes of the server's answer that come before the connection breaks off."""
 
 
 @dataclass
@@ -161,10 +163,11 @@ class _Handler(BaseHTTPRequestHandler):
             text = f"Code: {fault.code}. DB::Exception: {fault.text} (MADE_UP)" if fault.code else "away"
             self._answer(fault.status, text.encode(), headers)
         else:
-            self._pass_on(body)
+            self._pass_on(body, fault.break_answer_after)
 
-    def _pass_on(self, body: bytes) -> None:
+    def _pass_on(self, body: bytes, break_after: int = -1) -> None:
         answer, connection = self._ask(body)
+        passed = 0
         try:
             self.send_response(answer.status)
             for name, value in answer.getheaders():
@@ -173,6 +176,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             while piece := answer.read1(1 << 16):
+                if break_after >= 0 and len(piece) > break_after - passed:
+                    self.wfile.write(b"%x\r\n%b" % (len(piece), piece[: break_after - passed]))
+                    self.wfile.flush()
+                    self.close_connection = True
+                    return
+                passed += len(piece)
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             self.wfile.write(b"0\r\n\r\n")
         finally:
@@ -228,8 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _statement(path: str, body: bytes) -> str:
     """The beginning of what is asked: in the body, where what is compressed begins as it is; or in the address."""
-    found = re.search(rb"(INSERT INTO|/\* |SELECT|ALTER|CREATE|DELETE)[ -~\s]*", body[:_HEAD])
-    return found[0].decode() if found else path
+    found = re.search(rb"INSERT INTO|/\* |SELECT|ALTER|CREATE|DELETE", body[:_HEAD])
+    return body[found.start() : _HEAD].decode(errors="replace") if found else path
 
 
 @contextmanager

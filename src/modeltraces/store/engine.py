@@ -166,9 +166,9 @@ class ClickHouseStore:
         with self._client(_STREAM_SECONDS) as client:
             source = cast(RawIOBase, client.raw_stream(sql, parameters=sent, fmt=format))
 
-            def read() -> bytes | None:
+            def read() -> bytes:
                 try:
-                    return source.read(1 << 18)
+                    return source.read(1 << 18) or b""
                 except HTTPError as error:
                     raise StoreUnavailable("the store's answer broke off") from error
 
