@@ -174,7 +174,7 @@ def build(settings: Settings) -> Parts:
         rules = RuleBook(catalog, registry)
         if catalog.is_sqlite:
             # This is its only process.
-            jobs.abandon(catalog)
+            jobs.let_all_go(catalog)
             sweeps.abandon(catalog)
         commits = Commits()
         writer = Writer(
@@ -208,6 +208,8 @@ def build(settings: Settings) -> Parts:
             settings.sweep_hour,
         )
         sweeper.start()
+        rematcher = Rematcher(catalog, store, rules)
+        rematcher.watch()
     except BaseException:
         store.close()
         raise
@@ -220,7 +222,7 @@ def build(settings: Settings) -> Parts:
         sign_in=SignIn(catalog),
         registry=registry,
         rules=rules,
-        rematcher=Rematcher(catalog, store, rules),
+        rematcher=rematcher,
         sweeper=sweeper,
         writer=writer,
         recorder=recorder,

@@ -18,6 +18,7 @@ from modeltraces.catalog.matching.job import Rematcher
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
+from tests.catalog.cast import Clock
 from tests.query.runs import DAY_US, NOON_US, run
 
 ACTOR = "alice@example.com"
@@ -101,20 +102,74 @@ def test_runs_that_were_matched_by_older_rules_meanwhile_are_done_too(world: Wor
     assert rematcher.preview(world.account_id).groups == ()
 
 
-def test_a_server_that_stops_waits_for_the_week_and_says_so(world: World) -> None:
-    reached, go_on = threading.Event(), threading.Event()
+class Waiting:
+    """Holds the store up before the second week is changed."""
 
-    def wait() -> None:
-        reached.set()
-        assert go_on.wait(30)
+    def __init__(self, world: World) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.rematcher = world.rematcher(Between(world.store, self._wait))
+        self.job = self.rematcher.start(world.account_id, actor=ACTOR)
+        assert self.reached.wait(30)
 
-    rematcher = world.rematcher(Between(world.store, wait))
-    job = rematcher.start(world.account_id, actor=ACTOR)
-    assert reached.wait(30)
+    def _wait(self) -> None:
+        self.reached.set()
+        assert self.go_on.wait(30)
+
+
+def test_a_server_that_stops_waits_for_the_week_and_another_takes_the_job_over(world: World) -> None:
+    stopping = Waiting(world)
     with pytest.raises(Conflict):
         world.rematcher().start(world.account_id, actor=ACTOR)
-    threading.Timer(0.2, go_on.set).start()
+    threading.Timer(0.2, stopping.go_on.set).start()
+    stopping.rematcher.stop()
+    found = jobs.get(world.catalog, world.account_id, stopping.job.id)
+    assert (found.state, found.done) == ("running", 2), "the store is closed only after that week"
+    another = world.rematcher()
+    another.watch()
+    assert world.ended(found).state == "done"
+    assert another.preview(world.account_id).groups == ()
+    another.stop()
+
+
+def test_the_job_of_a_server_that_was_killed_is_taken_over_and_begun_again(world: World, clock: Clock) -> None:
+    killed = Waiting(world)
+    clock.advance(jobs.SILENT_SECONDS + 1)
+    others = [world.rematcher(), world.rematcher()]
+    for one in others:
+        one.watch()
+    done = world.ended(killed.job)
+    assert (done.state, done.done, done.total) == ("done", 3, 3)
+    assert others[0].preview(world.account_id).groups == ()
+    killed.go_on.set()
+    for one in (killed.rematcher, *others):
+        one.stop()
+    assert jobs.get(world.catalog, world.account_id, killed.job.id) == done
+
+
+def test_a_job_is_not_taken_over_when_the_rules_are_others_by_then(world: World, clock: Clock) -> None:
+    killed = Waiting(world)
+    book.edit_rule(world.catalog, world.account_id, "r", {"outcomes": {"model": "other"}}, actor=ACTOR)
+    clock.advance(jobs.SILENT_SECONDS + 1)
+    another = world.rematcher()
+    another.watch()
+    job = world.ended(killed.job)
+    assert job.state == "failed"
+    assert "changed meanwhile" in job.error
+    killed.go_on.set()
+    for one in (killed.rematcher, another):
+        one.stop()
+
+
+def test_a_job_that_was_done_but_for_saying_so_is_done(world: World) -> None:
+    rematcher = world.rematcher()
+    first = world.ended(rematcher.start(world.account_id, actor=ACTOR))
+    again = jobs.start(world.catalog, world.account_id, "rematch", 3, actor=ACTOR, basis=_basis(world, first))
+    jobs.let_go(world.catalog, again.id)
+    rematcher.watch()
+    done = world.ended(again)
+    assert (done.state, done.done) == ("done", 3)
     rematcher.stop()
-    found = jobs.get(world.catalog, world.account_id, job.id)
-    assert (found.state, found.done) == ("failed", 2), "the store is closed only after that week"
-    assert "Start it again" in found.error
+
+
+def _basis(world: World, job: Job) -> str:
+    return jobs.get(world.catalog, world.account_id, job.id).basis

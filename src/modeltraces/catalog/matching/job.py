@@ -1,10 +1,13 @@
 """Applying the rules to past runs: a thread that goes through them week by week and says how far it is."""
 
+import hashlib
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -31,7 +34,9 @@ KIND = "rematch"
 _BEAT_SECONDS = jobs.SILENT_SECONDS / 6
 _PATIENCE_SECONDS = 15.0
 """How long a server that stops waits for the week that is being done. The engine ends it after the next start otherwise."""
-_STOPPED = "The server was stopped meanwhile. Start it again."
+_LOOK_SECONDS = 10.0
+"""Between two looks for jobs whose process is gone."""
+_DONE_BY_ANOTHER = "Another process has done it."
 _OTHER_RULES = "The rules were changed meanwhile. What was done is done; look at what would change, and start it again."
 
 
@@ -39,15 +44,35 @@ class _Ended(Exception):
     """The job is over before its end; the text is for the person who started it."""
 
 
+class _LetGo(Exception):
+    """The server stops: another process, or this one after its next start, goes on."""
+
+
 @dataclass(slots=True)
 class Rematcher:
-    """One per process. A job that is broken off leaves whole weeks done, and starting it again does the rest."""
+    """One per process. A job that is broken off leaves whole weeks done, and beginning it again does the rest."""
 
     catalog: Catalog
     store: Store
     book: RuleBook
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """From now on, take over the jobs of processes that are gone."""
+        thread = threading.Thread(target=self._watch, name="rematch watch", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                while not self._stopping.is_set() and (job := jobs.take_over(self.catalog, KIND)) is not None:
+                    log.info("taking a job over", job=job.id, account_id=job.account_id)
+                    self._begin(self._resume, job)
+            except CatalogError as error:
+                log.warning("jobs that nobody does cannot be looked for", error=str(error))
+            self._stopping.wait(_LOOK_SECONDS)
 
     def preview(self, account_id: str) -> Differences:
         """How many past runs the rules would change, and into what. Raises Conflict, and what a query raises."""
@@ -67,48 +92,67 @@ class Rematcher:
         rules = self.book.rules(account_id)
         found = self._differences(account_id, rules)
         among = weeks(self.store, account_id) if found.groups else []
-        job = jobs.start(self.catalog, account_id, KIND, sum(count for _, count in among), actor=actor)
-
-        thread = threading.Thread(
-            target=self._work, args=(account_id, job, rules, found, among), name="rematch", daemon=True
-        )
-        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
-        thread.start()
+        total = sum(count for _, count in among)
+        job = jobs.start(self.catalog, account_id, KIND, total, actor=actor, basis=_digest(rules))
+        self._begin(self._apply, job, rules, found, among)
         return job
 
-    def _work(
-        self, account_id: str, job: Job, rules: RuleSet, found: Differences, among: Sequence[tuple[date, int]]
-    ) -> None:
+    def _begin(self, do: Callable[..., None], job: Job, *given: Any) -> None:
+        thread = threading.Thread(target=self._work, args=(do, job, *given), name="rematch", daemon=True)
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        thread.start()
+
+    def _work(self, do: Callable[..., None], job: Job, *given: Any) -> None:
         ended = threading.Event()
-        threading.Thread(target=self._beat, args=(job.id, ended), name="rematch beat", daemon=True).start()
-        error = ""
+        beat = threading.Thread(target=self._beat, args=(job.id, ended), name="rematch beat", daemon=True)
+        beat.start()
+        end: Callable[[], None] = partial(jobs.end, self.catalog, job.id)
         try:
-            self._apply(account_id, job, rules, found, among)
-        except _Ended as end:
-            error = str(end)
+            do(job, *given)
+        except _Ended as early:
+            end = partial(jobs.end, self.catalog, job.id, str(early))
+        except _LetGo:
+            end = partial(jobs.let_go, self.catalog, job.id)
         except Exception as failure:
             log.error("matching past runs failed", error=str(failure), exc_info=failure)
             why = str(failure) if isinstance(failure, StoreError | CatalogError) else "the server's log says why"
             error = f"It stopped: {why.rstrip('.')}. What was done is done; start it again for the rest."
+            end = partial(jobs.end, self.catalog, job.id, error)
         finally:
             ended.set()
+            beat.join()
         try:
-            jobs.end(self.catalog, job.id, error)
+            end()
         except CatalogError as failure:
             # Its silence says it, too.
             log.error("a job's end could not be written down", error=str(failure))
 
-    def _apply(
-        self, account_id: str, job: Job, rules: RuleSet, found: Differences, among: Sequence[tuple[date, int]]
-    ) -> None:
-        """Raises _Ended."""
+    def _resume(self, job: Job) -> None:
+        """What another process began. Raises _Ended, _LetGo."""
+        rules = self.book.rules(job.account_id)
+        if _digest(rules) != job.basis:
+            raise _Ended(_OTHER_RULES)
+        found = self._differences(job.account_id, rules)
+        among = weeks(self.store, job.account_id) if found.groups else []
+        total = sum(count for _, count in among)
+        if not found.groups:
+            # All of it was done, but for saying so.
+            jobs.progress(self.catalog, job.id, job.total)
+            return
+        if not jobs.again(self.catalog, job.id, total):
+            raise _Ended(_DONE_BY_ANOTHER)
+        self._apply(replace(job, total=total), rules, found, among)
+
+    def _apply(self, job: Job, rules: RuleSet, found: Differences, among: Sequence[tuple[date, int]]) -> None:
+        """Raises _Ended, _LetGo."""
+        account_id = job.account_id
         for again in (False, True):
             self._register(account_id, found)
             for done in apply_to_weeks(self.store, account_id, rules, found.groups, among):
                 if not jobs.progress(self.catalog, job.id, job.total if again else done):
-                    raise _Ended(_STOPPED)
+                    raise _Ended(_DONE_BY_ANOTHER)
                 if self._stopping.is_set():
-                    raise _Ended(_STOPPED)
+                    raise _LetGo
                 if self.book.rules(account_id).written != rules.written:
                     # New runs are matched by the new ones, and would be given what the old ones say.
                     raise _Ended(_OTHER_RULES)
@@ -142,8 +186,12 @@ class Rematcher:
         self.book.registry.ensure(account_id, seen)
 
     def stop(self) -> None:
-        """End what is being done after the week that it is at, or in the middle of it when that takes long."""
+        """Let go of what is being done after the week that it is at, or in the middle of it when that takes long."""
         self._stopping.set()
         latest = time.monotonic() + _PATIENCE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, latest - time.monotonic()))
+
+
+def _digest(rules: RuleSet) -> str:
+    return hashlib.sha256(repr(rules.written).encode()).hexdigest()
