@@ -28,6 +28,7 @@ from modeltraces.catalog.vault import Vault
 from modeltraces.gateway.journal import Journal
 from modeltraces.gateway.limits import KeyLimiter, Limiter
 from modeltraces.gateway.recorder import Recorder
+from modeltraces.gateway.set_aside import remove_old
 from modeltraces.gateway.shares import SharedLimiter
 from modeltraces.ingest.decoders import Decoders
 from modeltraces.ingest.recordings import Limits
@@ -206,6 +207,7 @@ def build(settings: Settings) -> Parts:
             store,
             Days(settings.keep_runs_days, settings.keep_payloads_days),
             settings.sweep_hour,
+            partial(remove_old, settings.data_dir / "journal"),
         )
         sweeper.start()
         rematcher = Rematcher(catalog, store, rules)

@@ -30,7 +30,7 @@ _HEAD: Final = struct.Struct("<II")
 FILE_BYTES: Final = 4 << 20
 _UNREADABLE: Final = "unreadable"
 _REFUSED: Final = "refused"
-_SUFFIX: Final = ".journal"
+SUFFIX: Final = ".journal"
 _TRIAL: Final = "trial"
 _TRIAL_BYTES: Final = 64 << 10
 """Written to see whether the disk takes records again: as much as a call of some length."""
@@ -120,7 +120,7 @@ class Journal:
                 return None
             if int(files[0].stem) == self._number:
                 self._end_file()
-        return files[0], list(_records(files[0].read_bytes()))
+        return files[0], list(records_of(files[0].read_bytes()))
 
     def forget(self, path: Path) -> None:
         """Its records are stored."""
@@ -144,12 +144,12 @@ class Journal:
         unfinished = directory / _TRIAL
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(_framed(record))
-        unfinished.rename(directory / f"{time.time_ns()}{_SUFFIX}")
+        unfinished.rename(directory / f"{time.time_ns()}{SUFFIX}")
 
     @property
     def refused(self) -> int:
         """How many records are kept that the store refused."""
-        return sum(1 for _ in (self.directory / _REFUSED).glob(f"*{_SUFFIX}"))
+        return sum(1 for _ in (self.directory / _REFUSED).glob(f"*{SUFFIX}"))
 
     def wait(self, seconds: float) -> bool:
         """Until there may be something to read."""
@@ -168,7 +168,7 @@ class Journal:
     def _next_file(self) -> None:
         self._end_file()
         self._number += 1
-        path = self.directory / f"{self._number:012d}{_SUFFIX}"
+        path = self.directory / f"{self._number:012d}{SUFFIX}"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
         self._written = 0
 
@@ -189,7 +189,7 @@ class Journal:
         self._written += len(data)
 
     def _files(self) -> list[Path]:
-        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+        return sorted(self.directory.glob(f"*{SUFFIX}"))
 
 
 def _framed(record: bytes) -> bytes:
@@ -200,7 +200,7 @@ def _reason(error: OSError) -> str:
     return (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
 
 
-def _records(data: bytes) -> Iterator[bytes]:
+def records_of(data: bytes) -> Iterator[bytes]:
     """The whole records of a file; what a crash cut off at its end is left."""
     place = 0
     while place + _HEAD.size <= len(data):

@@ -16,7 +16,7 @@ from modeltraces.catalog.retention.policy import Days, keep_of_all
 from modeltraces.catalog.tables import AccountRow
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.retention import Removed, Swept, sweep, wait_until_gone
-from modeltraces.store.retention_limits import NEVER, Keep
+from modeltraces.store.retention_limits import NEVER, Keep, Limits
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +44,8 @@ class Sweeper:
     """What the settings say of every account."""
     hour: int
     """Of the day, UTC."""
-    copies: Callable[[int], int] = lambda _: 0
-    """Removes copies of payloads beside the store that were made before an instant (µs); how many bytes."""
+    copies: Callable[[Limits], int] = lambda _: 0
+    """Removes the copies of payloads beside the store that are past these limits; how many bytes."""
     _stopping: bool = False
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
@@ -108,7 +108,7 @@ class Sweeper:
         if swept.old_parts:
             left = wait_until_gone(self.store, swept.old_parts, _GONE_SECONDS, lambda: not self._stopping)
         if keep.payloads.latest > NEVER:
-            swept.freed_bytes += self.copies(keep.payloads.latest)
+            swept.freed_bytes += self.copies(keep.payloads)
         if left and not self._stopping:
             return f"What was removed is still on disk in {left} old parts: somebody reads them, such as a long export."
         return ""
