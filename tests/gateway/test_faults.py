@@ -1,14 +1,16 @@
 """An upstream that misbehaves: the caller gets what it said or a clear error of ours, and the run says which of the two it was."""
 
 import gzip
+import json
 import time
 import zlib
 
+import brotli  # type: ignore[import-untyped]
 import httpx
 import pytest
 
 from tests.gateway.faults import CHAT, SSE, USAGE, ask, event, forever, only_run, received, said
-from tests.gateway.raw import Conversation, RawUpstream, full_queue, http, piece
+from tests.gateway.raw import Conversation, RawUpstream, chunked, full_queue, http, piece
 
 
 @pytest.mark.parametrize(
@@ -160,14 +162,12 @@ def test_a_redirect_or_an_overload_is_passed_back_as_it_is(
     assert run["status"] == "failed"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 def test_a_compressed_answer_passes_as_it_is_and_is_read_where_it_can_be(
     raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream, encoding: str
 ) -> None:
     plain = said("It is 18 degrees.")
-    body = {"gzip": gzip.compress(plain), "deflate": zlib.compress(plain), "br": b"\x0b\x02\x80not really\x03"}[
-        encoding
-    ]
+    body = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": bytes}[encoding](plain)
     raw.sends(http(200, body, "Content-Type: application/json", f"Content-Encoding: {encoding}"))
     with raw_caller.stream("POST", CHAT, json=ask()) as answer:
         assert b"".join(answer.iter_raw()) == body
@@ -175,7 +175,62 @@ def test_a_compressed_answer_passes_as_it_is_and_is_read_where_it_can_be(
     assert raw.asked[0].header("accept-encoding") == ["identity"]
     run = only_run(raw_reader)
     assert run["status"] == "success"
-    if encoding == "br":
-        assert (run["output_tokens"], run["response"]) == (None, f"[{len(body)} bytes, br]")
+    if encoding == "zstd":
+        assert (run["output_tokens"], run["response"]) == (None, f"[{len(body)} bytes, zstd]")
     else:
         assert (run["output"], run["output_tokens"]) == ("It is 18 degrees.", 3)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+@pytest.mark.parametrize("asks_usage", [True, False], ids=["asks for usage", "does not"])
+def test_a_compressed_stream_is_read_as_it_passes(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream, encoding: str, asks_usage: bool
+) -> None:
+    last = {"id": "c1", "choices": [], "usage": USAGE}
+    shown = event("It is ") + event("18 degrees.", "stop")
+    plain = shown + b"data: " + json.dumps(last).encode() + b"\n\ndata: [DONE]\n\n"
+    body = gzip.compress(plain) if encoding == "gzip" else brotli.compress(plain)
+    pieces = [piece(body[at : at + 17]) for at in range(0, len(body), 17)]
+    raw.sends(chunked("text/event-stream", f"Content-Encoding: {encoding}"), *pieces, b"0\r\n\r\n")
+    more = {"stream_options": {"include_usage": True}} if asks_usage else {}
+    with raw_caller.stream("POST", CHAT, json=ask(stream=True, **more)) as answer:
+        got = b"".join(answer.iter_raw())
+        # Nothing can be taken out of bytes that stay as they are: who did not ask for usage gets it unfolded, without.
+        assert answer.headers.get("content-encoding") == (encoding if asks_usage else None)
+    assert got == (body if asks_usage else shown + b"data: [DONE]\n\n")
+    run = only_run(raw_reader)
+    assert (run["status"], run["output"], run["output_tokens"]) == ("success", "It is 18 degrees.", 3)
+
+
+def test_a_stream_that_is_not_what_its_encoding_says_passes_and_is_recorded_as_broken(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream
+) -> None:
+    raw.sends(chunked("text/event-stream", "Content-Encoding: br"), piece(b"data: not br at all\n\n"), b"0\r\n\r\n")
+    with raw_caller.stream("POST", CHAT, json=ask(stream=True, stream_options={"include_usage": True})) as answer:
+        assert b"".join(answer.iter_raw()) == b"data: not br at all\n\n"
+    run = only_run(raw_reader)
+    assert (run["status"], run["error"]["message"]) == (
+        "failed",
+        "The upstream ended the stream before its last event.",
+    )
+
+
+@pytest.mark.parametrize(("kind", "body", "what"), [
+    ("application/json", b"", "an empty body"),
+    ("text/html", b"<!DOCTYPE html><p>Sign in to the network</p>", "a page of HTML"),
+    ("text/plain", b"<html>", "a page of HTML"),
+    ("application/json", b"not quite", "what is no JSON"),
+    ("text/plain", said("fine"), ""),
+])  # fmt: skip
+def test_what_is_no_answer_passes_and_is_recorded_as_a_failure_of_its_own_kind(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream, kind: str, body: bytes, what: str
+) -> None:
+    raw.sends(http(200, body, f"Content-Type: {kind}"))
+    answer = raw_caller.post(CHAT, json=ask())
+    assert (answer.status_code, answer.content) == (200, body)
+    run = only_run(raw_reader)
+    if what:
+        error = {"type": "invalid_response", "message": f"The upstream answered HTTP 200 with {what}."}
+        assert (run["status"], {name: run["error"][name] for name in error}) == ("failed", error)
+    else:
+        assert (run["status"], run["output"]) == ("success", "fine")

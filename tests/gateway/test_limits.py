@@ -214,6 +214,27 @@ def test_a_day_has_so_many_tokens_and_the_key_says_how_many_it_took(caller_with:
         time.sleep(0.1)
 
 
+@pytest.mark.parametrize("recording", ["full", "off"])
+def test_leaving_before_the_tokens_are_told_is_no_way_around_a_limit(
+    caller_with: CallerOf, admin: httpx.Client, recording: str
+) -> None:
+    in_the_middle_of(86_400)
+    caller = caller_with(tokens_per_day=50, recording=recording)
+    with caller.stream("POST", CHAT, json=ask("endless", "feed " * 40, stream=True)) as answer:
+        next(answer.iter_raw())
+    deadline = time.monotonic() + 10
+    while (tokens := used(admin, caller)["tokens_today"]) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    if recording == "full":
+        run = run_of(admin, answer.headers["x-request-id"])
+        assert (run["finish_reasons"], run["input_tokens"]) == (["client_left"], None)
+        # Both texts are in the run, whole: 200 bytes, and what came before the caller went.
+        assert tokens == 200 // 4 + -(-len(run["output"].encode()) // 4)
+    assert tokens >= 50
+    assert status(caller) == 429
+
+
 def test_of_a_key_that_records_metadata_no_text_is_kept(caller_with: CallerOf, admin: httpx.Client) -> None:
     caller = caller_with(recording="metadata")
     for stream in (False, True):

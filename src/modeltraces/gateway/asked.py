@@ -16,13 +16,14 @@ from modeltraces.gateway.bodies import with_members
 from modeltraces.gateway.calls import Call, asks_for_usage
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Exchange
+from modeltraces.gateway.forms import Form, NoForm, form_of, is_form
 from modeltraces.gateway.reading.outcome import member
 from modeltraces.gateway.targets import Family, Target
+from modeltraces.ingest.otlp.messages import text_of_part
 
 _CALLS_ITS_MODEL: Final = frozenset(
     {
-        "messages/count_tokens", "responses/input_tokens", "responses/compact", "audio/speech", "images/edits", "score",
-        "tokenize",
+        "messages/count_tokens", "responses/input_tokens", "responses/compact", "score", "tokenize",
     }
 )  # fmt: skip
 """Of the paths that pass unrecorded, those that do no more than call the model that their body names."""
@@ -47,6 +48,8 @@ class Asked:
     """Whether its key may call some models only."""
     told: Mapping[str, str] = field(default_factory=dict)
     """The headers by their names."""
+    form: Form | None = None
+    """The body as a form, where it is one of an inference; its value is what is recorded of it."""
 
     @property
     def model(self) -> str:
@@ -64,6 +67,9 @@ class Asked:
         """The body as the upstream gets it, and whether it was made to give usage that the caller did not ask for: where
         it may be."""
         value = self.value
+        if self.form is not None:
+            alone = self.form.names_it_alone(target.upstream_model)
+            return (self.body if alone else self.form.with_model(target.upstream_model)), False
         if not isinstance(value, dict):
             return self.body, False
         changed: dict[str, Any] = {}
@@ -96,7 +102,20 @@ class Asked:
             user_id=told.get("x-user-id", "") or str(member(self.value, "user") or ""),
             trace_id=trace_id,
             parent_span_id=parent,
+            input=_input_of(self.value) if self.form is not None else "",
+            request_bytes=len(self.body),
         )  # fmt: skip
+
+
+def _input_of(form: dict[str, Any]) -> str:
+    """A form as a person reads it: its prompt, and its files by type and size."""
+    files = [
+        one
+        for value in form.values()
+        for one in (value if isinstance(value, list) else [value])
+        if isinstance(one, dict)
+    ]
+    return "\n\n".join(filter(None, (str(form.get("prompt") or ""), *map(text_of_part, files))))
 
 
 def root_of(scope: Scope) -> str:
@@ -118,6 +137,18 @@ def _cleaned(path: str) -> str:
     if not path or "\\" in path or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
         raise Refused(404, "There is no such path in this API.")
     return "/".join(quote(part, safe="-._~!$&'()*+,;=:@") for part in parts)
+
+
+def read_body(content_type: str, body: bytes) -> tuple[Form | None, Any]:
+    """The body as a form, where it says to be one, and what it holds; None for what can be read as neither form nor JSON.
+    Raises Refused for a form that is none."""
+    if not is_form(content_type):
+        return None, json_of(body)
+    try:
+        form = form_of(content_type, body)
+    except NoForm as error:
+        raise Refused(400, f"The body is no form of multipart/form-data: {error}.") from error
+    return form, form.value()
 
 
 def json_of(body: bytes) -> Any:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from modeltraces.gateway.errors import Refused
-from modeltraces.gateway.reading import anthropic, openai
+from modeltraces.gateway.reading import anthropic, media, openai
 from modeltraces.gateway.reading.outcome import Outcome, StreamReader
 from modeltraces.gateway.targets import Family, Target
 
@@ -27,6 +27,8 @@ class Call:
     operation: str
     stream: Callable[[], StreamReader]
     whole: Callable[[int, Any], Outcome]
+    answers: Literal["json", "text or json", "media"] = "json"
+    """What a good answer is, when it is no stream of events."""
 
 
 _CHAT: Final = Call("chat", openai.ChatStream, openai.read_whole)
@@ -36,7 +38,12 @@ _CALLS: Final[dict[Family, dict[str, Call]]] = {
         "completions": Call("text_completion", openai.ChatStream, openai.read_whole),
         "embeddings": Call("embeddings", openai.ChatStream, openai.read_whole),
         "responses": Call("chat", openai.ResponsesStream, openai.read_whole),
-        "images/generations": Call("image_generation", openai.ResponsesStream, openai.read_whole),
+        "images/generations": Call("image_generation", media.MediaStream, openai.read_whole),
+        "images/edits": Call("image_edit", media.MediaStream, openai.read_whole),
+        "images/variations": Call("image_variation", media.MediaStream, openai.read_whole),
+        "audio/speech": Call("speech", media.MediaStream, openai.read_whole, "media"),
+        "audio/transcriptions": Call("transcription", media.MediaStream, openai.read_whole, "text or json"),
+        "audio/translations": Call("translation", media.MediaStream, openai.read_whole, "text or json"),
         "moderations": Call("moderation", openai.ChatStream, openai.read_whole),
         "rerank": Call("rerank", openai.ChatStream, openai.read_whole),
     },

@@ -10,9 +10,10 @@ import orjson
 
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.matching.rules import address_of
-from modeltraces.gateway.reading.outcome import Outcome
+from modeltraces.gateway.reading.outcome import Outcome, member
 from modeltraces.gateway.targets import Target
 from modeltraces.ingest.native import run_of_json
+from modeltraces.ingest.otlp.messages import text_of_part
 from modeltraces.ingest.recordings import Limits, SourceDefaults
 from modeltraces.run import Run, new_request_id, now_us
 
@@ -22,6 +23,8 @@ ATTEMPTS: Final = "gateway.attempts"
 """Attribute of a call that was sent to several places: JSON, these in their order, each with `status` or `error`, and `ms`.
 
 Of one place the run itself says all of that; so the attribute finds the calls that fell back."""
+_BYTES_A_TOKEN: Final = 4
+"""Of text: what English comes to, as its providers say."""
 _LONGEST_NAME: Final = 500
 _MOST_REASONS: Final = 60
 
@@ -62,6 +65,9 @@ class Exchange:
     user_id: str = ""
     trace_id: str = ""
     parent_span_id: str = ""
+    input: str = ""
+    """What its text shows, where the request is not what a person reads."""
+    request_bytes: int = 0
     started_us: int = field(default_factory=now_us)
     request_id: str = ""
     _began: float = field(default_factory=time.perf_counter)
@@ -86,6 +92,17 @@ class Exchange:
     def content_came(self) -> None:
         if self.first_content_ms is None:
             self.first_content_ms = self.elapsed_ms
+
+    def spent(self, outcome: Outcome) -> Outcome:
+        """What counts against a limit of tokens: what the upstream told. Of a call whose caller left before it told all, a token
+        for each four bytes of text that it was asked and had passed: leaving early is no way around a limit."""
+        if not self.has_client_left or (self.status is not None and self.status >= 400):
+            return outcome
+        run = self.run(outcome, Limits(record_content=False))
+        asked = -(-run.input_size // _BYTES_A_TOKEN) if outcome.input_tokens is None else outcome.input_tokens
+        return Outcome(
+            input_tokens=asked, output_tokens=max(outcome.output_tokens or 0, -(-run.output_size // _BYTES_A_TOKEN))
+        )
 
     def run(self, outcome: Outcome, limits: Limits) -> Run:
         """The run that records it. Masking and cutting are done here: what the journal holds may be stored as it is."""
@@ -113,6 +130,8 @@ class Exchange:
             "error": error,
             "request": self.request,
             "response": outcome.response,
+            "input": self.input,
+            "output": text_of_part(outcome.response) if member(outcome.response, "type") == "blob" else "",
             "trace_id": self.trace_id,
             "span_id": hashlib.blake2b(self.request_id.encode(), digest_size=8).hexdigest(),
             "parent_span_id": self.parent_span_id,

@@ -15,6 +15,7 @@ from modeltraces.gateway.asked import Asked
 from modeltraces.gateway.calls import address_of_call
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Attempt, Exchange
+from modeltraces.gateway.recorder import LARGE_BYTES
 from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router, is_worth_another, retry_after_seconds
 from modeltraces.gateway.targets import Target
@@ -82,7 +83,11 @@ class Forwarding:
     async def _sent(self, target: Target, timeout: aiohttp.ClientTimeout, *, may_fail: bool) -> bool | None:
         """Whether the call has ended with it. None: the upstream refused to be asked for usage, and is not asked again."""
         asked = self.asked
-        body, strips_usage = asked.prepared(target, asks_usage=self.usage.may(self.account_id, target))
+        asks_usage = self.usage.may(self.account_id, target)
+        if len(asked.body) > LARGE_BYTES:
+            body, strips_usage = await asyncio.to_thread(asked.prepared, target, asks_usage=asks_usage)
+        else:
+            body, strips_usage = asked.prepared(target, asks_usage=asks_usage)
         url = URL(address_of_call(target, asked.path, asked.query), encoded=True)
         sent = passing.to_upstream(asked.headers, target.protocol, self.credential_of(target))
         async with self.session.request(

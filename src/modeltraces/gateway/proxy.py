@@ -24,13 +24,13 @@ from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import callable_names, check_alternatives, check_name, check_targets
-from modeltraces.gateway.asked import ROOTS, Asked, clean_path, json_of, root_of
+from modeltraces.gateway.asked import ROOTS, Asked, clean_path, read_body, root_of
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.errors import Refused, error_body
 from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.listing import entry, listing
-from modeltraces.gateway.recorder import Recorder
+from modeltraces.gateway.recorder import LARGE_BYTES, Recorder
 from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router
 from modeltraces.gateway.sockets import SocketGuard
@@ -158,22 +158,18 @@ class Gateway:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         call = call_of(family, scope["method"], path)
         body = await self._body(told, receive)
-        query = scope["query_string"].decode("latin-1")
-        asked = Asked(
-            family,
-            scope["method"],
-            path,
-            query,
-            scope["headers"],
-            call,
-            body,
-            json_of(body),
-            bool(key.limits.allowed_models),
-            told,
+        kind = "" if call is None else told.get("content-type", "")
+        # Reading a large one on the event loop would hold up everybody's calls.
+        form, value = (
+            await asyncio.to_thread(read_body, kind, body) if len(body) > LARGE_BYTES else read_body(kind, body)
         )
+        asked = Asked(
+            family, scope["method"], path, scope["query_string"].decode("latin-1"), scope["headers"], call, body, value,
+            bool(key.limits.allowed_models), told, form,
+        )  # fmt: skip
         if call is not None:
             if not isinstance(asked.value, dict):
-                raise Refused(400, "The body must be a JSON object.")
+                raise Refused(400, "The body must be a JSON object, or a form where a file goes with it.")
             if not asked.model.strip():
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
             if len(asked.model) > MAX_NAME:

@@ -3,6 +3,8 @@
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +29,8 @@ NOT_RECORDED: Final = Counter(
     "modeltraces_gateway_not_recorded", "Calls that were not recorded because their key says so (recording: off)."
 )
 
+LARGE_BYTES: Final = 1 << 20
+"""Of a call, asked and answered: what is larger is read and recorded beside the event loop."""
 _RETRY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.2
 _REST_SECONDS: Final = 0.5
@@ -61,6 +65,9 @@ class Recorder:
     refuses_when_full: bool
     limiter: Limiter
     _storing: Storing = field(init=False)
+    _large: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="gateway-large")
+    )
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _missed: int = 0
@@ -77,10 +84,15 @@ class Recorder:
 
     def stop(self) -> None:
         """Before the writer stops: what is in the journal by now is stored, if the store takes it."""
+        self._large.shutdown(wait=True)
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
         self.journal.close()
+
+    def later(self, record: Callable[[], None]) -> "Future[None]":
+        """Record in a thread, one call after another: each takes several times its size of memory."""
+        return self._large.submit(record)
 
     def lets_in(self) -> bool:
         """Whether a call may go upstream, as far as its record goes; one that may not is counted."""
@@ -107,7 +119,7 @@ class Recorder:
 
     def record(self, exchange: Exchange, outcome: Outcome) -> None:
         """Never raises: the caller has its answer."""
-        self.limiter.spend(exchange.key, outcome)
+        self._spend(exchange, outcome)
         mode = exchange.key.limits.recording
         if mode == "off":
             NOT_RECORDED.inc()
@@ -131,6 +143,14 @@ class Recorder:
         except Exception as error:
             UNRECORDED.inc()
             log.error("a call could not be recorded", request_id=exchange.request_id, error=str(error), exc_info=error)
+
+    def _spend(self, exchange: Exchange, outcome: Outcome) -> None:
+        if not exchange.key.limits.counts:
+            return
+        try:
+            self.limiter.spend(exchange.key, exchange.spent(outcome))
+        except Exception as error:
+            log.error("a call could not be counted", request_id=exchange.request_id, error=str(error), exc_info=error)
 
     def _work(self) -> None:
         while True:

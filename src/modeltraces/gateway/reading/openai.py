@@ -17,7 +17,7 @@ def read_whole(status: int, body: Any) -> Outcome:
         read_error(outcome, body)
         return outcome
     _read_head(outcome, body)
-    _read_usage(outcome, member(body, "usage"))
+    read_usage(outcome, member(body, "usage"))
     outcome.finish_reasons = _finish_reasons(body)
     if member(body, "status") == "failed" or (member(body, "error") and not member(body, "choices")):
         # OpenRouter says so with a status of 200.
@@ -140,7 +140,7 @@ class ChatStream:
             if self._usage is not None:
                 self.outcome.response["usage"] = self._usage
         _read_head(self.outcome, self._head)
-        _read_usage(self.outcome, self._usage)
+        read_usage(self.outcome, self._usage)
         self.outcome.finish_reasons = [text_of(one["finish_reason"]) for one in choices if one.get("finish_reason")]
         # Servers that end without [DONE] have said of every choice why it ended.
         if choices and all(choice.get("finish_reason") for choice in choices):
@@ -185,7 +185,7 @@ class ResponsesStream:
             body = {**(body or {}), "output": [{"type": "message", "role": "assistant", "content": content}]}
         self.outcome.response = body
         _read_head(self.outcome, body)
-        _read_usage(self.outcome, member(body, "usage"))
+        read_usage(self.outcome, member(body, "usage"))
         self.outcome.finish_reasons = _finish_reasons(body)
         if member(body, "status") == "failed":
             read_error(self.outcome, body)
@@ -197,7 +197,7 @@ def _read_head(outcome: Outcome, body: Any) -> None:
     outcome.served_model = text_of(member(body, "model"))
 
 
-def _read_usage(outcome: Outcome, usage: Any) -> None:
+def read_usage(outcome: Outcome, usage: Any) -> None:
     outcome.input_tokens = _first(usage, ("prompt_tokens",), ("input_tokens",))
     outcome.output_tokens = _first(usage, ("completion_tokens",), ("output_tokens",))
     outcome.cached_input_tokens = _first(
