@@ -104,12 +104,14 @@ def with_all_commands() -> typer.Typer:
     from modeltraces.cli_access import keys, users
     from modeltraces.cli_catalog import catalog
     from modeltraces.cli_export import export
+    from modeltraces.cli_retention import retention
     from modeltraces.cli_store import store
 
     app.add_typer(keys, name="keys")
     app.add_typer(users, name="users")
     app.add_typer(catalog, name="catalog")
     app.add_typer(store, name="store")
+    app.add_typer(retention, name="retention")
     app.command()(export)
     return app
 

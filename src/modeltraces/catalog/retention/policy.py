@@ -76,6 +76,16 @@ class Policy:
     def days_of(self, model: str) -> Days:
         return self.models.get(model, Said()).over(self.account.over(self.server)).capped
 
+    def is_shorter_than(self, other: "Policy") -> bool:
+        """Whether anything is kept for less long."""
+        pairs = [
+            (self.days, other.days),
+            *((self.days_of(name), other.days_of(name)) for name in (*self.models, *other.models)),
+        ]
+        return any(
+            _is_shorter(mine.runs, theirs.runs) or _is_shorter(mine.payloads, theirs.payloads) for mine, theirs in pairs
+        )
+
     def limits(self, account_id: str, now_us: int) -> tuple[Limits, Limits]:
         """(of runs, of payloads)"""
         today = now_us - now_us % _US_PER_DAY
@@ -93,6 +103,10 @@ class Policy:
 
     def keep(self, account_id: str, now_us: int) -> Keep:
         return Keep(*self.limits(account_id, now_us))
+
+
+def _is_shorter(days: int, than: int) -> bool:
+    return days != FOR_EVER and (than == FOR_EVER or days < than)
 
 
 def limit(days: int, today_us: int) -> int:
