@@ -83,6 +83,15 @@ def apply_catalog(
         _say(warning)
 
 
+@catalog.command("forget-key")
+def forget_key(data_dir: DataDirOption = None) -> None:
+    """After the secret key was lost: let the servers start with another one. Stored credentials must be entered again."""
+    from modeltraces.catalog.shared_key import forget
+
+    with open_catalog(data_dir) as opened:
+        forget(opened)
+
+
 def _say(line: str) -> None:
     print(f"modeltraces: {line}", file=sys.stderr)
 

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 import anyio.to_thread
 from anyio import CapacityLimiter
 
-from modeltraces.catalog import jobs
+from modeltraces.catalog import jobs, shared_key
 from modeltraces.catalog.bootstrap import FirstOwner, first_owner
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
@@ -169,6 +169,7 @@ def build(settings: Settings) -> Parts:
         migrate(store)
         catalog = Catalog(settings.catalog_url, connections=settings.catalog_connections)
         catalog.upgrade()
+        shared_key.hold_to_one(catalog, secret)
         password = settings.admin_password.get_secret_value() if settings.admin_password else ""
         first = first_owner(catalog, settings.admin_email, password)
         registry = ModelRegistry(catalog)

@@ -18,6 +18,7 @@ from modeltraces.catalog.db import HEAD, Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.tables import AccountRow, Table
+from tests.catalog.threads import in_threads
 
 pytestmark = pytest.mark.postgresql
 
@@ -236,15 +237,12 @@ def test_a_reading_transaction_writes_nothing(catalog: Catalog) -> None:
     assert accounts.list_accounts(catalog) == []
 
 
-def test_a_reading_transaction_sees_one_moment(tmp_path: Path) -> None:
-    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
-    catalog.upgrade()
+def test_a_reading_transaction_sees_one_moment(catalog: Catalog) -> None:
     with catalog.session() as session:
         assert session.scalars(select(AccountRow.name)).all() == []
         accounts.ensure(catalog, "A", actor="test")
         assert session.scalars(select(AccountRow.name)).all() == []
     assert [account.name for account in accounts.list_accounts(catalog)] == ["A"]
-    catalog.close()
 
 
 def test_transactions_that_read_and_then_write_take_turns(catalog: Catalog, other_process: Catalog) -> None:
@@ -286,9 +284,9 @@ def test_no_environment_variable_is_read_here(monkeypatch: pytest.MonkeyPatch, t
     assert not os.path.exists("/elsewhere.db")
 
 
-def test_upgrading_keeps_what_is_there(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/catalog.db"
-    catalog = Catalog(url)
+def test_several_that_upgrade_an_old_database_at_once_keep_what_is_there(catalog_url: str) -> None:
+    several = [Catalog(catalog_url) for _ in range(4)]
+    catalog = several[0]
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with catalog._writing_engine.begin() as connection:
@@ -296,16 +294,19 @@ def test_upgrading_keeps_what_is_there(tmp_path: Path) -> None:
         command.upgrade(config, "0001")
         for statement in (
             "INSERT INTO accounts VALUES ('a', 'default', 1, 0)",
-            "INSERT INTO models VALUES ('m', 'a', 'llama', 'open_source', 1, '', 'vllm', 5, 1, NULL)",
+            "INSERT INTO models VALUES ('m', 'a', 'llama', 'open_source', true, '', 'vllm', 5, 1, NULL)",
             "INSERT INTO model_names VALUES ('a', 'llama', 'm')",
             "INSERT INTO deployments VALUES ('d', 'a', 'm', 'v1', 1)",
             "INSERT INTO connections VALUES ('c', 'a', 'azure-eu', 'azure', 1)",
             "INSERT INTO model_connections VALUES ('m', 'c')",
         ):
             connection.execute(text(statement))
-    catalog.upgrade()
+    assert in_threads(*(one.upgrade for one in several)) == [None] * 4
+    for one in several:
+        one.check()
     (entry,) = ModelRegistry(catalog).list_models("a")
     assert (entry.name, entry.recorded_names, entry.first_run_on_us) == ("llama", ("llama",), 5)
     assert [deployment.version for deployment in entry.deployments] == ["v1"]
     assert [connection.name for connection in entry.connections] == ["azure-eu"]
-    catalog.close()
+    for one in several:
+        one.close()

@@ -109,7 +109,8 @@ class Server:
     @property
     def catalog(self) -> Catalog:
         if self._catalog is None:
-            self._catalog = Catalog(f"sqlite:///{self.data_dir}/catalog.db")
+            url = self.environment.get("MODELTRACES_CATALOG_URL", f"sqlite:///{self.data_dir}/catalog.db")
+            self._catalog = Catalog(url)
         return self._catalog
 
     def cast(self) -> None:

@@ -101,7 +101,10 @@ def install(app: FastAPI) -> None:
             problem = _led_on(app, request, problem)
             _note_refusal(request, problem.status)
         if problem.status >= 500 and not isinstance(error, QueueFull):
-            log.error("request failed", path=request.url.path, error=str(error), exc_info=error)
+            # Where the database is away, its own words say all there is, and every request says them.
+            log.error(
+                "request failed", path=request.url.path, error=str(error), exc_info=error if problem.status == 500 else None
+            )
         return problem_response(problem.status, problem.detail, problem.headers, **problem.extra)
 
     async def invalid(request: Request, error: Exception) -> Response:

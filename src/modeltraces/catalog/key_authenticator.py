@@ -55,7 +55,7 @@ class KeyAuthenticator:
     """
 
     def __init__(
-        self, catalog: Catalog, *, ttl_seconds: float = 3.0, timer: Callable[[], float] = time.monotonic
+        self, catalog: Catalog, *, ttl_seconds: float = 1.5, timer: Callable[[], float] = time.monotonic
     ) -> None:
         self._catalog = catalog
         self._ttl = ttl_seconds
