@@ -136,8 +136,7 @@ class ClickHouseStore:
         self._asked(run, _COMMAND_SECONDS, (), writing=True)
 
     def insert(self, table: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> None:
-        # Tried again after a break, the server knows by it what it has already.
-        settings = {} if self.embedded else {"insert_deduplication_token": secrets.token_hex(16)}
+        settings = _named()
 
         def write(client: Client) -> None:
             client.insert(
@@ -152,8 +151,7 @@ class ClickHouseStore:
         self._asked(write, self.limits.insert_timeout_seconds, self.limits.write_waits, writing=True)
 
     def insert_block(self, table: str, columns: Sequence[str], block: bytes) -> None:
-        # Written again after it was deleted, the same block must not be taken for one that is there.
-        settings = {"insert_deduplicate": 0}
+        settings = _named()
 
         def write(client: Client) -> None:
             client.raw_insert(table, columns, block, settings=settings, fmt="Native")
@@ -236,6 +234,12 @@ class ClickHouseStore:
         for name, value in client_settings(self.limits, self.embedded, self.cluster).items():
             client.set_client_setting(name, value)
         return client
+
+
+def _named() -> dict[str, str]:
+    """Of one insert: tried again after a break, the server knows by it what it has already; and what is written again after
+    it was deleted is not taken for what was there, as it would be by what it holds."""
+    return {"insert_deduplication_token": secrets.token_hex(16)}
 
 
 def open_store(url: str, limits: EngineLimits | None = None, *, cluster: str = "") -> ClickHouseStore:
