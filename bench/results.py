@@ -71,9 +71,13 @@ def _shown(cell: Any) -> str:
     return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
 
 
-def write_json(path: Path, sections: Sequence[Section]) -> None:
+def as_json(sections: Sequence[Section]) -> dict[str, Any]:
     tables = [
         {"title": s.title, "rows": [dict(zip(s.columns, row, strict=True)) for row in s.rows], "note": s.note}
         for s in sections
     ]
-    path.write_text(json.dumps({"machine": machine(), "measurements": tables}, indent=2) + "\n")
+    return {"machine": machine(), "measurements": tables}
+
+
+def write_json(path: Path, sections: Sequence[Section]) -> None:
+    path.write_text(json.dumps(as_json(sections), indent=2) + "\n")

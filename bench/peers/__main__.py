@@ -1,0 +1,109 @@
+"""The same work done by this system, Arize Phoenix and MLflow, on one machine; a table, and ratios to the faster of the two.
+
+`python -m bench.peers --runs 20000`. The peers are installed in environments of their own first (1.1 GB), with versions as
+in `bench/peers/*.txt`. `--only` measures one; with `--json` the others' figures are kept, so that a shared machine can be
+had for minutes at a time.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from bench.peers.mlflow import running_mlflow
+from bench.peers.ours import running_ours
+from bench.peers.phoenix import running_phoenix
+from bench.peers.system import Figures, System
+from bench.peers.work import Work, measure
+from bench.results import Section, as_json, machine, show
+
+OURS: Final = "modeltraces"
+NAMES: Final = (OURS, "phoenix", "mlflow")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    parser.add_argument("--runs", type=int, default=20_000, help="runs of 7 days (default 20,000)")
+    parser.add_argument("--only", choices=NAMES, action="append", help="measure this system alone; may be repeated")
+    parser.add_argument(
+        "--environments", type=Path, default=Path(tempfile.gettempdir()) / "modeltraces-peers",
+        help="where the peers are installed, and kept",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", type=Path, help="write the figures there, too, beside those of systems not measured now"
+    )
+    options = parser.parse_args()
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    measured = _known(options.json, options.runs)
+    work = Work.of(options.runs, time.time_ns() // 1000)
+    for name in options.only or NAMES:
+        with (
+            tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory,
+            _running(name, Path(directory) / name, options.environments) as system,
+        ):
+            measured[name] = _measured(system, work)
+        if options.json:
+            told = {**as_json(sections(measured, options.runs)), "runs": options.runs}
+            told["systems"] = {name: asdict(figures) for name, figures in measured.items()}
+            options.json.write_text(json.dumps(told, indent=2) + "\n")
+    show(sections(measured, options.runs))
+
+
+def _running(name: str, data_dir: Path, environments: Path) -> AbstractContextManager[System]:
+    if name == OURS:
+        return running_ours(data_dir)
+    return running_phoenix(data_dir, environments) if name == "phoenix" else running_mlflow(data_dir, environments)
+
+
+def _measured(system: System, work: Work) -> Figures:
+    figures = Figures(system.version)
+    for step in measure(system, work, figures):
+        sys.stderr.write(f"\r{system.name}: {step:<40}")
+        sys.stderr.flush()
+    sys.stderr.write("\n")
+    return figures
+
+
+def _known(path: Path | None, runs: int) -> dict[str, Figures]:
+    """Figures of the same number of runs that were measured before."""
+    if path is None or not path.exists():
+        return {}
+    told = json.loads(path.read_text())
+    return {name: Figures(**figures) for name, figures in told["systems"].items()} if told["runs"] == runs else {}
+
+
+def sections(measured: Mapping[str, Figures], runs: int) -> list[Section]:
+    names = [name for name in NAMES if name in measured]
+    columns = [_titled(name, measured[name]) for name in names]
+    note = "Of the peer that is faster; below 1 this system is faster."
+    tables = [
+        Section(
+            f"Runs a second, durable and queryable, of {runs:,} runs", ("sent over", *columns, "ours ÷ fastest peer")
+        ),
+        Section(f"Answers over {runs:,} runs, p50 ms", ("call", *columns, "ours ÷ fastest peer"), note=note),
+        Section(f"Answers over {runs:,} runs, p95 ms", ("call", *columns, "ours ÷ fastest peer"), note=note),
+        Section("What it uses", ("what", *columns, "ours ÷ least peer")),
+    ]
+    for table, kind in zip(tables, ("rates", "p50_ms", "p95_ms", "uses"), strict=True):
+        values: dict[str, Mapping[str, float]] = {name: getattr(measured[name], kind) for name in names}
+        best = max if kind == "rates" else min
+        for row in next(iter(values.values()), {}):
+            peers = [values[name][row] for name in names if name != OURS]
+            ratio = values[OURS][row] / best(peers) if peers and OURS in values else ""
+            table.add(row, *[values[name][row] for name in names], ratio)
+    return tables
+
+
+def _titled(name: str, figures: Figures) -> str:
+    titles = {OURS: "modeltraces", "phoenix": "Phoenix", "mlflow": "MLflow"}
+    return f"{titles[name]} {figures.version}"
+
+
+if __name__ == "__main__":
+    main()
