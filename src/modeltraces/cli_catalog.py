@@ -83,6 +83,31 @@ def apply_catalog(
         _say(warning)
 
 
+@catalog.command("copy")
+def copy_catalog(
+    source: Annotated[
+        str, typer.Option("--from", help="sqlite:///path or postgresql://user:password@host:5432/database")
+    ],
+    target: Annotated[str, typer.Option("--to", help="As --from: an empty database. Its tables are made.")],
+) -> None:
+    """Copy everything but the runs to another database: all of it or nothing, and compared. Stop the servers first."""
+    from contextlib import closing
+
+    from modeltraces.catalog.copying import check_addresses, copy
+    from modeltraces.catalog.db import Catalog
+    from modeltraces.catalog.errors import CatalogError
+
+    try:
+        check_addresses(source, target)
+        with closing(Catalog(source)) as there, closing(Catalog(target)) as here:
+            copied = copy(there, here)
+    except CatalogError as error:
+        _say(str(error))
+        raise typer.Exit(1) from None
+    held = ", ".join(f"{rows:,} {name.replace('_', ' ')}" for name, rows in copied.items() if rows)
+    print(f"Both hold the same: {held or 'nothing'}.")
+
+
 @catalog.command("forget-key")
 def forget_key(data_dir: DataDirOption = None) -> None:
     """After the secret key was lost: let the servers start with another one. Stored credentials must be entered again."""

@@ -95,6 +95,12 @@ class Catalog:
             yield session
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """As `session`, for who asks of tables, not of rows."""
+        with self._explaining(), self._reading_engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that is committed at the end, or rolled back when anything is raised."""
         with (
