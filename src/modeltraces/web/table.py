@@ -36,10 +36,8 @@ def _time(value: float | None) -> Text:
     return UNKNOWN_TEXT if value is None else Text(duration(value), f"{value:.3f} ms")
 
 
-def _preview(run: RunSummary, value: str) -> Text:
+def _preview(value: str) -> Text:
     """The beginning in one line. Instructions at the start are left out: all runs of a caller share them."""
-    if not value and run.payload_removed_on_us:
-        return Text("removed", removal(run.executed_on_us, run.payload_removed_on_us), unknown=True)
     text = value
     if value.startswith(_INSTRUCTIONS) and _USERS_MESSAGE in value:
         text = value.partition(_USERS_MESSAGE)[2] or value
@@ -58,8 +56,8 @@ _CELLS: Final[dict[str, Callable[[RunSummary], Text]]] = {
     "deployment_version": lambda run: _word(run.deployment_version),
     "source_type": lambda run: _word(run.source_type),
     "source": lambda run: _word(run.source),
-    "input": lambda run: _preview(run, run.input),
-    "output": lambda run: _preview(run, run.output),
+    "input": lambda run: _preview(run.input),
+    "output": lambda run: _preview(run.output),
     "model": lambda run: _word(run.model),
     "base_model": lambda run: _word(run.base_model),
     "connection_name": lambda run: _word(run.connection_name),
@@ -123,8 +121,16 @@ def row_of(
         failed=run.status == "failed",
         current=run.request_id == open_id,
         executed_on=Moment(instant(run.executed_on_us, zone, now_us=now_us), iso(run.executed_on_us)),
-        cells={key: _CELLS[key](run) for key in shown if key in _CELLS},
+        cells={key: _removed(key, run, zone) or _CELLS[key](run) for key in shown if key in _CELLS},
     )
+
+
+def _removed(column: str, run: RunSummary, zone: tzinfo) -> Text | None:
+    """What stands for a text that was removed for its age."""
+    text = run.input if column == "input" else run.output if column == "output" else "not a payload"
+    if text or not run.payload_removed_on_us:
+        return None
+    return Text("removed", removal(run.executed_on_us, run.payload_removed_on_us, zone), unknown=True)
 
 
 def _place(address: Address, page: Page | None, total: int | None) -> int:
