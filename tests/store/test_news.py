@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeltraces.store.news import VISIBLE_SECONDS, Seen
+from modeltraces.store.news import VISIBLE_SECONDS, Depth, Seen
 
 instants = st.integers(0, 10**16)
 places = st.builds(Seen, instants, st.dictionaries(st.text("0123456789abcdef", max_size=8), instants, max_size=5))
@@ -18,6 +18,14 @@ def test_a_place_goes_as_text_and_comes_back(seen: Seen) -> None:
 def test_what_is_no_place_is_none(text: str) -> None:
     seen = Seen.from_text(text)
     assert seen is None or Seen.from_text(seen.to_text()) == seen
+
+
+def test_most_looks_go_back_a_little_and_the_first_through_all() -> None:
+    depth, now = Depth(), 10**15
+    assert [depth.floor_us(now) for _ in range(3)] == [0, now - 15_000_000, now - 15_000_000]
+    assert Seen(5, {"a": 9}).condition()[1]["first"] == 5
+    assert Seen(5, {"a": 9}).condition(7)[1]["first"] == 7
+    assert Seen(5).condition(7)[1] == {"since": 7}
 
 
 def test_a_writer_goes_on_where_it_was_and_one_that_is_silent_is_left_out() -> None:

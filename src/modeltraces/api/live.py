@@ -17,7 +17,7 @@ from modeltraces.parts import Parts
 from modeltraces.query.runs import Arrival
 from modeltraces.query.selection import Selection
 from modeltraces.run import now_us
-from modeltraces.store.news import Seen
+from modeltraces.store.news import Depth, Seen
 
 _HEARTBEAT_SECONDS = 15.0
 """Proxies cut connections that are silent for a minute."""
@@ -34,13 +34,15 @@ async def events(request: Request, parts: Parts, selection: Selection) -> AsyncI
     bell = parts.commits.subscribe(selection.account_id)
     interval = parts.settings.live_interval_ms / 1000
     checked = time.monotonic()
+    depth = Depth()
     try:
         # The id alone moves a reader's Last-Event-ID: it misses nothing even if it is cut off before the first run.
         yield b"retry: 2000\nid: %b\n\n" % seen.to_text().encode()
         while not parts.commits.stopping:
             bell.clear()
             began = now_us()
-            async for arrival, last, facts in _runs_since(parts, selection, seen):
+            floor_us = 0 if parts.store.embedded else depth.floor_us(began)
+            async for arrival, last, facts in _runs_since(parts, selection, seen, floor_us):
                 mark = b""
                 if last:
                     us = arrival.received_on_us
@@ -74,7 +76,7 @@ async def events(request: Request, parts: Parts, selection: Selection) -> AsyncI
 
 
 async def _runs_since(
-    parts: Parts, selection: Selection, seen: Seen
+    parts: Parts, selection: Selection, seen: Seen, floor_us: int
 ) -> AsyncIterator[tuple[Arrival, bool, ModelFacts]]:
     """The runs that were not seen, each with whether it is the last of its commit."""
     from modeltraces.query.runs import runs_since
@@ -85,7 +87,7 @@ async def _runs_since(
         entries = await parts.workers.look_up(parts.registry.list_models, selection.account_id, archived=True)
         facts = ModelFacts.of(entries)
         found, more = await parts.workers.query(
-            runs_since, parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after
+            runs_since, parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after, floor_us=floor_us
         )
         for place, arrival in enumerate(found, 1):
             following = found[place] if place < len(found) else None

@@ -15,7 +15,7 @@ from modeltraces.ingest.neighbours import TEXT_CHARACTERS
 from modeltraces.run import Run
 from modeltraces.store.contents import ContentPart
 from modeltraces.store.engine import Store
-from modeltraces.store.news import VISIBLE_SECONDS, Seen, new_contents, new_links
+from modeltraces.store.news import VISIBLE_SECONDS, Depth, Seen, new_contents, new_links
 
 _AT_ONCE: Final = 20_000
 """Rows of one look: bounds its memory."""
@@ -64,6 +64,7 @@ class Others:
     """Account → Request IDs that another process stored under another start; likewise."""
     seen_runs: Seen = field(default_factory=lambda: Seen(0))
     seen_contents: Seen = field(default_factory=lambda: Seen(0))
+    _depth: Depth = field(default_factory=Depth)
     _looked_on: float = float("-inf")
 
     def begin(self, now_us: int) -> None:
@@ -75,14 +76,15 @@ class Others:
 
     def look(self, now_us: int) -> None:
         """Take up what others wrote since."""
-        self._look_at_contents()
-        self._look_at_runs()
+        floor_us = self._depth.floor_us(now_us)
+        self._look_at_contents(floor_us)
+        self._look_at_runs(floor_us)
         self.seen_runs, self.seen_contents = self.seen_runs.at(now_us), self.seen_contents.at(now_us)
         self._looked_on = time.monotonic()
 
-    def _look_at_runs(self) -> None:
+    def _look_at_runs(self, floor_us: int) -> None:
         while True:
-            links = new_links(self.store, self.me, self.seen_runs, _AT_ONCE, TEXT_CHARACTERS)
+            links = new_links(self.store, self.me, self.seen_runs, _AT_ONCE, TEXT_CHARACTERS, floor_us)
             for link in links:
                 self.pending |= self._tied_to_own(link.run)
                 self._note_twin(link.run)
@@ -104,9 +106,9 @@ class Others:
             if known and run.executed_on_us not in known:
                 self.twins.setdefault(run.account_id, set()).add(run.request_id)
 
-    def _look_at_contents(self) -> None:
+    def _look_at_contents(self, floor_us: int) -> None:
         while True:
-            places = new_contents(self.store, self.me, self.seen_contents, _AT_ONCE)
+            places = new_contents(self.store, self.me, self.seen_contents, _AT_ONCE, floor_us)
             for place in places:
                 span = place.account_id, place.trace_id, place.span_id
                 self.index.remember_content(*span)

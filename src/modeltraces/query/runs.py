@@ -237,14 +237,15 @@ def runs_since(
     limit: int,
     *,
     after: Arrival | None = None,
+    floor_us: int = 0,
 ) -> tuple[list[Arrival], bool]:
     """Runs of the selection that were not seen, by writer and in the order each received them; and whether there are more.
 
     Those of one commit share the instant: to ask on, give the last one as `after`, and the same `seen`. A run that
-    another recording was added to since comes again.
+    another recording was added to since comes again. `floor_us`: of those received after it only.
     """
     condition, params = where(selection, context)
-    unseen, of_seen = seen.condition()
+    unseen, of_seen = seen.condition(floor_us)
     bound = Bound("r")
     if after is not None:
         place = [bound.text(after.writer), bound.instant(after.received_on_us)]
