@@ -10,8 +10,9 @@ from bench.peers.__main__ import sections
 from bench.peers.environments import NAMES, requirement_of
 from bench.peers.ours import running_ours
 from bench.peers.system import HOUR_US, Figures, Period, Summary
-from bench.peers.work import Question, Work, measure, questions
+from bench.peers.work import TEXTS, Question, Work, measure, questions
 from bench.results import quantile
+from modeltraces.demo.emitting import span_of
 from modeltraces.run import Run
 
 END_US = 1_795_000_000_000_000
@@ -92,10 +93,13 @@ def test_response_times_that_are_off_by_a_third_are_taken_for_wrong(work: Work) 
     assert {"count, P50, P90, P99", "P50, P90, P99 by the hour"} <= _wrong(Exact(slower), work)
 
 
-def test_a_text_that_no_input_has_is_asked_for_and_one_that_some_have(work: Work) -> None:
-    having = [sum(text in run.input for run in work.runs) for text in ("Hamburg", "unobtainium")]
-    assert 0 < having[0] < len(work.runs) / 8
-    assert having[1] == 0
+def test_of_the_texts_asked_for_some_inputs_have_one_and_none_the_other_and_no_span_has_them_elsewhere(
+    work: Work,
+) -> None:
+    found, none = ({run.trace_id for run in work.runs if text in run.input} for text in TEXTS.values())
+    assert 0.02 < len(found) / len(work.runs) < 0.06
+    assert not none
+    assert found == {run.trace_id for run in work.runs if "shipments" in str(span_of(run, "openinference")).casefold()}
 
 
 def test_every_run_is_a_trace_of_its_own(work: Work) -> None:
