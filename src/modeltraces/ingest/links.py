@@ -67,8 +67,9 @@ class LinkIndex:
 
     window_seconds: float = 1800
     max_entries: int = 600_000
-    _young: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    _old: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _young: dict[int, int | tuple[int, ...]] = field(default_factory=dict)
+    """A single start stands for itself: most have one, and a tuple around it takes as much as the rest of its entry."""
+    _old: dict[int, int | tuple[int, ...]] = field(default_factory=dict)
     _young_near: Neighbours = field(default_factory=Neighbours)
     _old_near: Neighbours = field(default_factory=Neighbours)
     _turned_on: float = field(default_factory=time.monotonic)
@@ -77,9 +78,9 @@ class LinkIndex:
         """`tied`: the instrumentations of those that bear its response id, its own too.
         `whole`: whether its input is more than the last TEXT_CHARACTERS."""
         for key in _keys_of(run):
-            known = self._young.get(key, ())
+            known = _starts(self._young.get(key, ()))
             if run.executed_on_us not in known:
-                self._young[key] = (*known[-31:], run.executed_on_us)
+                self._young[key] = (*known[-31:], run.executed_on_us) if known else run.executed_on_us
         self._young_near.add(run, tied, whole)
 
     def remember_content(self, account_id: str, trace_id: str, span_id: str) -> None:
@@ -110,7 +111,7 @@ class LinkIndex:
         return starts
 
     def _get(self, key: int) -> tuple[int, ...]:
-        return self._young.get(key, ()) + self._old.get(key, ())
+        return _starts(self._young.get(key, ())) + _starts(self._old.get(key, ()))
 
     def turn_if_due(self) -> None:
         """Forget the old half when the young one is full or its time is over: called once a commit."""
@@ -119,6 +120,10 @@ class LinkIndex:
         if held * 2 > self.max_entries or (now - self._turned_on) * 2 > self.window_seconds:
             self._old, self._young, self._turned_on = self._young, {}, now
             self._old_near, self._young_near = self._young_near, Neighbours()
+
+
+def _starts(kept: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (kept,) if isinstance(kept, int) else kept
 
 
 def _keys_of(run: Run) -> Iterator[int]:
@@ -132,7 +137,7 @@ def _keys_of(run: Run) -> Iterator[int]:
         yield _response_key(run.account_id, run.response_id)
 
 
-# 64-bit hashes instead of the ids themselves keep an entry at some 150 bytes; what they find is compared in full.
+# 64-bit hashes instead of the ids themselves keep an entry at some 100 bytes; what they find is compared in full.
 def _span_key(account_id: str, trace_id: str, span_id: str) -> int:
     return hash(("span", account_id, trace_id, span_id))
 
