@@ -80,13 +80,20 @@ def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server) -> N
     assert DEMO_RUNS < total < 1.1 * DEMO_RUNS
 
 
-def test_a_deployed_and_an_external_model_can_be_called_at_once(demo: Server) -> None:
+def test_every_model_can_be_called_at_once(demo: Server) -> None:
     """After the second start: what leads to the demo's upstream was brought up to date."""
     prompt = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 50}
     with demo.client("gateway", "read") as client:
-        told = client.post("/gateway/openai/v1/chat/completions", json={"model": "llama-3.1-8b-instruct", **prompt})
+        listed = {one["id"] for one in client.get("/gateway/openai/v1/models").json()["data"]}
+        embedding = "text-embedding-3-small"
+        assert listed == {one.name for one in MODELS.values() if one.wire == "openai"}
+        for model in [*sorted(listed - {embedding}), "gpt-4o@openai-direct", "gpt-4o@azure-eu"]:
+            told = client.post("/gateway/openai/v1/chat/completions", json={"model": model, **prompt})
+            assert told.status_code == 200, (model, told.text)
+            assert told.json()["choices"][0]["message"]["content"].startswith("Hello!")
+        told = client.post("/gateway/openai/v1/embeddings", json={"model": embedding, "input": "hello"})
         assert told.status_code == 200, told.text
-        assert told.json()["choices"][0]["message"]["content"].startswith("Hello!")
+        assert len(told.json()["data"][0]["embedding"]) > 100
         streamed = {"model": "claude-sonnet-4-5", "stream": True, **prompt}
         told = client.post("/gateway/anthropic/v1/messages", json=streamed)
         assert told.text.count("content_block_delta") > 5, told.text

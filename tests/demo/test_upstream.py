@@ -1,5 +1,6 @@
 """The demo's own upstream answers as the providers do, and the demo's catalog leads to it, start after start."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,24 @@ def test_messages_come_whole_and_in_pieces_with_their_usage(upstream: DemoUpstre
     assert (came[-2]["delta"]["stop_reason"], came[-2]["usage"]) == ("max_tokens", {"output_tokens": 3})
 
 
+def test_embeddings_come_as_numbers_or_in_base64_the_same_for_the_same_text(upstream: DemoUpstream) -> None:
+    body = {"model": "m", "input": ["a duck", "a goose", "a duck"]}
+    found = httpx.post(f"{upstream.address}/v1/embeddings", json=body).json()
+    first, second, third = (one["embedding"] for one in found["data"])
+    assert (first == third, first == second, len(first)) == (True, False, 256)
+    assert sum(one * one for one in first) == pytest.approx(1)
+    assert found["usage"] == {"prompt_tokens": 6, "total_tokens": 6}
+    body |= {"input": "a duck", "encoding_format": "base64", "dimensions": 3}
+    packed = httpx.post(f"{upstream.address}/v1/embeddings", json=body).json()["data"][0]["embedding"]
+    assert len(base64.b64decode(packed)) == 3 * 4
+
+
+def test_azures_paths_lead_to_the_same(upstream: DemoUpstream) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "test"}]}
+    answer = httpx.post(f"{upstream.address}/openai/deployments/gpt-4o/chat/completions?api-version=1", json=body)
+    assert answer.json()["choices"][0]["message"]["content"].startswith("This is a test reply.")
+
+
 def test_what_it_cannot_answer_it_says_and_goes_on(upstream: DemoUpstream) -> None:
     with httpx.Client(base_url=upstream.address) as client:
         for body in (
@@ -82,7 +101,8 @@ def test_what_it_cannot_answer_it_says_and_goes_on(upstream: DemoUpstream) -> No
             refused = client.post("/v1/messages", content=body)
             assert refused.status_code == 400, body
             assert "model and messages" in refused.json()["error"]["message"]
-        assert client.post("/v1/embeddings", json={}).status_code == 404
+        assert client.post("/v1/embeddings", json={}).status_code == 400
+        assert client.post("/v1/images/generations", json={}).status_code == 404
         assert client.get("/elsewhere").status_code == 404
         assert client.post("/v1/messages", content=iter([b"{}"])).status_code == 413
         assert len(client.get("/v1/models").json()["data"]) == len({one.base_model for one in MODELS.values()})
@@ -101,7 +121,7 @@ def test_the_next_one_takes_the_port_of_the_last_unless_it_is_taken(upstream: De
     again.stop()
 
 
-def test_two_places_lead_to_it_at_each_start_unless_somebody_led_them_elsewhere(tmp_path: Path) -> None:
+def test_every_place_leads_to_it_at_each_start_unless_somebody_led_it_elsewhere(tmp_path: Path) -> None:
     catalog, vault = Catalog(f"sqlite:///{tmp_path}/catalog.db"), Vault(b"secret")
     catalog.upgrade()
     account, registry = accounts.ensure_default(catalog).id, ModelRegistry(catalog)
@@ -120,15 +140,19 @@ def test_two_places_lead_to_it_at_each_start_unless_somebody_led_them_elsewhere(
         lead_to_upstream(catalog, registry, vault, account, start)
         deployed = [one for entry in registry.list_models(account) for one in entry.deployments]
         addresses = [one.base_url for one in list_connections(catalog, account)] + [one.endpoint for one in deployed]
-        return sorted(one for one in addresses if "example.com" not in one)
+        return sorted(addresses)
 
-    assert places(7001) == ["http://127.0.0.1:7001/demo", "http://127.0.0.1:7001/demo/v1"]
-    assert places(7002) == ["http://127.0.0.1:7002/demo", "http://127.0.0.1:7002/demo/v1"]
+    deployments = sum(len(one.rollouts) for one in MODELS.values())
+    for port in (7001, 7002):
+        at = f"http://127.0.0.1:{port}/demo"
+        assert places(port) == [at] * 2 + [f"{at}/v1"] * (deployments + 1)
     values = {"base_url": "http://127.0.0.1:9/mine"}
     connections.edit(catalog, account, "anthropic-prod", values, vault, has_runs=True, actor="t")
-    assert places(7003) == ["http://127.0.0.1:7003/demo/v1", "http://127.0.0.1:9/mine"]
+    found = places(7003)
+    assert found.count("http://127.0.0.1:9/mine") == 1
+    assert found.count("http://127.0.0.1:7003/demo") == 1
     connections.edit(catalog, account, "anthropic-prod", {"archived": True}, vault, has_runs=True, actor="t")
     connections.delete(catalog, account, "anthropic-prod", has_runs=False, actor="t")
-    assert places(7004) == ["http://127.0.0.1:7004/demo/v1"]
+    assert places(7004).count("http://127.0.0.1:7004/demo") == 1
     assert ports == [0, 7001, 7002, 7003]
     catalog.close()

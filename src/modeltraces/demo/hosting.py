@@ -29,9 +29,7 @@ _CONNECTIONS: Final = {
     "openai-direct": ("openai", "openai", "https://openai.example.com/v1", ["gpt-4o", "text-embedding-3-small"]),
     "anthropic-prod": ("anthropic", "anthropic", "https://anthropic.example.com", ["*"]),
 }
-_ANSWERED_CONNECTION: Final = "anthropic-prod"
-_ANSWERED_DEPLOYMENT: Final = ("llama-3.1-8b-instruct", "v2")
-"""What leads to the demo's own upstream, so that something can be called; the others lead to example.com, where nobody is."""
+"""Their addresses, where nobody is, until a start brings them to the demo's own upstream."""
 _LINGERS_DAYS: Final = 2.0
 """How long an old version stays up when the new one has all the traffic: one can go back."""
 
@@ -63,28 +61,29 @@ def lead_to_upstream(
     `start` gets the port of the last start, 0 for none, and gives the address. A place that somebody led elsewhere, or
     gave a credential, is left as it is.
     """
-    name, version = _ANSWERED_DEPLOYMENT
-    reached = [one for one in connections.list_connections(catalog, account_id) if one.name == _ANSWERED_CONNECTION]
-    deployed = [
+    reached = [
         one
+        for one in connections.list_connections(catalog, account_id)
+        if one.name in _CONNECTIONS and not one.has_credential and _is_ours(one.base_url, _CONNECTIONS[one.name][2])
+    ]
+    deployed = [
+        (entry.name, one)
         for entry in registry.list_models(account_id)
+        if entry.name in _HARDWARE
         for one in entry.deployments
-        if (entry.name, one.version) == _ANSWERED_DEPLOYMENT
+        if one.locked_credential is None and _is_ours(one.endpoint, _endpoint(entry.name, one.version))
     ]
-    old = _CONNECTIONS[_ANSWERED_CONNECTION][2]
-    through = [one.base_url for one in reached if not one.has_credential and _is_ours(one.base_url, old)]
-    endpoints = [
-        one.endpoint
-        for one in deployed
-        if one.locked_credential is None and _is_ours(one.endpoint, _endpoint(name, version))
-    ]
-    address = start(next((port for one in (*through, *endpoints) if (port := port_of(one))), 0))
-    if through:
-        values = {"base_url": address}
-        connections.edit(catalog, account_id, _ANSWERED_CONNECTION, values, vault, has_runs=True, actor=_ACTOR)
-    if endpoints:
-        fields = deployments.Fields({"endpoint": f"{address}/v1"}, vault)
-        deployments.edit(catalog, account_id, name, version, fields, actor=_ACTOR)
+    addresses = [*(one.base_url for one in reached), *(one.endpoint for _, one in deployed)]
+    address = start(next((port for one in addresses if (port := port_of(one))), 0))
+    for connection in reached:
+        base_url = f"{address}/v1" if connection.protocol == "openai" else address
+        if connection.base_url != base_url:
+            values = {"base_url": base_url}
+            connections.edit(catalog, account_id, connection.name, values, vault, has_runs=True, actor=_ACTOR)
+    for name, one in deployed:
+        if one.endpoint != f"{address}/v1":
+            fields = deployments.Fields({"endpoint": f"{address}/v1"}, vault)
+            deployments.edit(catalog, account_id, name, one.version, fields, actor=_ACTOR)
 
 
 def _is_ours(address: str, first: str) -> bool:

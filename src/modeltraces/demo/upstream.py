@@ -3,8 +3,11 @@
 It listens on loopback only, and ends with the demo's process.
 """
 
+import base64
 import contextlib
+import math
 import re
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +31,11 @@ _PIECE_SECONDS: Final = 0.03
 """Between the pieces of a stream, about as a model writes."""
 _MOST_BYTES: Final = 16 << 20
 _IDLE_SECONDS: Final = 120.0
+_DIMENSIONS: Final = 256
+_CALLED: Final = re.compile(
+    rf"{PATH}/(?:v1|openai/v1|openai/deployments/[^/]+)/(chat/completions|embeddings)|{PATH}/v1/(messages)"
+)
+"""Azure has paths of its own."""
 _OURS: Final = re.compile(rf"http://{re.escape(HOST)}:(\d+){PATH}(?:/v1)?")
 
 
@@ -90,20 +98,39 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self._refuse(413, f"The demo's upstream takes bodies of a known length, up to {_MOST_BYTES} bytes.")
         body = self.rfile.read(int(size))
-        path = self.path.partition("?")[0]
-        if path not in (f"{PATH}/v1/chat/completions", f"{PATH}/v1/messages"):
-            return self._refuse(404, "The demo's upstream has chat completions and messages only.")
+        called = _CALLED.fullmatch(self.path.partition("?")[0])
+        if called is None:
+            return self._refuse(404, "The demo's upstream has chat completions, embeddings and messages only.")
+        if called[1] == "embeddings":
+            return self._embed(body)
         try:
             asked = _Asked(orjson.loads(body))
         except (ValueError, TypeError, LookupError, AttributeError):
             return self._refuse(400, "The body is no such request: it takes a model and messages.")
-        shape = _OpenAI(asked) if path.endswith("completions") else _Anthropic(asked)
+        shape = _OpenAI(asked) if called[1] == "chat/completions" else _Anthropic(asked)
         if not asked.streams:
             time.sleep(_FIRST_SECONDS)
             return self._answer(200, shape.whole())
         with contextlib.suppress(OSError):
             self._stream(shape)
         return None
+
+    def _embed(self, body: bytes) -> None:
+        try:
+            asked = orjson.loads(body)
+            given = asked["input"]
+            texts = [_text(one) for one in (given if isinstance(given, list) else [given])]
+            size = min(int(asked.get("dimensions") or _DIMENSIONS), _DIMENSIONS)
+            in_base64 = asked.get("encoding_format") == "base64"
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return self._refuse(400, "The body is no such request: it takes a model and an input.")
+        tokens = sum(len(text.split()) for text in texts)
+        data = [
+            {"object": "embedding", "index": index, "embedding": _vector(text, size, in_base64)}
+            for index, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return self._answer(200, {"object": "list", "data": data, "model": str(asked.get("model")), "usage": usage})
 
     def _stream(self, shape: "_OpenAI | _Anthropic") -> None:
         self.send_response(200)
@@ -146,6 +173,15 @@ class _Asked:
         most = body.get("max_completion_tokens") or body.get("max_tokens") or len(whole)
         self.pieces = whole[: max(int(most), 1)]
         self.is_cut = len(self.pieces) < len(whole)
+
+
+def _vector(text: str, size: int, in_base64: bool) -> list[float] | str:
+    """The same for the same text, of length 1; OpenAI's libraries ask for base64."""
+    random = Random(text)
+    drawn = [random.gauss(0, 1) for _ in range(size)]
+    length = math.hypot(*drawn)
+    vector = [one / length for one in drawn]
+    return base64.b64encode(struct.pack(f"<{size}f", *vector)).decode() if in_base64 else vector
 
 
 def _text(content: Any) -> str:
