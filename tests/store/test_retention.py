@@ -1,6 +1,7 @@
 """What a sweep leaves: checked against a naive model of it, for rows that were sent twice, folded, and of any model."""
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -295,3 +296,40 @@ def past(one: Run, default: int | None, own: dict[str, int]) -> bool:
 
 def test_what_remains_equals_a_naive_model(store: ClickHouseStore, thorough: bool) -> None:
     check_random_accounts(store, 25 if thorough else 2)
+
+
+def test_numbers_that_are_read_during_a_sweep_are_of_whole_runs(store: ClickHouseStore, account_id: str) -> None:
+    old = [run(account_id, 8 + number % 4, input_tokens=1) for number in range(300)]
+    new = [run(account_id, 1, input_tokens=1) for _ in range(300)]
+    for _ in range(2):
+        # Twice, so that most runs have two rows in two parts.
+        insert_runs(store, [*old, *new])
+    selection = parse_selection({"period": "all"}, account_id=account_id, now_us=NOW)
+    for limit, numbers in ((keep(account_id, None, 5), {600}), (keep(account_id, 5), {600, 300})):
+        seen, ended = [], threading.Event()
+
+        def sweep_it(limit: Keep = limit, ended: threading.Event = ended) -> None:
+            sweep(store, limit, next(later))
+            ended.set()
+
+        sweeping = threading.Thread(target=sweep_it)
+        sweeping.start()
+        while not ended.is_set():
+            found = metrics(store, selection, FilterContext())
+            seen.append((found.total_requests, found.input_tokens))
+        sweeping.join()
+        # Weeks go one after the other, and each at once.
+        weeks = {300 + sum(1 for one in old if _week(one) in left) for left in _left_after_each_week(old)}
+        assert {total for total, _ in seen} <= numbers | weeks
+        assert all(total == tokens for total, tokens in seen)
+        assert seen == sorted(seen, reverse=True), "it only ever goes down"
+
+
+def _week(one: Run) -> int:
+    # The epoch was a Thursday.
+    return (one.executed_on_us // DAY + 3) // 7
+
+
+def _left_after_each_week(runs: list[Run]) -> list[set[int]]:
+    weeks = sorted({_week(one) for one in runs})
+    return [set(weeks[place:]) for place in range(len(weeks) + 1)]

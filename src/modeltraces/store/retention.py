@@ -203,7 +203,7 @@ def _remove_dependants(store: Store, keep: Keep, weeks: Sequence[date], now_us: 
                 for row in store.query(
                     f"SELECT DISTINCT concat(account_id, '\\0', request_id) FROM runs WHERE {near} "
                     f"AND ((account_id, request_id) GLOBAL IN ({runs}) OR (account_id, superseded_by) GLOBAL IN ({runs})) "
-                    "SETTINGS max_execution_time = 0",
+                    "SETTINGS max_execution_time = 0, use_index_for_in_with_subqueries = 0",
                     everything,
                     surface="retention.dependants",
                 )
