@@ -212,6 +212,9 @@ def test_while_postgresql_is_away_servers_say_so_and_go_on_when_it_is_back(
         assert "Check that PostgreSQL runs" in answer.json()["detail"]
         assert DATABASE_PASSWORD not in answer.text
         assert "Traceback" not in answer.text
+        assert [call(caller) for caller in (one, two) * 5] == [200] * 10, "programs go on by what is known"
+        with httpx.Client(base_url=servers[0].url, headers={"x-api-key": "mt_unknown"}, timeout=30) as nobody:
+            assert call(nobody) == 503
     finally:
         postgres.start()
     for server in servers:

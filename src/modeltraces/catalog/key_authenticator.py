@@ -1,10 +1,11 @@
 """Telling whose a key is, on every request of every sender: a digest and a look into memory.
 
-What the database said is believed for a few seconds, so that a key revoked by another process is refused soon. The
-time of last use is written by a thread of its own, at most once a minute for a key.
+What the database said is believed for a second or two, so that a key revoked by another process is refused soon; while it
+does not answer, for five minutes, in which programs go on. The time of last use is written by a thread of its own, at most once a minute for a key.
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,10 @@ _LONGEST_KEY = 200
 _MOST_CACHED = 10_000
 """Keys of a very large installation; only keys that exist get in, so nobody fills the memory with guesses."""
 _TOUCH_US = 60_000_000
+_OUTAGE_SECONDS = 300.0
+"""How long a key is believed while the database is away: as a failover or a restart takes, and no longer."""
+_PATIENCE_SECONDS = 1.0
+"""How long the answer about a known key is waited for; and between two questions to a database that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class KeyIdentity:
 class _Cached:
     identity: KeyIdentity
     until: float
+    at: float
+    """When the database said it."""
 
 
 class KeyAuthenticator:
@@ -62,6 +69,8 @@ class KeyAuthenticator:
         self._timer = timer
         self._cache: dict[str, _Cached] = {}
         self._generation = catalog.generation("keys")
+        self._asking: dict[int, float] = {}
+        self._away_until = float("-inf")
         self._used: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
@@ -82,16 +91,38 @@ class KeyAuthenticator:
             self._generation = generation
             self._cache.clear()
         found = self._cache.get(digest)
-        if found is None or found.until <= self._timer():
+        if found is None or (found.until <= (now := self._timer()) and not self._is_away(found, now)):
             return None
         return self._admit(found.identity)
+
+    def _is_away(self, found: _Cached, now: float) -> bool:
+        """Whether the database does not answer, so that what it said last must do."""
+        if now - found.at > _OUTAGE_SECONDS:
+            return False
+        since = min(tuple(self._asking.values()), default=now)
+        return now < self._away_until or now - since > _PATIENCE_SECONDS
 
     def _read(self, token: str) -> KeyIdentity | None:
         digest = _digest(token)
         if digest is None:
             return None
+        asked = threading.get_ident()
+        self._asking[asked] = self._timer()
+        try:
+            return self._ask(digest)
+        except CatalogUnavailable:
+            now = self._timer()
+            self._away_until = now + _PATIENCE_SECONDS
+            found = self._cache.get(digest)
+            if found is None or now - found.at > _OUTAGE_SECONDS:
+                raise
+            return self._admit(found.identity)
+        finally:
+            self._asking.pop(asked, None)
+
+    def _ask(self, digest: str) -> KeyIdentity | None:
         # Taken before the query: a revocation during it must not be cached over.
-        generation, until = self._catalog.generation("keys"), self._timer() + self._ttl
+        generation, at = self._catalog.generation("keys"), self._timer()
         with self._catalog.session() as session:
             row = session.scalar(
                 select(ApiKeyRow).where(ApiKeyRow.key_hash == digest, ApiKeyRow.revoked_on_us.is_(None))
@@ -105,7 +136,7 @@ class KeyAuthenticator:
         if generation == self._catalog.generation("keys"):
             if len(self._cache) >= _MOST_CACHED:
                 self._cache.clear()
-            self._cache[digest] = _Cached(identity, until)
+            self._cache[digest] = _Cached(identity, at + self._ttl, at)
         return self._admit(identity)
 
     def _admit(self, identity: KeyIdentity) -> KeyIdentity | None:

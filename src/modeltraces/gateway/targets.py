@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from modeltraces.catalog.connections import EVERY_MODEL, Connection, list_connections
 from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
 from modeltraces.catalog.models import ModelRegistry
 
@@ -173,6 +174,17 @@ class TargetBook:
         if kept is not None and self.is_fresh(account_id):
             return kept
         generation, checked = self.catalog.generation("models"), time.monotonic()
+        if kept is not None and kept.generation == generation:
+            # One call looks, the others go on by what is known; so do all while the catalog does not answer.
+            self._kept[account_id] = replace(kept, checked=checked)
+        try:
+            return self._read(account_id, kept, generation, checked)
+        except CatalogUnavailable:
+            if kept is None:
+                raise
+            return kept
+
+    def _read(self, account_id: str, kept: _Known | None, generation: int, checked: float) -> _Known:
         revision = self.registry.revision(account_id)
         if kept is not None and kept.revision == revision:
             kept = self._kept[account_id] = replace(kept, generation=generation, checked=checked)
