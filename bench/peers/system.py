@@ -68,4 +68,8 @@ class Figures:
     """Runs a second, durable and queryable, by how they were sent."""
     p50_ms: dict[str, float] = field(default_factory=dict)
     p95_ms: dict[str, float] = field(default_factory=dict)
+    least_ms: dict[str, float] = field(default_factory=dict)
+    """The quickest try: what a call takes when nothing else is at work."""
+    processor_ms: dict[str, float] = field(default_factory=dict)
+    """Of the server's processes, for one call."""
     uses: dict[str, float] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from bench.client import send_all
 from bench.generate import generate
-from bench.peers.process import tree_mb
+from bench.peers.process import tree_mb, tree_processor_ms
 from bench.peers.system import HOUR_US, Figures, Period, Summary, System
 from bench.results import quantile
 from bench.server import disk_mb
@@ -64,12 +64,20 @@ class Work:
 def measure(system: System, work: Work, figures: Figures, *, tries: int = _TRIES) -> Iterator[str]:
     """Take the runs in, then ask; says before each step what comes. Raises AssertionError for a wrong answer."""
     yield "taking in"
+    before = tree_processor_ms(system.pid)
     _take_in(system, work, figures)
+    figures.uses["processor for a run taken in, ms"] = (tree_processor_ms(system.pid) - before) / len(work.runs)
     figures.uses["disk, MB"] = disk_mb(system.data_dir)
     for number, question in enumerate(questions(system, work)):
         yield question.name
-        times = _timed(question, _FIRST_BOUNDS + number * (tries + 1), tries)
-        figures.p50_ms[question.name], figures.p95_ms[question.name] = quantile(times, 0.5), quantile(times, 0.95)
+        name, first = question.name, _FIRST_BOUNDS + number * (tries + 1)
+        # The first one warms up.
+        _timed(question, first, 1)
+        before = tree_processor_ms(system.pid)
+        times = _timed(question, first + 1, tries)
+        figures.processor_ms[name] = (tree_processor_ms(system.pid) - before) / len(times)
+        figures.p50_ms[name], figures.p95_ms[name] = quantile(times, 0.5), quantile(times, 0.95)
+        figures.least_ms[name] = min(times)
     figures.uses["memory, MB"] = tree_mb(system.pid)
     yield "done"
 
@@ -179,14 +187,14 @@ def _whole(found: tuple[Run, str]) -> None:
 
 
 def _timed(question: Question, first: int, tries: int) -> list[float]:
-    """Milliseconds of each try but the first, which warms up."""
+    """Milliseconds of each try."""
     times: list[float] = []
     until = time.perf_counter() + _CALL_SECONDS
-    for number in range(tries + 1):
-        if number > _FEWEST_TRIES and time.perf_counter() > until:
+    for number in range(tries):
+        if number >= _FEWEST_TRIES and time.perf_counter() > until:
             break
         began = time.perf_counter()
         found = question.ask(first + number)
         times.append((time.perf_counter() - began) * 1000)
         question.check(found)
-    return times[1:]
+    return times

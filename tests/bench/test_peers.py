@@ -74,8 +74,10 @@ def test_a_server_of_ours_does_the_whole_work_and_every_figure_is_there(work: Wo
         figures = Figures(system.version)
         asked = list(measure(system, work, figures, tries=1))
     assert asked[-1] == "done"
-    assert set(figures.p50_ms) == set(figures.p95_ms) == {question.name for question in questions(system, work)}
+    names = {question.name for question in questions(system, work)}
+    assert set(figures.p50_ms) == set(figures.p95_ms) == set(figures.least_ms) == set(figures.processor_ms) == names
     assert all(value > 0 for kind in (figures.rates, figures.p50_ms, figures.uses) for value in kind.values())
+    assert sum(figures.processor_ms.values()) > 0
     assert {"1 connection", "4 connections"} == set(figures.rates)
 
 
@@ -113,14 +115,14 @@ def test_ratios_are_to_the_faster_peer_and_of_rates_to_the_higher_one() -> None:
         "phoenix": Figures("2", {"1 connection": 200.0}, {"newest 50": 300.0}, {"newest 50": 310.0}),
         "mlflow": Figures("3", {"1 connection": 400.0}, {"newest 50": 20.0}, {"newest 50": 48.0}),
     }
-    rates, p50, p95, _ = sections(measured, 1000)
+    rates, p50, p95, *_ = sections(measured, 1000)
     assert rates.rows == [["1 connection", 4000.0, 200.0, 400.0, 10.0]]
     assert p50.rows == [["newest 50", 10.0, 300.0, 20.0, 0.5]]
     assert p95.rows == [["newest 50", 12.0, 310.0, 48.0, 0.25]]
 
 
 def test_one_system_alone_has_no_ratio() -> None:
-    (_, p50, *_) = sections({"modeltraces": Figures("1", {}, {"newest 50": 10.0}, {"newest 50": 12.0})}, 1000)
+    _, p50, *_ = sections({"modeltraces": Figures("1", {}, {"newest 50": 10.0}, {"newest 50": 12.0})}, 1000)
     assert p50.rows == [["newest 50", 10.0, ""]]
 
 
