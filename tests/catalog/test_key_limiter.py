@@ -16,8 +16,6 @@ from modeltraces.gateway.limits import KeyLimiter
 from modeltraces.gateway.reading.outcome import Outcome
 from tests.catalog.cast import Clock, Timer
 
-pytestmark = pytest.mark.postgresql
-
 Key = Callable[..., KeyIdentity]
 
 
