@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -146,3 +147,61 @@ def test_half_a_record_hides_none_that_comes_after_it(
     assert drained(journal) == [b"before", b"after"]
     assert journal.held_bytes == 0
     journal.close()
+
+
+def test_the_next_file_is_open_before_its_first_record_and_goes_when_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(tmp_path)
+    journal.append(b"one")
+    found = journal.oldest()
+    assert found is not None
+    assert found[1] == [b"one"]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", forbidden)
+        journal.append(b"two")
+        assert journal.oldest() == found, "until it is forgotten"
+    journal.forget(found[0])
+    assert drained(journal) == [b"two"]
+    assert journal.oldest() is None
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr(module, "_EMPTY_SECONDS", 0)
+    assert journal.oldest() is None
+    assert list(tmp_path.iterdir()) == []
+    journal.append(b"three")
+    assert drained(journal) == [b"three"]
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def forbidden(*args: object) -> int:
+    raise AssertionError("opened while a call waits")
+
+
+@pytest.mark.parametrize("meanwhile", ["a record in a file of its own", "nothing can be opened"])
+def test_what_happens_while_the_next_file_is_opened_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    journal = opened(tmp_path)
+    journal.append(b"one")
+    real = os.open
+
+    def meddled(*args: Any) -> int:
+        monkeypatch.setattr(os, "open", real)
+        if meanwhile == "nothing can be opened":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        file = real(*args)
+        # As when the file that is written to is full at this moment.
+        monkeypatch.setattr(module, "FILE_BYTES", 1)
+        journal.append(b"two")
+        return file
+
+    monkeypatch.setattr(os, "open", meddled)
+    first = journal.oldest()
+    assert first is not None
+    journal.append(b"three")
+    journal.forget(first[0])
+    expected = [b"one", b"two", b"three"] if "record" in meanwhile else [b"one", b"three"]
+    assert first[1] + drained(journal) == expected
+    journal.close()
+    assert list(tmp_path.iterdir()) == []

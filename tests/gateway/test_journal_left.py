@@ -62,7 +62,7 @@ def found_id(server: Server, email: str) -> str:
 
 
 def waited_for(server: Server, what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline, server.log
         time.sleep(0.05)

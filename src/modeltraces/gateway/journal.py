@@ -31,6 +31,8 @@ FILE_BYTES: Final = 4 << 20
 _UNREADABLE: Final = "unreadable"
 _REFUSED: Final = "refused"
 SUFFIX: Final = ".journal"
+_EMPTY_SECONDS: Final = 2.0
+"""That a file waits for its first record; a server without calls leaves none."""
 _TRIAL: Final = "trial"
 _TRIAL_BYTES: Final = 64 << 10
 """Written to see whether the disk takes records again: as much as a call of some length."""
@@ -46,6 +48,9 @@ class Journal:
     max_bytes: int
     _file: int = -1
     _number: int = 0
+    _given: int = 0
+    """The highest number of a file; of two that are opened at once the lower is not written to."""
+    _opened_on: float = 0.0
     _written: int = 0
     _held: int = 0
     _turned_away: bool = False
@@ -60,7 +65,7 @@ class Journal:
         files = self._files()
         self._held = sum(path.stat().st_size for path in files)
         # Never on at the end of a file that a crash may have cut.
-        self._number = int(files[-1].stem) if files else 0
+        self._number = self._given = int(files[-1].stem) if files else 0
         WAITING.set(self._held)
         if files:
             self._news.set()
@@ -113,14 +118,41 @@ class Journal:
 
     def oldest(self) -> tuple[Path, list[bytes]] | None:
         """The oldest file and its records; None when there is none. What is being written is closed first."""
+        # Before looking: what comes while this looks sets it again.
+        self._news.clear()
+        files = self._files()
+        if not files:
+            return None
         with self._lock:
-            files = self._files()
-            if not files:
-                self._news.clear()
+            is_current = self._file >= 0 and int(files[0].stem) == self._number
+            if is_current and not self._written:
+                if time.monotonic() - self._opened_on > _EMPTY_SECONDS:
+                    self._end_file()
+                    files[0].unlink()
                 return None
-            if int(files[0].stem) == self._number:
-                self._end_file()
+        if is_current:
+            self._turn()
         return files[0], list(records_of(files[0].read_bytes()))
+
+    def _turn(self) -> None:
+        """To the next file. It is opened here, beside the calls: that takes the system half a millisecond, and many while
+        the store syncs its own."""
+        with self._lock:
+            number = self._given = self._given + 1
+        try:
+            file = self._opened(number)
+        except OSError:
+            # The next record finds out by itself, and says so.
+            file = -1
+        with self._lock:
+            is_late = self._number > number
+            if not is_late:
+                self._end_file()
+                if file >= 0:
+                    self._begin(file, number)
+        if is_late and file >= 0:
+            os.close(file)
+            self._path(number).unlink()
 
     def forget(self, path: Path) -> None:
         """Its records are stored."""
@@ -157,7 +189,10 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
+            is_empty = self._file >= 0 and not self._written
             self._end_file()
+            if is_empty:
+                self._path(self._number).unlink(missing_ok=True)
 
     def _end_file(self) -> None:
         if self._file >= 0:
@@ -167,10 +202,18 @@ class Journal:
 
     def _next_file(self) -> None:
         self._end_file()
-        self._number += 1
-        path = self.directory / f"{self._number:012d}{SUFFIX}"
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
-        self._written = 0
+        self._given += 1
+        self._begin(self._opened(self._given), self._given)
+
+    def _opened(self, number: int) -> int:
+        return os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+
+    def _path(self, number: int) -> Path:
+        return self.directory / f"{number:012d}{SUFFIX}"
+
+    def _begin(self, file: int, number: int) -> None:
+        self._file, self._number, self._written = file, number, 0
+        self._opened_on = time.monotonic()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

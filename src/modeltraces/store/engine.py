@@ -139,14 +139,19 @@ class ClickHouseStore:
         settings = _named()
 
         def write(client: Client) -> None:
-            client.insert(
-                table,
-                [values for _, values in columns.values()],
-                column_names=list(columns),
-                column_type_names=[type_name for type_name, _ in columns.values()],
-                column_oriented=True,
-                settings=settings,
-            )
+            data = [values for _, values in columns.values()]
+            try:
+                client.insert(
+                    table,
+                    data,
+                    column_names=list(columns),
+                    column_type_names=[type_name for type_name, _ in columns.values()],
+                    column_oriented=True,
+                    settings=settings,
+                )
+            finally:
+                # The driver's own note of an insert refers to itself, and held whole payloads until cycles were looked for.
+                data.clear()
 
         self._asked(write, self.limits.insert_timeout_seconds, self.limits.write_waits, writing=True)
 
