@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -26,8 +27,14 @@ TakePicture = Callable[[Page, str], None]
 LIMITS = EngineLimits(engine_memory_bytes=8 << 30)
 
 
-def pytest_configure() -> None:
+# How long an example takes tells of the machine. The same ones every day: what new ones find is for who has the time.
+hypothesis.settings.register_profile("daily", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("thorough", deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     forking.allow()
+    hypothesis.settings.load_profile("thorough" if config.getoption("--thorough") else "daily")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
