@@ -21,7 +21,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.key_leases import Lease
 from modeltraces.catalog.key_usage import DAY, MINUTE, NOTHING, Used, Window, window_of
-from modeltraces.gateway.limits import WAIT_SECONDS, over, tokens_of
+from modeltraces.gateway.limits import over, tokens_of
 from modeltraces.gateway.reading.outcome import Outcome
 from modeltraces.gateway.share import Sent, Share
 
@@ -29,8 +29,11 @@ log = structlog.get_logger(__name__)
 
 KEPT_SECONDS: Final = 0.25
 """How long a share, and what is known of the others, is good."""
+WAIT_SECONDS: Final = 5.0
+"""That a call waits for a share: longer than a busy database takes, for a call that does not wait may be one too many."""
 _AWAY_SECONDS: Final = 1.0
-"""How long a catalog that did not answer is not asked again."""
+_HANGS_SECONDS: Final = 15.0
+"""How long a catalog that refused, or did not answer, is not asked again."""
 _PART: Final = 8
 _NEAR: Final = 0.9
 """Of the day's tokens."""
@@ -145,7 +148,7 @@ class SharedLimiter:
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asking)), WAIT_SECONDS)
         except TimeoutError:
-            self._away("the catalog does not answer")
+            self._away("the catalog does not answer", _HANGS_SECONDS)
         finally:
             with self._lock:
                 share.waiting -= 1
@@ -189,8 +192,8 @@ class SharedLimiter:
                 # What was read may lack what came to the catalog meanwhile: the next look has it.
                 share.known, share.until = Lease(0, lease.requests, 0), float("-inf")
 
-    def _away(self, error: str) -> None:
-        self._away_until = self._timer() + _AWAY_SECONDS
+    def _away(self, error: str, seconds: float = _AWAY_SECONDS) -> None:
+        self._away_until = self._timer() + seconds
         log.warning("what keys used could not be added up", error=error)
 
     def settle(self, *, all_of_it: bool = False) -> None:
