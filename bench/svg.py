@@ -21,7 +21,9 @@ _VALUES: Final = 64
 _TOP: Final = 88
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
-Row = tuple[str, Sequence[float | None]]
+Value = float | str | None
+"""A figure, or what is said where there is none."""
+Row = tuple[str, Sequence[Value]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Chart:
     subtitle: str
     series: Sequence[str]
     rows: Sequence[Row]
-    """A name, and a value of each series or None where there is none."""
+    """A name, and a value of each series."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class _Scale:
 
     @classmethod
     def over(cls, chart: Chart) -> "_Scale":
-        values = [value for _, row in chart.rows for value in row if value]
+        values = [value for _, row in chart.rows for value in row if isinstance(value, float | int)]
         # A bar of the least value is still seen as one: it is a fifth of a decade long at least.
         return cls(math.floor(math.log10(min(values)) - 0.2), math.ceil(math.log10(max(values))))
 
@@ -114,8 +116,8 @@ def bars(chart: Chart) -> str:
         drawing.text(_LABELS - 12, top + (row_height - gap) / 2 + 4, name, anchor="end")
         for place, (value, colour) in enumerate(zip(values, COLOURS, strict=False)):
             y = top + place * (thick + 2)
-            if value is None:
-                drawing.text(_LABELS + 6, y + 11, "no such call", size=12)
+            if not isinstance(value, float | int):
+                drawing.text(_LABELS + 6, y + 11, value or "", size=12)
                 continue
             end = scale.at(value)
             drawing.rect(_LABELS, y, end - _LABELS, thick, colour)
@@ -139,7 +141,7 @@ def dots(chart: Chart) -> str:
     for number, (name, values) in enumerate(chart.rows):
         y = _TOP + number * row_height + row_height / 2
         drawing.text(_LABELS - 12, y + 4, name, anchor="end")
-        known = [(place, value) for place, value in enumerate(values) if value]
+        known = [(place, value) for place, value in enumerate(values) if isinstance(value, float | int)]
         if not known:
             continue
         places = [scale.at(value) for _, value in known]
@@ -160,10 +162,12 @@ def _headed(drawing: _Drawing, chart: Chart) -> None:
     drawing.text(0, 42, chart.subtitle)
 
 
-def _told(series: Sequence[str], values: Sequence[float | None]) -> str:
+def _told(series: Sequence[str], values: Sequence[Value]) -> str:
     return ", ".join(f"{name} {shown(value)}" for name, value in zip(series, values, strict=True) if value)
 
 
-def shown(value: float) -> str:
+def shown(value: float | str) -> str:
     """`1,200`, `150`, `15`, `1.5`, `0.15`."""
+    if isinstance(value, str):
+        return value
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"

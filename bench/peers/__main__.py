@@ -7,6 +7,8 @@ had for minutes at a time.
 
 import argparse
 import json
+import math
+import signal
 import sys
 import tempfile
 import time
@@ -19,12 +21,13 @@ from typing import Final
 from bench.peers.mlflow import running_mlflow
 from bench.peers.ours import running_ours
 from bench.peers.phoenix import running_phoenix
-from bench.peers.system import Figures, System
+from bench.peers.system import PATIENCE_SECONDS, Figures, System
 from bench.peers.work import Work, measure
 from bench.results import Section, as_json, machine, show
 
 OURS: Final = "modeltraces"
 NAMES: Final = (OURS, "phoenix", "mlflow")
+_GIVEN_UP: Final = f"over {PATIENCE_SECONDS:.0f} s"
 
 
 def main() -> None:
@@ -35,39 +38,44 @@ def main() -> None:
         "--environments", type=Path, default=Path(tempfile.gettempdir()) / "modeltraces-peers",
         help="where the peers are installed, and kept",
     )  # fmt: skip
-    parser.add_argument(
-        "--json", type=Path, help="write the figures there, too, beside those of systems not measured now"
-    )
+    parser.add_argument("--json", type=Path, help="write the figures there, too, beside those that stand there")
+    parser.add_argument("--data-dir", type=Path, help="keep what is taken in there; the same command goes on with it")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="after which no new step is begun")
     options = parser.parse_args()
+    # Ended from outside, it ends the servers that it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     measured = _known(options.json, options.runs)
-    work = Work.of(options.runs, time.time_ns() // 1000)
-    for name in options.only or NAMES:
-        with (
-            tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory,
-            _running(name, Path(directory) / name, options.environments) as system,
-        ):
-            measured[name] = _measured(system, work)
-        if options.json:
-            told = {**as_json(sections(measured, options.runs)), "runs": options.runs}
-            told["systems"] = {name: asdict(figures) for name, figures in measured.items()}
-            options.json.write_text(json.dumps(told, indent=2) + "\n")
+    with tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as temporary:
+        data_dir = options.data_dir or Path(temporary)
+        work = Work.of(options.runs, _end_us(data_dir))
+        for name in options.only or NAMES:
+            with _running(name, data_dir / name, options.environments) as system:
+                figures = measured.setdefault(name, Figures(system.version))
+                for step in measure(system, work, figures, at_most_seconds=options.seconds):
+                    sys.stderr.write(f"\r{system.name}: {step:<50}")
+                    sys.stderr.flush()
+            sys.stderr.write("\n")
+            if options.json:
+                told = {**as_json(sections(measured, options.runs)), "runs": options.runs}
+                told["systems"] = {name: asdict(figures) for name, figures in measured.items()}
+                options.json.write_text(json.dumps(told, indent=2) + "\n")
     show(sections(measured, options.runs))
+
+
+def _end_us(data_dir: Path) -> int:
+    """The end of the runs' seven days: the same for all that is kept in this directory."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    known = data_dir / "end"
+    if not known.exists():
+        known.write_text(str(time.time_ns() // 1000))
+    return int(known.read_text())
 
 
 def _running(name: str, data_dir: Path, environments: Path) -> AbstractContextManager[System]:
     if name == OURS:
         return running_ours(data_dir)
     return running_phoenix(data_dir, environments) if name == "phoenix" else running_mlflow(data_dir, environments)
-
-
-def _measured(system: System, work: Work) -> Figures:
-    figures = Figures(system.version)
-    for step in measure(system, work, figures):
-        sys.stderr.write(f"\r{system.name}: {step:<40}")
-        sys.stderr.flush()
-    sys.stderr.write("\n")
-    return figures
 
 
 def _known(path: Path | None, runs: int) -> dict[str, Figures]:
@@ -94,13 +102,16 @@ def sections(measured: Mapping[str, Figures], runs: int) -> list[Section]:
         "uses": Section("What it uses", ("what", *columns, "ours ÷ least peer")),
     }
     for kind, table in tables.items():
-        values: dict[str, Mapping[str, float]] = {name: getattr(measured[name], kind) for name in names}
+        values: dict[str, Mapping[str, float | None]] = {name: getattr(measured[name], kind) for name in names}
         best = max if kind == "rates" else min
-        for row in next(iter(values.values()), {}):
-            peers = [values[name][row] for name in names if name != OURS]
+        for row in dict.fromkeys(row for known in values.values() for row in known):
+            if any(row not in known for known in values.values()):
+                continue  # Some have not come to it yet.
             # Of calls below the clock's tick the processor time may be nothing.
-            ratio = values[OURS][row] / best(peers) if OURS in values and any(peers) else ""
-            table.add(row, *[values[name][row] for name in names], ratio)
+            peers = [value for name in names if name != OURS and (value := values[name][row])]
+            ours = values[OURS][row] if OURS in values else None
+            ratio = ours / best(peers) if ours is not None and peers else ""
+            table.add(row, *[_GIVEN_UP if (value := values[name][row]) is None else value for name in names], ratio)
     return list(tables.values())
 
 

@@ -13,7 +13,7 @@ import httpx
 
 from bench.peers.environments import executable, requirement_of
 from bench.peers.process import served
-from bench.peers.system import Period, Summary
+from bench.peers.system import PATIENCE_SECONDS, Period, Summary
 from modeltraces.run import Run
 from tests.support.server import free_port
 
@@ -94,10 +94,13 @@ def running_mlflow(data_dir: Path, environments: Path) -> Iterator[MLflow]:
     command = [str(executable("mlflow", environments)), "server", "--host", "127.0.0.1", "--port", str(port)]
     # On a busy machine a batch takes longer than the 5 s after which a worker is taken for dead.
     command.append("--uvicorn-opts=--timeout-worker-healthcheck 300")
-    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    # Its jobs (evaluations, and the like) are not asked for, and would take their share of the processor.
+    environment = {
+        "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     with (
         served(command, data_dir, environment, f"{address}/health") as pid,
-        httpx.Client(base_url=address, timeout=300) as client,
+        httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as client,
     ):
         yield MLflow(port, pid, data_dir, client)

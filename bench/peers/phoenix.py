@@ -13,7 +13,7 @@ import httpx
 
 from bench.peers.environments import executable, requirement_of
 from bench.peers.process import served
-from bench.peers.system import Period, Summary
+from bench.peers.system import PATIENCE_SECONDS, Period, Summary
 from modeltraces.query.times import rfc3339
 from modeltraces.run import Run
 from tests.support.server import free_port
@@ -118,6 +118,6 @@ def running_phoenix(data_dir: Path, environments: Path) -> Iterator[Phoenix]:
     address = f"http://127.0.0.1:{port}"
     with (
         served(command, data_dir, environment, f"{address}/healthz") as pid,
-        httpx.Client(base_url=address, timeout=300) as client,
+        httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as client,
     ):
         yield Phoenix(port, pid, data_dir, client)

@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from modeltraces.run import Run
 
 HOUR_US: Final = 3_600_000_000
+PATIENCE_SECONDS: Final = 60.0
+"""An answer that takes longer is given up, here and on every page that a person looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +19,9 @@ class Period:
     start_us: int
     end_us: int
 
-    def wider(self, seconds: int) -> "Period":
+    def wider(self, milliseconds: int) -> "Period":
         """With other bounds than before, so that no cache knows the answer."""
-        return Period(self.start_us - seconds * 1_000_000, self.end_us + seconds * 1_000_000)
+        return Period(self.start_us - milliseconds * 1000, self.end_us + milliseconds * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,18 @@ class Figures:
     """What was measured of one system."""
 
     version: str
-    rates: dict[str, float] = field(default_factory=dict)
-    """Runs a second, durable and queryable, by how they were sent."""
-    p50_ms: dict[str, float] = field(default_factory=dict)
-    p95_ms: dict[str, float] = field(default_factory=dict)
-    least_ms: dict[str, float] = field(default_factory=dict)
+    sent: dict[str, list[float]] = field(default_factory=dict)
+    """By how they were sent: runs, seconds until they were durable and queryable, processor ms of the server."""
+    p50_ms: dict[str, float | None] = field(default_factory=dict)
+    """None where the answer was not waited for any longer."""
+    p95_ms: dict[str, float | None] = field(default_factory=dict)
+    least_ms: dict[str, float | None] = field(default_factory=dict)
     """The quickest try: what a call takes when nothing else is at work."""
-    processor_ms: dict[str, float] = field(default_factory=dict)
+    processor_ms: dict[str, float | None] = field(default_factory=dict)
     """Of the server's processes, for one call."""
     uses: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Runs a second."""
+        return {name: runs / seconds for name, (runs, seconds, _) in self.sent.items()}

@@ -69,15 +69,22 @@ def _wrong(system: Exact, work: Work) -> set[str]:
     return {question.name for question in questions(system, work) if fails(question)}
 
 
-def test_a_server_of_ours_does_the_whole_work_and_every_figure_is_there(work: Work, tmp_path: Path) -> None:
+def test_a_server_of_ours_does_the_whole_work_in_parts_and_every_figure_is_there(work: Work, tmp_path: Path) -> None:
     with running_ours(tmp_path / "data") as system:
         figures = Figures(system.version)
-        asked = list(measure(system, work, figures, tries=1))
-    assert asked[-1] == "done"
+        in_no_time = list(measure(system, work, figures, at_most_seconds=-1))
+        in_time = list(measure(system, work, figures, tries=1))
+        again = list(measure(system, work, figures))
+    assert in_no_time == ["0 runs are in; time is over"]
+    assert in_time[0] == "taking in from 0"
+    assert in_time[-1] == "done"
+    assert again == ["done"], "work that was broken off goes on where it was"
     names = {question.name for question in questions(system, work)}
     assert set(figures.p50_ms) == set(figures.p95_ms) == set(figures.least_ms) == set(figures.processor_ms) == names
-    assert all(value > 0 for kind in (figures.rates, figures.p50_ms, figures.uses) for value in kind.values())
-    assert sum(figures.processor_ms.values()) > 0
+    assert all(
+        value and value > 0 for value in (*figures.rates.values(), *figures.p50_ms.values(), *figures.uses.values())
+    )
+    assert sum(value or 0 for value in figures.processor_ms.values()) > 0
     assert {"1 connection", "4 connections"} == set(figures.rates)
 
 
@@ -111,14 +118,23 @@ def test_every_run_is_a_trace_of_its_own(work: Work) -> None:
 
 def test_ratios_are_to_the_faster_peer_and_of_rates_to_the_higher_one() -> None:
     measured = {
-        "modeltraces": Figures("1", {"1 connection": 4000.0}, {"newest 50": 10.0}, {"newest 50": 12.0}),
-        "phoenix": Figures("2", {"1 connection": 200.0}, {"newest 50": 300.0}, {"newest 50": 310.0}),
-        "mlflow": Figures("3", {"1 connection": 400.0}, {"newest 50": 20.0}, {"newest 50": 48.0}),
+        "modeltraces": Figures("1", {"1 connection": [8000, 2.0, 900.0]}, {"newest 50": 10.0}, {"newest 50": 12.0}),
+        "phoenix": Figures("2", {"1 connection": [400, 2.0, 900.0]}, {"newest 50": 300.0}, {"newest 50": 310.0}),
+        "mlflow": Figures("3", {"1 connection": [400, 1.0, 900.0]}, {"newest 50": 20.0}, {"newest 50": 48.0}),
     }
     rates, p50, p95, *_ = sections(measured, 1000)
     assert rates.rows == [["1 connection", 4000.0, 200.0, 400.0, 10.0]]
     assert p50.rows == [["newest 50", 10.0, 300.0, 20.0, 0.5]]
     assert p95.rows == [["newest 50", 12.0, 310.0, 48.0, 0.25]]
+
+
+def test_an_answer_that_was_given_up_is_said_and_is_no_part_of_a_ratio() -> None:
+    measured = {
+        name: Figures("1", {}, {"text in input": value}, {"text in input": value})
+        for name, value in (("modeltraces", 30.0), ("phoenix", 900.0), ("mlflow", None))
+    }
+    _, p50, *_ = sections(measured, 1000)
+    assert p50.rows == [["text in input", 30.0, 900.0, "over 60 s", pytest.approx(1 / 30)]]
 
 
 def test_one_system_alone_has_no_ratio() -> None:

@@ -87,9 +87,9 @@ def test_ways_in_are_rows_and_batches_are_dots() -> None:
     assert {"OTLP protobuf, 1 connection", "1 run a request", "512 runs a request", "5,600"} <= set(written)
 
 
-def test_a_call_that_a_system_does_not_have_is_drawn_as_none() -> None:
-    chart = Chart("Calls", "ms", (OURS, PHOENIX), [("newest 50", [12.0, 30.0]), ("text in input", [12.0, None])])
-    assert "no such call" in texts(bars(chart))
+def test_where_there_is_no_figure_the_picture_says_why() -> None:
+    chart = Chart("Calls", "ms", (OURS, PHOENIX), [("newest 50", [12.0, 30.0]), ("text in input", [12.0, "over 60 s"])])
+    assert "over 60 s" in texts(bars(chart))
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#0d1117"])
