@@ -17,6 +17,7 @@ from modeltraces.parts import Parts, build
 from modeltraces.settings import load_settings
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
+from modeltraces.store.summaries import forget
 
 MADE_RUNS: Final = 400_000
 """At most so many are made one by one: 150 µs of Python each."""
@@ -61,12 +62,14 @@ SELECT {", ".join(_COLUMNS)}, fromUnixTimestamp64Micro(at, 'UTC'),
     concat(h16, g16), g16, round(response_time_ms * slower, 3), round(time_to_first_token_ms * slower, 3),
     if(h % {_RARE} = 0, concat(input, ' {RARE_WORD}'), input)
 FROM bench_made WHERE made_day IN {{days:Array(UInt32)}} AND window = {{window:UInt32}}
+SETTINGS max_threads = 1, max_block_size = 4096, max_execution_time = 0
 """
 
 
 def fill(data_dir: Path, runs: int, days: int = 30) -> None:
     """Fill the default account of a data directory that no server holds, up to so many runs."""
-    parts = build(load_settings(data_dir=data_dir))
+    # An insert sorts what it takes, texts and all.
+    parts = build(load_settings(data_dir=data_dir, query_memory_megabytes=3_000, store_memory_megabytes=6_000))
     try:
         account_id = accounts.ensure_default(parts.catalog).id
         done = data_dir / "bench-filled"
@@ -84,6 +87,8 @@ def fill(data_dir: Path, runs: int, days: int = 30) -> None:
             done.write_text(str(step + 1))
             sys.stderr.write(f"\rday {step // _WINDOWS + 1} of {days}, part {step % _WINDOWS + 1} of {_WINDOWS} ")
         parts.store.command("DROP TABLE IF EXISTS bench_made")
+        # Their times of receipt lie in the past.
+        forget(parts.store, now_us=time.time_ns() // 1000)
         _wait_for_merges(parts.store)
     finally:
         parts.close()

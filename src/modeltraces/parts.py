@@ -45,6 +45,7 @@ from modeltraces.store.engine import (
     open_store,
 )
 from modeltraces.store.migrate import migrate
+from modeltraces.store.summarizing import Summarizer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,6 +111,7 @@ class Parts:
     rules: RuleBook
     rematcher: Rematcher
     sweeper: Sweeper
+    summarizer: Summarizer
     writer: Writer
     recorder: Recorder
     limiter: Limiter
@@ -124,6 +126,7 @@ class Parts:
     def close(self) -> None:
         """Store what was accepted, then let go of everything."""
         self.sweeper.stop()
+        self.summarizer.stop()
         self.rematcher.stop()
         self.recorder.stop()
         self.writer.stop()
@@ -141,8 +144,8 @@ def engine_limits(settings: Settings) -> EngineLimits:
         connect_timeout_seconds=settings.store_connect_seconds,
         engine_memory_bytes=settings.store_memory_megabytes << 20,
         threads=settings.store_threads,
-        # One for the writer, one to spare for the health check.
-        clients=settings.query_concurrency + settings.export_concurrency + 2,
+        # One for the writer, one for summing up, one to spare for the health check.
+        clients=settings.query_concurrency + settings.export_concurrency + 3,
     )
 
 
@@ -211,6 +214,8 @@ def build(settings: Settings) -> Parts:
             partial(remove_old, settings.data_dir / "journal"),
         )
         sweeper.start()
+        summarizer = Summarizer(store)
+        summarizer.start()
         rematcher = Rematcher(catalog, store, rules)
         rematcher.watch()
     except BaseException:
@@ -227,6 +232,7 @@ def build(settings: Settings) -> Parts:
         rules=rules,
         rematcher=rematcher,
         sweeper=sweeper,
+        summarizer=summarizer,
         writer=writer,
         recorder=recorder,
         limiter=limiter,

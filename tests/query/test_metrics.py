@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from modeltraces.query.filters import FilterContext, parse
-from modeltraces.query.metrics import EXACT_BELOW, Metrics, Percentiles, metrics
+from modeltraces.query.metrics import Metrics, Percentiles, metrics
 from modeltraces.query.selection import Selection, SelectionError
 from modeltraces.query.series import MAX_POINTS, STEPS_SECONDS, series
 from modeltraces.query.times import parse_instant, rfc3339
 from modeltraces.run import Run
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
+from modeltraces.store.summaries import EXACT_BELOW
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
 
 NOBODY = FilterContext()

@@ -28,6 +28,7 @@ from modeltraces.seldom import Seldom
 from modeltraces.store.contents import ContentPart, RejectionRow, insert_contents, insert_rejections
 from modeltraces.store.engine import Store, StoreError, StoreUnavailable
 from modeltraces.store.rows import insert_runs, remove_twins
+from modeltraces.store.summaries import SETTLED_SECONDS, checkpoint, forget_hours
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +110,8 @@ class Writer:
     def start(self) -> None:
         index = LinkIndex(self.link_window_seconds)
         self._linker = Linker(self.store, index, self.limits)
+        # What comes is newer than what is summed up, also when the clock was set back meanwhile.
+        self._last_received_us = checkpoint(self.store).as_of_us
         self._others = Others(self.store, index, self.name)
         self._others.begin(now_us())
         self._linker.recall(now_us() - int(self.link_window_seconds * 1e6))
@@ -249,6 +252,9 @@ class Writer:
         for row in rows:
             row.received_on_us = received_us
         insert_runs(self.store, rows, self.name)
+        if now_us() - received_us > SETTLED_SECONDS * 0.5e6:
+            # So late that their hours may have been summed up without them.
+            forget_hours(self.store, [(row.account_id, row.executed_on_us) for row in rows], now_us())
         self._others.own.remember(rows, ())
 
     def _fold_with_others(self) -> None:

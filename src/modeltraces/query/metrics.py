@@ -1,25 +1,24 @@
-"""The numbers at the top of the page, over the raw rows of a selection."""
+"""The numbers at the top of the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
+from modeltraces.query.covered import Cover, cover
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.selection import Selection, where
-from modeltraces.store.engine import Store
-
-EXACT_BELOW: Final = 10_000
-"""Up to so many response times percentiles are exact; above, within 0.5 % of the value (a DDSketch), in flat memory."""
-
-_COUNTED: Final = "isNotNull(response_time_ms) AND NOT response_time_clamped"
-PERCENTILES: Final = (
-    f"if(countIf({_COUNTED}) <= {EXACT_BELOW}, "
-    "arrayReduce('quantilesExactInclusive(0.5, 0.9, 0.99)', "
-    f"groupArrayIf({EXACT_BELOW})(assumeNotNull(response_time_ms), {_COUNTED})), "
-    f"quantilesDDIf(0.005, 0.5, 0.9, 0.99)(assumeNotNull(response_time_ms), {_COUNTED}))"
+from modeltraces.query.totals import (
+    FAILED,
+    INPUT_TOKENS,
+    OUTPUT_TOKENS,
+    REQUESTS,
+    Measure,
+    Question,
+    totals,
 )
-"""SQL of [p50, p90, p99] in ms; NaN where there is no response time."""
+from modeltraces.store.engine import Store
+from modeltraces.store.summaries import COUNTED, US_PER_HOUR, hour_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +60,37 @@ def metrics(
     `hosted`: the names that runs of hosted models bear. `deployed_since`: a name that runs bear → the instant (µs) from
     which on they count as "since deployment".
     """
-    condition, params = where(selection, context)
     bound = Bound("m")
     is_hosted = f"model IN {bound(list(hosted), 'Array(String)')}" if hosted else "false"
-    (row,) = store.query(
-        f"SELECT count(), countIf(status = 'failed'), {PERCENTILES}, sum(input_tokens), sum(output_tokens), "
-        f"sumIf(assumeNotNull(response_time_ms), {_COUNTED} AND {is_hosted}), countIf({is_hosted}) "
-        f"FROM runs FINAL WHERE {condition}",
-        {**params, **bound.params},
-        surface="metrics",
+    busy = Measure(
+        f"sumIf(assumeNotNull(response_time_ms), {COUNTED} AND {is_hosted})", f"sumIf(response_time_ms, {is_hosted})"
     )
-    total, failed, percentiles, input_tokens, output_tokens, busy_ms, hosted_requests = row
+    of_hosted = Measure(f"countIf({is_hosted})", f"sumIf(requests, {is_hosted})")
+    question = Question(
+        selection,
+        context,
+        (REQUESTS, FAILED, INPUT_TOKENS, OUTPUT_TOKENS, busy, of_hosted),
+        params=bound.params,
+        fields=frozenset({"model"} if hosted else ()),
+    )
     ever = selection.ever()
+    # Of all time, once for all that is asked here.
+    known = cover(store, ever, question.needs | {"model"})
+    found = totals(store, question, surface="metrics", known=known)
+    total, failed, input_tokens, output_tokens, busy_ms, hosted_requests = (
+        found[0].numbers if found else (0, 0, None, None, 0.0, 0)
+    )
+    percentiles = percentiles_of(found[0].percentiles) if found else Percentiles(None, None, None)
     everything = selection.from_us is None and selection.to_us is None and selection.filter is None
-    of_all = total if everything else count_runs(store, ever, context)
-    earlier = _count_earlier(store, ever, context, deployed_since)
+    # A filter may ask for what sums do not know; how many runs there are, they know.
+    known = known or cover(store, ever, {"model"})
+    of_all = total if everything else count_runs(store, ever, context, known)
+    earlier = _count_earlier(store, ever, context, deployed_since, known)
     return Metrics(
         total_requests=total,
         failed_requests=failed,
         failure_rate=failed / total if total else None,
-        response_time_ms=percentiles_of(percentiles),
+        response_time_ms=percentiles,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         hosted_busy_ms=busy_ms,
@@ -90,15 +100,19 @@ def metrics(
     )
 
 
-def count_runs(store: Store, selection: Selection, context: FilterContext) -> int:
+def count_runs(store: Store, selection: Selection, context: FilterContext, known: Cover | None = None) -> int:
     """How many runs the selection holds."""
-    condition, params = where(selection, context)
-    (row,) = store.query(f"SELECT count() FROM runs FINAL WHERE {condition}", params, surface="metrics.count")
-    return int(row[0])
+    question = Question(selection, context, (REQUESTS,), percentiles=False)
+    found = totals(store, question, surface="metrics.count", known=known)
+    return int(found[0].numbers[0]) if found else 0
 
 
 def _count_earlier(
-    store: Store, selection: Selection, context: FilterContext, deployed_since: Mapping[str, int]
+    store: Store,
+    selection: Selection,
+    context: FilterContext,
+    deployed_since: Mapping[str, int],
+    known: Cover | None,
 ) -> int:
     """Runs of the selection that were executed before their model was deployed: counted by themselves, as they are few
     and old, while a condition on every run ever made would have to read them all."""
@@ -106,16 +120,30 @@ def _count_earlier(
     since = {name: start for name, start in deployed_since.items() if not borne or name in borne}
     if not since:
         return 0
+    before = replace(selection, to_us=max(since.values()))
+    covered = known.within(before) if known else None
     bound = Bound("d")
     names, starts = bound(list(since), "Array(String)"), bound(list(since.values()), "Array(Int64)")
-    condition, params = where(replace(selection, to_us=max(since.values())), context)
+    is_earlier = f"toUnixTimestamp64Micro(executed_on) < transform(toString(model), {names}, {starts}, toInt64(0))"
+    condition, params = where(before, context)
+    counted = 0
+    if covered is not None:
+        hours = bound([start // US_PER_HOUR for start in since.values()], "Array(Int32)")
+        hour = f"transform(toString(model), {names}, {hours}, toInt32(0))"
+        counted = store.query(
+            f"SELECT sum(requests) FROM summaries FINAL WHERE {covered.of_sums(bound)} AND grain = 'model' "
+            f"AND model IN {names} AND at < {hour}",
+            bound.params,
+            surface="metrics.earlier",
+        )[0][0]
+        # Of the hour in which a model was deployed, the runs tell which were before.
+        condition += f" AND ({covered.of_runs(bound, {start // US_PER_HOUR: f'{hour_of()} = {hour}' for start in since.values()})})"
     (row,) = store.query(
-        f"SELECT count() FROM runs FINAL WHERE {condition} AND model IN {names} "
-        f"AND toUnixTimestamp64Micro(executed_on) < transform(toString(model), {names}, {starts}, toInt64(0))",
+        f"SELECT count() FROM runs FINAL WHERE {condition} AND model IN {names} AND {is_earlier}",
         {**params, **bound.params},
         surface="metrics.earlier",
     )
-    return int(row[0])
+    return int(counted) + int(row[0])
 
 
 def percentiles_of(values: Sequence[Any]) -> Percentiles:

@@ -113,16 +113,22 @@ def where(selection: Selection, context: FilterContext) -> tuple[str, dict[str, 
     """(SQL condition, parameters) of a selection, over `runs FINAL`."""
     bound = Bound("s")
     parts = [f"account_id = {bound.text(selection.account_id)}", "superseded_by = ''"]
-    bound.params.update(context.params)
-    if selection.models:
-        parts.append(f"model IN {bound(sorted(context.borne(selection.models)), 'Array(String)')}")
     if selection.from_us is not None:
         parts.append(f"executed_on >= {bound.instant(selection.from_us)}")
     if selection.to_us is not None:
         parts.append(f"executed_on < {bound.instant(selection.to_us)}")
+    return " AND ".join([*parts, *among(selection, context, bound)]), bound.params
+
+
+def among(selection: Selection, context: FilterContext, bound: Bound) -> list[str]:
+    """SQL conditions of a selection's models and filter: which of the account's runs of its time it holds."""
+    bound.params.update(context.params)
+    parts = []
+    if selection.models:
+        parts.append(f"model IN {bound(sorted(context.borne(selection.models)), 'Array(String)')}")
     if selection.filter is not None:
         parts.append(compile(selection.filter, context, bound)[0])
-    return " AND ".join(parts), bound.params
+    return parts
 
 
 def _grouped(params: QueryString) -> dict[str, list[str]]:

@@ -1,16 +1,18 @@
 """Metrics over time: one point a step, empty steps included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from modeltraces.query.filters import FilterContext
-from modeltraces.query.metrics import PERCENTILES, Percentiles, percentiles_of
+from modeltraces.query.metrics import Percentiles, percentiles_of
 from modeltraces.query.selection import Selection, SelectionError, where
 from modeltraces.query.times import US_PER_SECOND, datetime_of, us_of
+from modeltraces.query.totals import Question, Total, totals
 from modeltraces.store.engine import Store
+from modeltraces.store.summaries import US_PER_HOUR
 
 MAX_POINTS: Final = 200
 """Points of a chosen step (contract)."""
@@ -56,14 +58,9 @@ def series(
     axis = axis_of(store, selection, context, step_seconds=step_seconds, tz=tz)
     if axis is None:
         return Series(step_seconds or STEPS_SECONDS[0], [])
-    condition, params = where(selection, context)
-    rows = store.query(
-        f"SELECT {axis.place} AS point, count(), countIf(status = 'failed'), {PERCENTILES} "
-        f"FROM runs FINAL WHERE {condition} GROUP BY point",
-        {**params, **axis.params},
-        surface="metrics.series",
-    )
-    return Series(axis.step_seconds, axis.points({row[0]: row[1:] for row in rows}))
+    question = Question(selection, context, place=axis.place, params=axis.params, is_by_hours=axis.is_by_hours)
+    found = totals(store, question, surface="metrics.series")
+    return Series(axis.step_seconds, axis.points({total.step: total for total in found}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +70,22 @@ class Axis:
     step_seconds: int
     edges: list[int]
     """Where each step begins (µs)."""
-    place: str
-    """SQL: the number of a run's step, from 1."""
+    place: Callable[[str], str]
+    """SQL: the number, from 1, of the step of an instant that is given as SQL of microseconds."""
+
+    @property
+    def is_by_hours(self) -> bool:
+        return all(edge % US_PER_HOUR == 0 for edge in self.edges)
 
     @property
     def params(self) -> dict[str, Any]:
         return {"edges": self.edges, "first": self.edges[0], "step_us": self.step_seconds * US_PER_SECOND}
 
-    def points(self, found: Mapping[int, Sequence[Any]]) -> list[Point]:
-        """One a step. `found`: number → (requests, failed, [p50, p90, p99])."""
+    def points(self, found: Mapping[int, Total]) -> list[Point]:
+        """One a step. `found`: number → requests and failed ones."""
         return [
-            Point(at_us, row[0], row[1], percentiles_of(row[2]))
-            if (row := found.get(number))
+            Point(at_us, total.numbers[0], total.numbers[1], percentiles_of(total.percentiles))
+            if (total := found.get(number))
             else Point(at_us, 0, 0, _NONE)
             for number, at_us in enumerate(self.edges, start=1)
         ]
@@ -104,13 +105,17 @@ def axis_of(
         return None
     start_us, end_us = extent
     step = _chosen_step(start_us, end_us) if step_seconds is None else _checked_step(step_seconds, start_us, end_us)
-    # By the edges themselves: days are 23 to 25 hours long where clocks change.
-    place = (
-        "arrayLastIndex(edge -> edge <= toUnixTimestamp64Micro(executed_on), {edges:Array(Int64)})"
-        if _is_irregular(step, tz)
-        else "intDiv(toUnixTimestamp64Micro(executed_on) - {first:Int64}, {step_us:Int64}) + 1"
-    )
+    place = _place_of_day if _is_irregular(step, tz) else _place
     return Axis(step, _edges(start_us, end_us, step, tz), place)
+
+
+def _place(us: str) -> str:
+    return f"intDiv({us} - {{first:Int64}}, {{step_us:Int64}}) + 1"
+
+
+def _place_of_day(us: str) -> str:
+    # By the edges themselves: days are 23 to 25 hours long where clocks change.
+    return f"arrayLastIndex(edge -> edge <= {us}, {{edges:Array(Int64)}})"
 
 
 def _extent(store: Store, selection: Selection, context: FilterContext) -> tuple[int, int] | None:

@@ -1,13 +1,13 @@
 """Series side by side: one for each version, connection or model of a selection, on one axis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from modeltraces.query.filters import Bound, FilterContext
-from modeltraces.query.metrics import PERCENTILES
-from modeltraces.query.selection import Selection, SelectionError, where
+from modeltraces.query.selection import Selection, SelectionError
 from modeltraces.query.series import STEPS_SECONDS, Point, axis_of
+from modeltraces.query.totals import FAILED, REQUESTS, Question, Total, most, totals
 from modeltraces.store.engine import Store
 
 MAX_GROUPS: Final = 10
@@ -47,25 +47,19 @@ def series_by(
     axis = axis_of(store, selection, context, step_seconds=step_seconds, tz=tz)
     if axis is None:
         return Groups(step_seconds or STEPS_SECONDS[0], [], 0)
-    condition, params = where(selection, context)
-    value = f"toString({context.model if by == 'model' else by})"
-    totals = store.query(
-        # How many values there are is counted there: a source may be another for every run.
-        f"SELECT name, requests, count() OVER () FROM (SELECT {value} AS name, count() AS requests FROM runs FINAL "
-        f"WHERE {condition} GROUP BY name) ORDER BY requests DESC, name LIMIT {MAX_GROUPS}",
-        params,
-        surface="metrics.series_by.totals",
-    )
+    question = Question(
+        selection, context, (REQUESTS,), percentiles=False,
+        name=f"toString({context.model if by == 'model' else by})", fields=frozenset({by}),
+    )  # fmt: skip
+    largest = most(store, question, MAX_GROUPS, surface="metrics.series_by.totals")
     bound = Bound("g")
-    names = bound([name for name, *_ in totals], "Array(String)")
-    rows = store.query(
-        f"SELECT {value} AS name, {axis.place} AS point, count(), countIf(status = 'failed'), {PERCENTILES} "
-        f"FROM runs FINAL WHERE {condition} AND {value} IN {names} GROUP BY name, point",
-        {**params, **axis.params, **bound.params},
-        surface="metrics.series_by",
-    )
-    found: dict[str, dict[int, tuple[object, ...]]] = {}
-    for name, point, *numbers in rows:
-        found.setdefault(name, {})[point] = tuple(numbers)
-    groups = [Group(name, int(total), axis.points(found.get(name, {}))) for name, total, _ in totals]
-    return Groups(axis.step_seconds, groups, totals[0][2] - len(totals) if totals else 0)
+    among = f"{question.name} IN {bound([total.name for total in largest.totals], 'Array(String)')}"
+    question = replace(
+        question, measures=(REQUESTS, FAILED), percentiles=True, among=among, place=axis.place,
+        params={**axis.params, **bound.params}, is_by_hours=axis.is_by_hours,
+    )  # fmt: skip
+    found: dict[str, dict[int, Total]] = {}
+    for total in totals(store, question, surface="metrics.series_by"):
+        found.setdefault(total.name, {})[total.step] = total
+    groups = [Group(total.name, total.numbers[0], axis.points(found.get(total.name, {}))) for total in largest.totals]
+    return Groups(axis.step_seconds, groups, largest.of - len(largest.totals))

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from modeltraces.run import now_us
 from modeltraces.store.engine import Store
 from modeltraces.store.migrate import migrate
+from modeltraces.store.summaries import forget
 
 MOST_ROWS = 50_000
 """Of one slice: what is read and written again after a break, some seconds' worth."""
@@ -89,6 +91,8 @@ def copy(source: Store, target: Store, on_progress: Callable[[int, int], None] =
         on_progress(done, total)
     for table in TABLES:
         _compare_whole(target, table, rows[table.name])
+    # They bear the times at which the source received them.
+    forget(target, now_us=now_us())
     return Copied(rows, written)
 
 

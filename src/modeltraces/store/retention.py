@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
+from modeltraces.run import now_us as clock_us
 from modeltraces.store.engine import Store
 from modeltraces.store.retention_limits import Keep, Limits, inside
+from modeltraces.store.summaries import forget
 
 _EPOCH: Final = date(1970, 1, 1)
 _US_PER_DAY: Final = 86_400_000_000
@@ -109,23 +111,40 @@ def sweep(store: Store, keep: Keep, now_us: int, go_on: Callable[[], bool] = lam
     swept = Swept()
     weeks = list(_weeks(store, keep))
     if keep.has_own and weeks:
-        _remove_dependants(store, keep, [week for week, _, _ in weeks], now_us)
+        every = [week for week, _, _ in weeks]
+        _forget_sums(store, every)
+        _remove_dependants(store, keep, every, now_us)
+        _forget_sums(store, every)
     for week, past, stale in weeks:
         if not go_on():
             break
         before = _bytes_of(store, week)
         if past:
             _count_runs(store, keep, week, swept)
+            _forget_sums(store, [week])
         if past and _is_past_for_everybody(store, keep, week):
             store.command(f"ALTER TABLE {store.local('runs')} DROP PARTITION '{week.isoformat()}'")
         else:
             _rewrite(store, keep, week, now_us, deletes=past > 0, empties=stale > 0)
             if stale:
                 _count_payloads(store, week, now_us, swept)
+        if past:
+            _forget_sums(store, [week])
         swept.freed_bytes += max(0, before - _bytes_of(store, week))
     if _remove_contents(store, keep) or weeks:
         swept.old_parts = frozenset(row[0] for row in store.query(f"SELECT name {_OLD_PARTS}"))
     return swept
+
+
+def _forget_sums(store: Store, weeks: Sequence[date]) -> None:
+    """Before runs go, and after it. Those of a call that began before midnight may go with a week, too."""
+    start, end = min(weeks) - timedelta(days=1), max(weeks) + _WEEK + timedelta(days=1)
+    forget(
+        store,
+        from_us=(start - _EPOCH).days * _US_PER_DAY,
+        to_us=(end - _EPOCH).days * _US_PER_DAY,
+        now_us=clock_us(),
+    )
 
 
 def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: Callable[[], bool]) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from modeltraces.run import PREVIEW_CHARACTERS, Run
+from modeltraces.run import PREVIEW_CHARACTERS, Run, now_us
 from modeltraces.store.engine import Rows, Store
+from modeltraces.store.summaries import forget_hours
 
 _TEXT: Final = "String"
 _WORD: Final = "LowCardinality(String)"
@@ -142,6 +143,7 @@ def remove_twins(store: Store, account_id: str, request_ids: Collection[str]) ->
             "has(arrayZip({ids:Array(String)}, {starts:Array(Int64)}), (request_id, toUnixTimestamp64Micro(executed_on)))",
             {"account_id": account_id, "ids": [one for one, _ in late], "starts": [start for _, start in late]},
         )
+        forget_hours(store, [(account_id, start) for _, start in late], now_us())
     return {request_id: starts[0] for request_id, starts in twins}
 
 

@@ -11,7 +11,9 @@ from datetime import date
 from typing import Any, Final
 
 from modeltraces.catalog.matching.rules import FACTS, Matched, RuleSet
+from modeltraces.run import now_us
 from modeltraces.store.engine import Store
+from modeltraces.store.summaries import forget
 
 MOST_GROUPS: Final = 20_000
 """Different things that an account's runs may say for this to be done; with more, somebody puts ids into models' names."""
@@ -35,6 +37,8 @@ _GROUP: Final = "arrayStringConcat([" + ", ".join([*_SAID.values(), _SEGMENT]) +
 
 
 _WEEK: Final = "0000-00-00"
+_EPOCH: Final = date(1970, 1, 1)
+_US_PER_DAY: Final = 86_400_000_000
 
 
 class TooManyGroups(Exception):
@@ -106,7 +110,12 @@ def apply_to_weeks(
     done = 0
     sql, params = _update(store.local("runs"), account_id, rules, groups)
     for week, count in among:
-        store.command(sql.replace(_WEEK, week.isoformat()), params)
+        start_us = (week - _EPOCH).days * _US_PER_DAY
+        for change in (True, False):
+            # Sums of before must not be taken for those of now; nor those that are made while a week is half done.
+            forget(store, account_id=account_id, from_us=start_us, to_us=start_us + 7 * _US_PER_DAY, now_us=now_us())
+            if change:
+                store.command(sql.replace(_WEEK, week.isoformat()), params)
         done += count
         yield done
 

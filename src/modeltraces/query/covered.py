@@ -1,0 +1,137 @@
+"""Which hours of a selection are summed up, and which runs must be read beside the sums."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from modeltraces.query.fields import field_named
+from modeltraces.query.filters import And, Bound, Filter, Not, Or, Term
+from modeltraces.query.selection import Selection
+from modeltraces.query.times import FIRST_US, LAST_US
+from modeltraces.store.engine import Store
+from modeltraces.store.summaries import KEYS, US_PER_HOUR, hour_of, ranges, uncovered
+
+_FEWEST_HOURS: Final = 3
+"""For fewer, the runs themselves are as quick."""
+_MOST_HOLES: Final = 100
+"""Times between the covered hours; a query with more has more to do than to read all runs."""
+_AT_US: Final = f"(toInt64(at) * {US_PER_HOUR})"
+_GRAINS: Final[tuple[frozenset[str], ...]] = (
+    frozenset({"status"}),
+    frozenset({"status", "model"}),
+    frozenset(KEYS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Whole hours whose sums hold, from `first` until `last` but for the `holes`."""
+
+    selection: Selection
+    first: int
+    last: int
+    holes: frozenset[int]
+
+    def within(self, selection: Selection) -> "Cover | None":
+        """The same for a shorter time."""
+        start, end = _hours(selection)
+        first, last = max(start, self.first), min(end, self.last)
+        holes = frozenset(at for at in self.holes if first <= at < last)
+        if last - first - len(holes) < _FEWEST_HOURS:
+            return None
+        return Cover(selection, first, last, holes)
+
+    def of_sums(self, bound: Bound) -> str:
+        """The condition of the rows of `summaries FINAL`."""
+        condition = (
+            f"account_id = {bound.text(self.selection.account_id)} "
+            f"AND at >= {bound(self.first, 'Int32')} AND at < {bound(self.last, 'Int32')} AND requests > 0"
+        )
+        return condition + (f" AND NOT has({bound(sorted(self.holes), 'Array(Int32)')}, at)" if self.holes else "")
+
+    def of_runs(self, bound: Bound, also: Mapping[int, str] = MappingProxyType({})) -> str:
+        """The condition of the runs of the selection's time that are not in these sums; '' where there can be none.
+
+        `also`: hour → SQL of which of its runs are to be read in any case.
+        """
+        start, end = self.selection.from_us, self.selection.to_us
+        times: list[tuple[int | None, int | None]] = []
+        first_us, last_us = self.first * US_PER_HOUR, self.last * US_PER_HOUR
+        if start is None or start < first_us:
+            times.append((start, first_us))
+        times += [(first * US_PER_HOUR, last * US_PER_HOUR) for first, last in ranges(self.holes)]
+        if end is None or end > last_us:
+            times.append((last_us, end))
+        parts = [_between(since, until, bound) for since, until in times]
+        for test in dict.fromkeys(also.values()):
+            parts += [
+                f"{_between(first * US_PER_HOUR, last * US_PER_HOUR, bound)} AND {test}"
+                for first, last in ranges(hour for hour in also if also[hour] == test)
+            ]
+        return " OR ".join(f"({part})" for part in parts)
+
+
+def cover(store: Store, selection: Selection, fields: Collection[str]) -> Cover | None:
+    """The sums that hold for a selection which asks for these fields; None when there are none worth asking."""
+    if grain_of(fields) is None:
+        return None
+    first, last = _hours(selection)
+    if last - first < _FEWEST_HOURS:
+        return None
+    known, holes_of_old = uncovered(store, selection.account_id, first, last, by_source="source" in fields)
+    last = min(last, known.closed)
+    if last - first < _FEWEST_HOURS:
+        return None
+    bound = Bound("h")
+    rows = store.query(
+        f"SELECT DISTINCT {hour_of()} FROM runs WHERE account_id = {bound.text(selection.account_id)} "
+        f"AND {_between(first * US_PER_HOUR, last * US_PER_HOUR, bound)} AND received_on > {bound.instant(known.as_of_us)}",
+        bound.params,
+        surface="summaries.late",
+    )
+    holes = frozenset(at for at in (*holes_of_old, *(row[0] for row in rows)) if first <= at < last)
+    if last - first - len(holes) < _FEWEST_HOURS or len(list(ranges(holes))) > _MOST_HOLES:
+        return None
+    return Cover(selection, first, last, holes)
+
+
+def grain_of(fields: Collection[str]) -> int | None:
+    """The coarsest grain of sums that knows these fields; None when none does."""
+    return next((grain for grain, known in enumerate(_GRAINS) if known.issuperset(fields)), None)
+
+
+def fields_of(filter: Filter | None) -> set[str]:
+    """The columns that a filter asks for, by the names of the `runs` table."""
+    match filter:
+        case None:
+            return set()
+        case Term(name):
+            spec = field_named(name)
+            assert spec is not None, name
+            # What is of no column of its own may be anything but a sum.
+            return {"model"} if spec.kind == "model_kind" else set(spec.columns) or {name}
+        case Not(inner):
+            return fields_of(inner)
+        case And(parts) | Or(parts):
+            return set().union(*(fields_of(part) for part in parts))
+
+
+def placed(place: Callable[[str], str] | None, *, sums: bool) -> str:
+    """SQL of the step that a run, or an hour's sums, belong to: 0 without steps."""
+    if place is None:
+        return "toInt64(0)"
+    return f"toInt64({place(_AT_US if sums else 'toUnixTimestamp64Micro(executed_on)')})"
+
+
+def _hours(selection: Selection) -> tuple[int, int]:
+    """The whole hours of a selection's time: the first, and that after the last."""
+    start = FIRST_US if selection.from_us is None else max(selection.from_us, FIRST_US)
+    end = LAST_US if selection.to_us is None else min(selection.to_us, LAST_US)
+    return -(-start // US_PER_HOUR), end // US_PER_HOUR
+
+
+def _between(start: int | None, end: int | None, bound: Bound) -> str:
+    sides = [f"executed_on >= {bound.instant(start)}"] if start is not None else []
+    sides += [f"executed_on < {bound.instant(end)}"] if end is not None else []
+    return " AND ".join(sides)

@@ -1,0 +1,240 @@
+"""Sums over the runs of a selection, by name and by step of time: from the runs, or from the hours' sums and what they lack.
+
+Both ways give the same: counts and sums do anyway, and percentiles are reckoned from the very same classes of response
+times, or from the times themselves where there are few.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed
+from modeltraces.query.filters import Bound, FilterContext
+from modeltraces.query.selection import Selection, among, where
+from modeltraces.store.engine import Store
+from modeltraces.store.summaries import CLASS, COUNTED, EXACT_BELOW, time_of_class
+
+_LEVELS: Final = "0.5, 0.9, 0.99"
+_NAN: Final = float("nan")
+PERCENTILES: Final = (
+    f"if(countIf({COUNTED}) <= {EXACT_BELOW}, "
+    f"arrayReduce('quantilesExactInclusive({_LEVELS})', "
+    f"groupArrayIf({EXACT_BELOW})(assumeNotNull(response_time_ms), {COUNTED})), "
+    f"arrayMap(c -> {time_of_class('c')}, quantilesExactWeightedIf({_LEVELS})({CLASS}, 1, {COUNTED})))"
+)
+"""SQL of [p50, p90, p99] in ms over runs; NaN where there is no response time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number: over runs, over `summaries`, and what it is where there is nothing."""
+
+    runs: str
+    sums: str
+    none: str = "0"
+
+
+REQUESTS: Final = Measure("count()", "sum(requests)")
+FAILED: Final = Measure("countIf(status = 'failed')", "sumIf(requests, status = 'failed')")
+INPUT_TOKENS: Final = Measure("sum(input_tokens)", "sum(input_tokens)", "NULL")
+OUTPUT_TOKENS: Final = Measure("sum(output_tokens)", "sum(output_tokens)", "NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be summed up of a selection."""
+
+    selection: Selection
+    context: FilterContext
+    measures: Sequence[Measure] = (REQUESTS, FAILED)
+    percentiles: bool = True
+    name: str = "''"
+    """SQL of what the runs are parted by, over columns that `runs` and `summaries` share."""
+    place: Callable[[str], str] | None = None
+    """SQL of the step that an instant, given as SQL of microseconds, belongs to; steps must begin with hours."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    """Columns that `name` and the measures ask for."""
+    among: str = ""
+    """A condition more, over the columns of `fields`."""
+    is_by_hours: bool = True
+    """Whether no hour belongs to two steps."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        needs = self.fields | fields_of(self.selection.filter)
+        return needs | {"model"} if self.selection.models else needs
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    name: str
+    step: int
+    numbers: tuple[Any, ...]
+    """One of each measure."""
+    percentiles: tuple[float, ...] = (_NAN, _NAN, _NAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    totals: list[Total]
+    of: int
+    """How many there are."""
+
+
+def totals(store: Store, question: Question, *, surface: str, known: Cover | None = None) -> list[Total]:
+    """One for each name and step that has runs. `known`: the cover of a longer time, where it was looked for already."""
+    covered = None
+    if question.is_by_hours:
+        covered = known.within(question.selection) if known else cover(store, question.selection, question.needs)
+    if covered is None:
+        return _of_runs(store, question, surface)
+    return _of_sums(store, question, covered, surface)
+
+
+def most(store: Store, question: Question, limit: int, *, surface: str) -> Most:
+    """The names with the most of the first measure. There may be as many names as runs: the engine chooses."""
+    covered = cover(store, question.selection, question.needs) if question.is_by_hours else None
+    sql, params = _sql_of_runs(question) if covered is None else _sql_of_sums(question, covered)
+    rows = store.query(
+        f"SELECT name, n0, count() OVER () FROM ({sql}) ORDER BY n0 DESC, name LIMIT {limit}", params, surface=surface
+    )
+    return Most([Total(name, 0, (number,)) for name, number, _ in rows], rows[0][2] if rows else 0)
+
+
+def _of_runs(store: Store, question: Question, surface: str) -> list[Total]:
+    sql, params = _sql_of_runs(question)
+    many = len(question.measures)
+    return [
+        Total(row[0], row[1], tuple(row[2 : 2 + many]), *(tuple(x) for x in row[2 + many :]))
+        for row in store.query(sql, params, surface=surface)
+    ]
+
+
+def _sql_of_runs(question: Question) -> tuple[str, dict[str, Any]]:
+    condition, params = where(question.selection, question.context)
+    if question.among:
+        condition = f"{condition} AND {question.among}"
+    numbers = [f"{measure.runs} AS n{at}" for at, measure in enumerate(question.measures)]
+    if question.percentiles:
+        numbers.append(PERCENTILES)
+    return (
+        f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, {', '.join(numbers)} "
+        f"FROM runs FINAL WHERE {condition} GROUP BY name, step"
+    ), {**params, **question.params}
+
+
+def _of_sums(store: Store, question: Question, covered: Cover, surface: str) -> list[Total]:
+    sql, params = _sql_of_sums(question, covered)
+    rows = store.query(sql, params, surface=surface)
+    many = len(question.measures)
+    found = [Total(row[0], row[1], tuple(row[2 : 2 + many])) for row in rows]
+    if not question.percentiles:
+        return found
+    known = {(row[0], row[1]): tuple(row[3 + many]) for row in rows if row[2 + many] > EXACT_BELOW}
+    few = [(row[0], row[1]) for row in rows if 0 < row[2 + many] <= EXACT_BELOW]
+    if few:
+        known |= _exact(store, question, covered, few, surface)
+    return [replace(one, percentiles=known.get((one.name, one.step), one.percentiles)) for one in found]
+
+
+def _sql_of_sums(question: Question, covered: Cover) -> tuple[str, dict[str, Any]]:
+    bound = Bound("s")
+    parts = [_numbers_of_sums(question, covered, bound)]
+    if question.percentiles:
+        parts.append(_classes_of_sums(question, covered, bound))
+    if times := covered.of_runs(bound):
+        parts.append(_numbers_of_runs(question, times, bound))
+    numbers = [f"sum(n{at}) AS n{at}" for at in range(len(question.measures))]
+    if question.percentiles:
+        numbers += [
+            "sum(timings)",
+            f"arrayMap(c -> {time_of_class('c')}, quantilesExactWeightedIf({_LEVELS})(class, many, many > 0))",
+        ]
+    sql = f"SELECT name, step, {', '.join(numbers)} FROM ({' UNION ALL '.join(parts)}) GROUP BY name, step"
+    return sql, {**bound.params, **question.params}
+
+
+def _numbers_of_sums(question: Question, covered: Cover, bound: Bound) -> str:
+    numbers = [f"{measure.sums} AS n{at}" for at, measure in enumerate(question.measures)]
+    if question.percentiles:
+        numbers += ["sum(timed) AS timings", "toInt16(0) AS class", "toUInt64(0) AS many"]
+    return (
+        f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, {', '.join(numbers)} "
+        f"FROM summaries FINAL WHERE {_sums(question, covered, question.needs, bound)} GROUP BY name, step"
+    )
+
+
+def _classes_of_sums(question: Question, covered: Cover, bound: Bound) -> str:
+    numbers = [f"{measure.none} AS n{at}" for at, measure in enumerate(question.measures)]
+    # What only the measures ask for need not part the classes.
+    needs = question.needs if question.name != "''" else question.needs - question.fields | _asked(question)
+    return (
+        f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, {', '.join(numbers)}, "
+        "0 AS timings, class, sum(one) AS many FROM summaries FINAL ARRAY JOIN classes AS class, counts AS one "
+        f"WHERE {_sums(question, covered, needs, bound)} GROUP BY name, step, class"
+    )
+
+
+def _asked(question: Question) -> frozenset[str]:
+    asked = frozenset(fields_of(question.selection.filter))
+    return asked | {"model"} if question.selection.models else asked
+
+
+def _numbers_of_runs(question: Question, times: str, bound: Bound) -> str:
+    numbers = [f"{measure.runs} AS n{at}" for at, measure in enumerate(question.measures)]
+    by_class = ""
+    if question.percentiles:
+        numbers += [
+            f"countIf({COUNTED}) AS timings",
+            f"if({COUNTED}, {CLASS}, toInt16(0)) AS class",
+            f"countIf({COUNTED}) AS many",
+        ]
+        by_class = ", class"
+    return (
+        f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, {', '.join(numbers)} "
+        f"FROM runs FINAL WHERE {_runs(question, times, bound)} GROUP BY name, step{by_class}"
+    )
+
+
+def _exact(
+    store: Store, question: Question, covered: Cover, few: Sequence[tuple[str, int]], surface: str
+) -> dict[tuple[str, int], tuple[float, ...]]:
+    """Percentiles from the response times themselves."""
+    bound = Bound("s")
+    steps = bound(sorted({step for _, step in few}), "Array(Int64)")
+    whole = frozenset({"source"}) | question.needs
+    parts = [
+        f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, arrayJoin(times) AS ms "
+        f"FROM summaries FINAL WHERE {_sums(question, covered, whole, bound)} AND step IN {steps}"
+    ]
+    if times := covered.of_runs(bound):
+        parts.append(
+            f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, "
+            f"assumeNotNull(response_time_ms) AS ms FROM runs FINAL WHERE {_runs(question, times, bound)} "
+            f"AND step IN {steps} AND {COUNTED}"
+        )
+    rows = store.query(
+        f"SELECT name, step, quantilesExactInclusive({_LEVELS})(ms) FROM ({' UNION ALL '.join(parts)}) GROUP BY name, step",
+        {**bound.params, **question.params},
+        surface=f"{surface}.exact",
+    )
+    wanted = set(few)
+    return {(name, step): tuple(values) for name, step, values in rows if (name, step) in wanted}
+
+
+def _sums(question: Question, covered: Cover, needs: frozenset[str], bound: Bound) -> str:
+    grain = grain_of(needs)
+    assert grain is not None, needs
+    parts = [covered.of_sums(bound), f"grain = {grain}", *_among(question, bound)]
+    return " AND ".join(parts)
+
+
+def _runs(question: Question, times: str, bound: Bound) -> str:
+    account = f"account_id = {bound.text(question.selection.account_id)}"
+    return " AND ".join([account, "superseded_by = ''", f"({times})", *_among(question, bound)])
+
+
+def _among(question: Question, bound: Bound) -> list[str]:
+    conditions = among(question.selection, question.context, bound)
+    return [*conditions, question.among] if question.among else conditions

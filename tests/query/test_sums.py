@@ -1,0 +1,234 @@
+"""The hours' sums: what is answered from them is what the runs themselves give, whatever came, changed or went meanwhile."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from modeltraces.query import covered, totals
+from modeltraces.query.filters import FilterContext, parse
+from modeltraces.query.metrics import Metrics, count_runs, metrics
+from modeltraces.query.selection import Selection
+from modeltraces.query.series import series
+from modeltraces.query.series_by import series_by
+from modeltraces.run import Run
+from modeltraces.store.engine import Store
+from modeltraces.store.rows import insert_runs
+from modeltraces.store.summaries import EXACT_BELOW, US_PER_HOUR, checkpoint, forget, forget_hours, refresh
+from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
+
+NOBODY = FilterContext()
+MIDNIGHT_US = NOON_US - DAY_US // 2
+LONG_AFTER_US = NOON_US + 30 * DAY_US
+FILTERS = (
+    "", "", "", "status:failed", "source:a", "-source:a*", "source_type:Agent status:success", "deployment_version:*",
+    "connection_name:(x OR y)", "model:m1", "response_time>500ms", "input:refund", "model_kind:external -status:failed",
+)  # fmt: skip
+HOSTED = ("m0", "m1")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
+    """Other tests give their runs any time of receipt."""
+    yield
+    for table in ("summaries", "summary_hours"):
+        store.command(f"TRUNCATE TABLE {table}")
+
+
+@contextmanager
+def run_by_run() -> Iterator[None]:
+    with patch.object(totals, "cover", lambda *_: None), patch("modeltraces.query.metrics.cover", lambda *_: None):
+        yield
+
+
+def made(account_id: str, chance: Random, number: int, received_us: int, **fields: Any) -> Run:
+    return run(
+        account_id,
+        number,
+        executed_on_us=MIDNIGHT_US + chance.randrange(30 * US_PER_HOUR),
+        received_on_us=received_us,
+        model=f"m{chance.randrange(3)}",
+        status=chance.choice(("success", "success", "failed")),
+        response_time_ms=chance.choice((None, 0.0, round(chance.lognormvariate(5, 2), 3))),
+        response_time_clamped=chance.random() < 0.1,
+        source=chance.choice(("a", "b", "a2")),
+        source_type=chance.choice(("Agent", "API")),
+        deployment_version=chance.choice(("", "v1")),
+        connection_name=chance.choice(("x", "y", "")),
+        input=chance.choice(("refund", "")),
+        input_tokens=chance.choice((None, 7)),
+        output_tokens=chance.choice((None, None, 3)),
+        **fields,
+    )
+
+
+def everything(store: Store, selection: Selection, since: dict[str, int]) -> list[Any]:
+    context = FilterContext(names_of_kind={"external": ["m2"]}, names={"m1": "renamed"}, recorded={"renamed": ["m1"]})
+    found: list[Any] = [metrics(store, selection, context, HOSTED, since), count_runs(store, selection, context)]
+    found.append(series(store, selection, context, step_seconds=(3600, 7200, 5400)[len(selection.models)]))
+    found.append(series_by(store, selection, context, "source" if selection.models else "model", step_seconds=10_800))
+    return [
+        replace(one, hosted_busy_ms=round(one.hosted_busy_ms, 6)) if isinstance(one, Metrics) else one for one in found
+    ]
+
+
+def agree(store: Store, selection: Selection, since: dict[str, int] | None = None) -> Any:
+    answered = everything(store, selection, since or {})
+    with run_by_run():
+        assert answered == everything(store, selection, since or {})
+    return answered[0]
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(
+    max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_sums_are_those_of_the_runs_whatever_happens_to_them(store: Store, seed: int) -> None:
+    chance = Random(seed)
+    account_id = f"sums-{seed}-{uuid4()}"
+    clock = max(checkpoint(store).as_of_us, LONG_AFTER_US)
+    runs: list[Run] = []
+    for _ in range(5):
+        clock += 1000 * SECOND_US
+        match chance.choice(("come", "come", "again", "fold", "match", "remove")):
+            case "again" if runs:
+                insert_runs(store, [replace(one, received_on_us=clock) for one in chance.choices(runs, k=9)])
+            case "fold" if runs:
+                for one in chance.sample(runs, min(5, len(runs))):
+                    one.superseded_by, one.version, one.received_on_us = runs[0].request_id, one.version + 1, clock
+                    insert_runs(store, [one])
+            case "match" | "remove" as change if runs:
+                forget(store, account_id=account_id, from_us=MIDNIGHT_US, to_us=NOON_US, now_us=clock)
+                store.command(
+                    f"ALTER TABLE runs {'UPDATE source = {to:String}' if change == 'match' else 'DELETE'} "
+                    "WHERE account_id = {account_id:String} AND source = 'b' AND executed_on < {noon:DateTime64(6, 'UTC')} "
+                    "SETTINGS mutations_sync = 1",
+                    {"account_id": account_id, "to": "a", "noon": "2026-11-01 12:00:00"},
+                )
+                forget(store, account_id=account_id, from_us=MIDNIGHT_US, to_us=NOON_US, now_us=clock + 1)
+            case _:
+                new = [made(account_id, chance, len(runs) + n, clock) for n in range(chance.choice((1, 60)))]
+                insert_runs(store, new)
+                runs += new
+        if chance.random() < 0.7:
+            refresh(store, clock + chance.choice((-1, 10)), most_hours=chance.choice((3, 48, 1000)))
+    since = {"m1": MIDNIGHT_US + chance.randrange(30 * US_PER_HOUR), "m2": MIDNIGHT_US + 5 * US_PER_HOUR}
+    for _ in range(2):
+        start = chance.choice((None, MIDNIGHT_US, MIDNIGHT_US + chance.randrange(10 * US_PER_HOUR)))
+        text = chance.choice(FILTERS)
+        selection = Selection(
+            account_id,
+            chance.choice(((), ("m0",), ("renamed", "m2"))),
+            from_us=MIDNIGHT_US - DAY_US if start is None else start,
+            to_us=chance.choice((NOON_US + DAY_US, MIDNIGHT_US + chance.randrange(12, 30) * US_PER_HOUR + 5)),
+            filter=parse(text),
+            now_us=LONG_AFTER_US,
+        )
+        agree(store, selection, since)
+
+
+def sum_up(store: Store, as_of_us: int) -> None:
+    """All hours of all accounts, those of other tests too."""
+    assert refresh(store, as_of_us, most_hours=10_000) == 0
+
+
+def of_a_day(account_id: str, size: int = 400, **fields: Any) -> list[Run]:
+    chance = Random(size)
+    return [made(account_id, chance, number, LONG_AFTER_US, **fields) for number in range(size)]
+
+
+def is_covered(store: Store, selection: Selection, hours: int, *fields: str) -> bool:
+    found = covered.cover(store, selection, fields)
+    return found is not None and found.last - found.first - len(found.holes) >= hours
+
+
+def day_of(account_id: str, filter: str = "") -> Selection:
+    return Selection(
+        account_id, from_us=MIDNIGHT_US + 7, to_us=NOON_US + DAY_US, filter=parse(filter), now_us=LONG_AFTER_US
+    )
+
+
+def test_a_run_is_in_the_very_next_answer_though_its_hour_was_summed_up(store: Store, account_id: str) -> None:
+    insert_runs(store, of_a_day(account_id))
+    sum_up(store, LONG_AFTER_US + 1)
+    selection = day_of(account_id)
+    assert is_covered(store, selection, 30)
+    before = agree(store, selection)
+    insert_runs(store, [run(account_id, 999_999, executed_on_us=NOON_US, received_on_us=LONG_AFTER_US + 2)])
+    assert is_covered(store, selection, 30)
+    assert agree(store, selection).total_requests == before.total_requests + 1
+    sum_up(store, LONG_AFTER_US + 3)
+    assert agree(store, selection).total_requests == before.total_requests + 1
+
+
+def test_hours_that_are_left_for_the_next_time_are_read_run_by_run(store: Store, account_id: str) -> None:
+    insert_runs(store, of_a_day(account_id))
+    assert refresh(store, LONG_AFTER_US + 1, most_hours=5) >= 20
+    agree(store, day_of(account_id))
+    sum_up(store, LONG_AFTER_US + 2)
+    assert is_covered(store, day_of(account_id), 30)
+
+
+def test_a_commit_that_was_seen_late_is_not_missed(store: Store, account_id: str) -> None:
+    insert_runs(store, of_a_day(account_id))
+    sum_up(store, LONG_AFTER_US + 10)
+    slow = run(account_id, 999_999, executed_on_us=NOON_US, received_on_us=LONG_AFTER_US + 1)
+    insert_runs(store, [slow])
+    forget_hours(store, [(account_id, slow.executed_on_us)], LONG_AFTER_US + 20)
+    assert agree(store, day_of(account_id)).total_requests == 401 - _before(account_id)
+
+
+def _before(account_id: str) -> int:
+    return sum(one.executed_on_us < MIDNIGHT_US + 7 for one in of_a_day(account_id))
+
+
+def test_a_source_for_every_run_is_read_run_by_run_and_the_rest_is_not(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modeltraces.store.summaries._MOST_SOURCES", 5)
+    insert_runs(store, of_a_day(account_id))
+    sum_up(store, LONG_AFTER_US + 1)
+    for text in ("", "source:a", "source_type:Agent"):
+        agree(store, day_of(account_id, text))
+    assert is_covered(store, day_of(account_id), 20)
+    assert not is_covered(store, day_of(account_id), 10, "source")
+
+
+def test_percentiles_of_many_are_of_the_same_classes_and_of_few_exact(store: Store, account_id: str) -> None:
+    chance = Random(1)
+    size = EXACT_BELOW + 3_000
+    runs = [
+        run(
+            account_id, number, executed_on_us=MIDNIGHT_US + number * 4 * SECOND_US, received_on_us=LONG_AFTER_US,
+            response_time_ms=chance.lognormvariate(5, 2), model="m0" if number % 8 else "m1",
+        )
+        for number in range(size)
+    ]  # fmt: skip
+    insert_runs(store, runs)
+    sum_up(store, LONG_AFTER_US + 1)
+    whole = Selection(account_id, from_us=MIDNIGHT_US, to_us=NOON_US + DAY_US, now_us=LONG_AFTER_US)
+    found = agree(store, whole)
+    ordered = sorted(one.response_time_ms or 0 for one in runs)
+    assert found.response_time_ms.p90 == pytest.approx(ordered[int(size * 0.9)], rel=0.01)
+    assert found.response_time_ms.p90 not in ordered
+    few = agree(store, replace(whole, models=("m1",))).response_time_ms
+    own = sorted(one.response_time_ms or 0 for one in runs if one.model == "m1")
+    assert own[int((len(own) - 1) * 0.5)] <= (few.p50 or 0) <= own[int((len(own) - 1) * 0.5) + 1]
+
+
+def test_what_is_summed_up_while_runs_are_changed_does_not_count(store: Store, account_id: str) -> None:
+    insert_runs(store, of_a_day(account_id))
+    began = LONG_AFTER_US + 10
+    forget(store, account_id=account_id, now_us=began)
+    # As of before: it would hold what is about to be changed.
+    sum_up(store, began - 5)
+    assert not is_covered(store, day_of(account_id), 10)
+    sum_up(store, began + 5)
+    assert is_covered(store, day_of(account_id), 30)
