@@ -18,6 +18,7 @@ from modeltraces.query.metrics import Metrics, count_runs, metrics
 from modeltraces.query.selection import Selection
 from modeltraces.query.series import series
 from modeltraces.query.series_by import series_by
+from modeltraces.query.suggest import suggest
 from modeltraces.run import Run
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
@@ -232,3 +233,13 @@ def test_what_is_summed_up_while_runs_are_changed_does_not_count(store: Store, a
     assert not is_covered(store, day_of(account_id), 10)
     sum_up(store, began + 5)
     assert is_covered(store, day_of(account_id), 30)
+
+
+def test_suggestions_from_sums_are_those_of_the_runs(store: Store, account_id: str) -> None:
+    insert_runs(store, of_a_day(account_id))
+    sum_up(store, LONG_AFTER_US + 1)
+    for name, prefix in (("source", "A"), ("source_type", ""), ("status", ""), ("model", "m")):
+        answered = suggest(store, day_of(account_id, "-source:b"), NOBODY, name, prefix)
+        with run_by_run():
+            assert answered == suggest(store, day_of(account_id, "-source:b"), NOBODY, name, prefix)
+        assert answered

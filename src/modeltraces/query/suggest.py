@@ -6,7 +6,9 @@ from typing import Final
 from modeltraces.query.fields import SUGGESTABLE, Field, attribute_key, field_named
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.selection import Selection, SelectionError, where
+from modeltraces.query.totals import REQUESTS, Question, most
 from modeltraces.store.engine import Store
+from modeltraces.store.summaries import KEYS
 
 MAX_SUGGESTIONS: Final = 100
 _SECONDS: Final = 1
@@ -31,11 +33,22 @@ def suggest(
     bound = Bound("v")
     condition, params = where(selection, context)
     expression = _expression(name, context, bound)
+    most_given = max(1, min(limit, MAX_SUGGESTIONS))
+    if name in KEYS:
+        known = f"{expression} != ''"
+        if prefix:
+            known += f" AND startsWith(lowerUTF8({expression}), lowerUTF8({bound.text(prefix)}))"
+        question = Question(
+            selection, context, (REQUESTS,), percentiles=False, name=expression, among=known, params=bound.params,
+            fields=frozenset({name}),
+        )  # fmt: skip
+        found = most(store, question, most_given, surface="suggest", settings=_SETTINGS)
+        return [Suggestion(total.name, total.numbers[0]) for total in found.totals]
     matching = f"startsWith(lowerUTF8(value), lowerUTF8({bound.text(prefix)}))" if prefix else "true"
     rows = store.query(
         f"SELECT {expression} AS value, count() AS found FROM runs FINAL WHERE {condition} "
         f"GROUP BY value HAVING value != '' AND {matching} ORDER BY found DESC, value "
-        f"LIMIT {bound(max(1, min(limit, MAX_SUGGESTIONS)), 'UInt64')} {_SETTINGS}",
+        f"LIMIT {bound(most_given, 'UInt64')} {_SETTINGS}",
         {**params, **bound.params},
         surface="suggest",
     )

@@ -92,12 +92,14 @@ def totals(store: Store, question: Question, *, surface: str, known: Cover | Non
     return _of_sums(store, question, covered, surface)
 
 
-def most(store: Store, question: Question, limit: int, *, surface: str) -> Most:
+def most(store: Store, question: Question, limit: int, *, surface: str, settings: str = "") -> Most:
     """The names with the most of the first measure. There may be as many names as runs: the engine chooses."""
     covered = cover(store, question.selection, question.needs) if question.is_by_hours else None
     sql, params = _sql_of_runs(question) if covered is None else _sql_of_sums(question, covered)
     rows = store.query(
-        f"SELECT name, n0, count() OVER () FROM ({sql}) ORDER BY n0 DESC, name LIMIT {limit}", params, surface=surface
+        f"SELECT name, n0, count() OVER () FROM ({sql}) ORDER BY n0 DESC, name LIMIT {limit} {settings}",
+        params,
+        surface=surface,
     )
     return Most([Total(name, 0, (number,)) for name, number, _ in rows], rows[0][2] if rows else 0)
 

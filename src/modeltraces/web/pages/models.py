@@ -15,7 +15,8 @@ from modeltraces.catalog import connections, model_edits
 from modeltraces.catalog.connections import Connection
 from modeltraces.catalog.errors import CatalogError
 from modeltraces.catalog.models import ModelEntry
-from modeltraces.query.selection import Selection, parse_selection, where
+from modeltraces.query.selection import Selection, parse_selection
+from modeltraces.query.totals import Question, totals
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.web.address import MODEL_TRACES, MODELS, Address, model_path, with_query
 from modeltraces.web.catalog_contexts import ModelForm, ModelLine, ModelsPage, Pager, Place
@@ -205,13 +206,14 @@ def _words(kind: str) -> str:
 
 def _by_model(store: Store, selection: Selection, view: View) -> dict[str, tuple[int, int]]:
     """Recorded name → (requests, failed)."""
-    condition, params = where(replace(selection, filter=None), view.context)
-    rows = store.query(
-        f"SELECT model, count(), countIf(status = 'failed') FROM runs FINAL WHERE {condition} GROUP BY model",
-        params,
-        surface="page.models",
+    question = Question(
+        replace(selection, filter=None),
+        view.context,
+        percentiles=False,
+        name="toString(model)",
+        fields=frozenset({"model"}),
     )
-    return {str(name): (int(total), int(failed)) for name, total, failed in rows}
+    return {one.name: (one.numbers[0], one.numbers[1]) for one in totals(store, question, surface="page.models")}
 
 
 def _by_reached(found: Iterable[Connection]) -> dict[str, list[Connection]]:
