@@ -105,35 +105,29 @@ def test_runs_and_payloads_go_at_their_limits_and_metrics_only_with_the_runs(
     assert sweep(store, thirty_and_ten, next(later)) == Swept(), "done again it does nothing"
     assert would_remove(store, account_id, thirty_and_ten).runs == 0
 
-
-def test_a_removed_run_that_is_sent_again_goes_with_the_next_sweep(store: ClickHouseStore, account_id: str) -> None:
-    gone, emptied = run(account_id, 31), run(account_id, 20)
-    limit = keep(account_id, 30, 10)
-    for _ in range(2):
-        insert_runs(store, [gone, emptied])
-        sweep(store, limit, next(later))
-        assert shown(store, account_id) == {emptied.request_id: ""}
-        assert not rows_with_text(store, account_id)
+    # Sent again, they go again.
+    insert_runs(store, [gone, emptied])
+    assert len(shown(store, account_id)) == 3
+    sweep(store, thirty_and_ten, next(later))
+    assert shown(store, account_id) == {emptied.request_id: "", whole.request_id: "hello"}
+    assert rows_with_text(store, account_id) == {whole.request_id}
 
 
-def test_attributes_that_hold_text_go_with_the_payload_and_others_stay(store: ClickHouseStore, account_id: str) -> None:
+def test_attributes_that_hold_text_go_with_the_payload_and_who_has_none_loses_none(
+    store: ClickHouseStore, account_id: str
+) -> None:
     attributes = {
         "env": "prod", "gen_ai.prompt": "tell me", "llm.output_tokens": "12", "notes": "x" * 300,
         "gateway.attempts": '[{"text": "' + "y" * 300 + '"}]',
     }  # fmt: skip
-    old = run(account_id, 20, text="", attributes=attributes)
-    insert_runs(store, [replace(old, request="", response="")])
-    sweep(store, keep(account_id, None, 10), next(later))
-    left = get_run(store, account_id, old.request_id)
+    bare = replace(run(account_id, 20, text=""), request="", response="", input_size=0, output_size=0)
+    telling = replace(run(account_id, 20, text="", attributes=attributes), request="", response="", input_size=0)
+    insert_runs(store, [bare, telling])
+    assert sweep(store, keep(account_id, None, 10), next(later)).accounts[account_id].payloads == 1
+    left = get_run(store, account_id, telling.request_id)
     assert left is not None
     assert set(left.attributes) == {"env", "llm.output_tokens", "gateway.attempts"}
     assert left.payload_removed_on_us >= NOW
-
-
-def test_a_run_without_payload_is_not_said_to_have_lost_one(store: ClickHouseStore, account_id: str) -> None:
-    bare = replace(run(account_id, 20, text=""), request="", response="", input_size=0, output_size=0)
-    insert_runs(store, [bare])
-    assert sweep(store, keep(account_id, None, 10), next(later)).accounts == {}
     left = get_run(store, account_id, bare.request_id)
     assert left is not None
     assert left.payload_removed_on_us == 0

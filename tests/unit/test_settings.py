@@ -43,3 +43,9 @@ def test_a_bad_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) 
     assert "MODELTRACES_LOG_FORMAT" in str(refusal.value)
     assert "hunter2" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_payloads_are_not_kept_longer_than_their_runs() -> None:
+    assert load_settings(keep_runs_days=0, keep_payloads_days=30).keep_payloads_days == 30
+    with pytest.raises(BadSettings, match="KEEP_PAYLOADS_DAYS must not be more"):
+        load_settings(keep_runs_days=5, keep_payloads_days=6)

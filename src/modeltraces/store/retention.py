@@ -23,6 +23,9 @@ _EPOCH: Final = date(1970, 1, 1)
 _US_PER_DAY: Final = 86_400_000_000
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = 7 * _DAY
+_OLD_SECONDS: Final = 2.5
+"""After which a part that counts no more may be deleted (`old_parts_lifetime`, and whole seconds)."""
+_LOOK_SECONDS: Final = 60.0
 _DEPENDANTS_AT_ONCE: Final = 20_000
 # A statement waits until it is done, however long a week takes: nobody waits for it.
 _PATIENT: Final = "SETTINGS mutations_sync = 2, max_execution_time = 0"
@@ -48,7 +51,7 @@ _EMPTIED: Final = ", ".join(
 # By the narrow columns: texts are not read to count them.
 _UNSWEPT_TEXT: Final = "(NOT payload_swept AND input_size + output_size > 0)"
 _OLD_PARTS: Final = (
-    "FROM system.parts WHERE NOT active AND database = currentDatabase() "
+    "FROM system.parts WHERE NOT active AND rows > 0 AND database = currentDatabase() "
     "AND table IN ('runs', 'runs_local', 'span_contents', 'span_contents_local')"
 )
 
@@ -149,15 +152,20 @@ def _forget_sums(store: Store, weeks: Sequence[date]) -> None:
 
 def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: Callable[[], bool]) -> int:
     """How many of these parts are still on disk, after so long at most: who reads from one holds it."""
-    latest = time.monotonic() + seconds
+    began = time.monotonic()
+    looked = -_LOOK_SECONDS
     while True:
-        for table in ("runs", "span_contents"):
-            # The engine looks after old parts of a quiet table every ten minutes; dropping something, it does so at once.
-            store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION ID 'none'")
         left = sum(row[0] in parts for row in store.query(f"SELECT name {_OLD_PARTS}"))
-        if not left or time.monotonic() > latest or not go_on():
+        waited = time.monotonic() - began
+        if not left or waited > seconds or not go_on():
             return left
-        time.sleep(min(1.0, seconds / 20))
+        if waited > _OLD_SECONDS and waited - looked > _LOOK_SECONDS:
+            # Of a quiet table the engine looks after old parts ever less often, up to every ten minutes. Dropping something,
+            # it does so at once; but it begins its merges anew, so this is not done again and again.
+            looked = waited
+            for table in ("runs", "span_contents"):
+                store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION ID 'none'")
+        time.sleep(0.5)
 
 
 def _weeks(store: Store, keep: Keep) -> Iterator[tuple[date, int, int]]:
