@@ -14,8 +14,9 @@ import orjson
 import pytest
 
 from modeltraces.catalog.db import Catalog
+from tests.gateway.upstream import serving
 from tests.support.clickhouse import ClickHouse
-from tests.support.otlp import PROTOBUF, genai_span, log_record, messages, traces
+from tests.support.otlp import PROTOBUF, genai_span, log_record, traces
 from tests.support.server import Server
 
 pytestmark = pytest.mark.faults
@@ -69,9 +70,16 @@ def send(server: Server, account: str, *bodies: Any) -> None:
             assert answer.status_code == 200, answer.text
 
 
-def runs_in(server: Server, account: str) -> list[dict[str, Any]]:
+def listed(server: Server, account: str) -> list[dict[str, Any]]:
     with server.client(account=account) as client:
         found: list[dict[str, Any]] = client.get("/api/v1/runs", params={"period": "all"}).json()["runs"]
+    return found
+
+
+def runs_in(server: Server, account: str) -> list[dict[str, Any]]:
+    """Those that are listed, and counted."""
+    found = listed(server, account)
+    with server.client(account=account) as client:
         metrics = client.get("/api/v1/metrics", params={"period": "all"}).json()
     assert metrics["total_requests"] == len(found)
     return found
@@ -88,10 +96,10 @@ def at_once(*actions: Callable[[], Any]) -> None:
 def settled(server: Server, account: str, number: int = 1) -> list[dict[str, Any]]:
     """The runs, once there are so many: what two processes take in at the same moment is folded within a second or two."""
     deadline = time.monotonic() + 20
-    while len(found := runs_in(server, account)) != number:
+    while len(found := listed(server, account)) != number:
         assert time.monotonic() < deadline, [(run["request_id"], run["input"]) for run in found]
         time.sleep(0.1)
-    return found
+    return runs_in(server, account)
 
 
 def test_a_run_that_one_acknowledged_is_in_the_others_next_answer(servers: tuple[Server, Server]) -> None:
@@ -160,26 +168,34 @@ def test_parent_child_and_text_that_come_to_different_processes_are_one_run(
     while "what was asked" not in run["input"]:
         assert time.monotonic() < deadline, run
         time.sleep(0.1)
-        (run,) = runs_in(other, account)
+        (run,) = listed(other, account)
     assert (run["session_id"], run["input_tokens"]) == ("c1", 7)
     assert runs_in(one, account) == runs_in(other, account)
 
 
 def test_a_call_through_one_gateway_and_its_span_sent_to_the_other_are_one_run(servers: tuple[Server, Server]) -> None:
-    """The gateway's recording by its response id, the program's own by the same."""
+    """The gateway's recording bears the response's id, and so does the program's own span around the call."""
     one, other = servers
     account = one.new_account("gateway")
-    start = time.time_ns()
+    with serving() as upstream, one.client("admin", "gateway", account=account) as caller:
+        made = {"name": "fake", "protocol": "openai", "base_url": f"{upstream.url}/v1", "models": ["*"]}
+        assert caller.post("/api/v1/connections", json=made).status_code == 201
+        began = time.time_ns()
+        asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
+        answer = caller.post("/gateway/openai/v1/chat/completions", json=asked)
+        assert answer.status_code == 200
     said: dict[str, Any] = {
-        "gen_ai__response__id": "chatcmpl-77",
-        "gen_ai__input__messages": messages("user", "hello"),
-        "gen_ai__output__messages": messages("assistant", "hi"),
+        "gen_ai__response__id": answer.json()["id"],
+        "gen_ai__conversation__id": "what only the program knows",
     }
-    inside = traces(genai_span(start_ns=start, ms=120, **said), scope="gateway")
-    around = traces(genai_span(start_ns=start - 2_000_000, ms=130, **said), scope="sdk")
-    at_once(partial(send, one, account, inside), partial(send, other, account, around))
-    (run,) = settled(one, account)
-    assert run["response_time_ms"] == 120
+    ms = (time.time_ns() - began) / 1e6
+    send(other, account, traces(genai_span(start_ns=began, ms=ms, **said), scope="sdk"))
+    deadline = time.monotonic() + 20
+    while len(runs := listed(other, account)) != 1 or not (runs[0]["connection_name"] and runs[0]["session_id"]):
+        assert time.monotonic() < deadline, runs
+        time.sleep(0.1)
+    assert runs[0]["connection_name"] == "fake"
+    assert runs_in(one, account) == runs
 
 
 def test_the_live_view_of_one_shows_what_the_other_takes_in(servers: tuple[Server, Server]) -> None:

@@ -42,6 +42,10 @@ def test_a_data_directory_in_use_is_said(tmp_path: Path) -> None:
     try:
         line = line_of("--port=0", f"--data-dir={server.data_dir}")
         assert "in use by another modeltraces process" in line
+        assert "need a ClickHouse server" in line
+        elsewhere = f"chdb://{server.data_dir}/runs"
+        line = line_of("--port=0", f"--data-dir={tmp_path / 'other'}", MODELTRACES_STORE_URL=elsewhere)
+        assert "in use by another modeltraces process" in line
         with server.client() as client:
             assert client.get("/readyz").status_code == 200
     finally:

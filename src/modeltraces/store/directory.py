@@ -30,7 +30,8 @@ def lock(path: Path) -> int:
     except OSError as error:
         os.close(descriptor)
         raise DirectoryInUse(
-            f"the data directory {path} is in use by another modeltraces process. Stop it, or choose another with --data-dir."
+            f"the data directory {path} is in use by another modeltraces process. Stop it, or choose another with --data-dir. "
+            "Several processes need a ClickHouse server (MODELTRACES_STORE_URL)."
         ) from error
     return descriptor
 
