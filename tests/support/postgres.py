@@ -102,7 +102,7 @@ class Postgres:
             else:
                 return
         self.stop()
-        raise NoPostgres(f"PostgreSQL does not start: {self.log[-500:]}")
+        raise AssertionError(f"PostgreSQL does not start: {self.log[-500:]}")
 
     @property
     def log(self) -> str:
@@ -143,6 +143,7 @@ def _start(directory: Path, runner: list[str]) -> Postgres:
             "--encoding=UTF8", "--locale=C", "--no-sync",
         ]
     )  # fmt: skip
+    # Taken by another test between here and there one time in some thousands; a start says so, and fails.
     port = free_port()
     options = _OPTIONS | {"port": str(port)}
     with (data / "postgresql.conf").open("a") as file:
