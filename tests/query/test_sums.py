@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from modeltraces.query import covered, totals
+from modeltraces.query import covered, finding, totals
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.metrics import Metrics, count_runs, metrics
-from modeltraces.query.selection import Selection
+from modeltraces.query.runs import list_runs
+from modeltraces.query.selection import Order, Selection
 from modeltraces.query.series import series
 from modeltraces.query.series_by import series_by
 from modeltraces.query.suggest import suggest
@@ -233,6 +234,41 @@ def test_what_is_summed_up_while_runs_are_changed_does_not_count(store: Store, a
     assert not is_covered(store, day_of(account_id), 10)
     sum_up(store, began + 5)
     assert is_covered(store, day_of(account_id), 30)
+
+
+@pytest.mark.parametrize("text", ["", "source:b", "status:failed source_type:API", "source:nobody", "-source:a*"])
+def test_pages_through_hours_that_hold_runs_are_those_of_all_runs(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    insert_runs(store, of_a_day(account_id))
+    sum_up(store, LONG_AFTER_US + 1)
+    late = [made(account_id, Random(9), 5000 + number, LONG_AFTER_US + 2) for number in range(4)]
+    insert_runs(store, late)
+
+    def pages(order: Order) -> list[list[str]]:
+        selection = replace(day_of(account_id, text), models=("m1",), order=order)
+        cursor, seen = None, []
+        for _ in range(60):
+            page = list_runs(store, selection, NOBODY, limit=7, cursor=cursor, secret=b"x")
+            seen.append([one.request_id for one in page.runs])
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return seen
+
+    plain = [pages("desc"), pages("asc")]
+    # Every first look is broken off.
+    monkeypatch.setattr("modeltraces.query.runs.SOON_SECONDS", "0.000001")
+    looked: list[str] = []
+
+    def look(*args: Any, **kwargs: Any) -> str:
+        looked.append(finding.times_with_runs(*args, **kwargs))
+        return looked[-1]
+
+    monkeypatch.setattr("modeltraces.query.runs.times_with_runs", look)
+    assert [pages("desc"), pages("asc")] == plain
+    assert set(looked) - {"true"}
+    assert plain[0] != [[]] or text == "source:nobody"
 
 
 def test_suggestions_from_sums_are_those_of_the_runs(store: Store, account_id: str) -> None:
