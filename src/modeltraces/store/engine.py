@@ -227,8 +227,11 @@ class ClickHouseStore:
                 client.timeout = Timeout(connect=self.limits.connect_timeout_seconds, read=patience)
             try:
                 yield client
-            finally:
-                self._idle.put(client)
+            except BaseException:
+                # The embedded engine gives what it had put out before it failed to whoever asks the same client next.
+                client.close() if self.embedded else self._idle.put(client)
+                raise
+            self._idle.put(client)
         except ClickHouseError as error:
             raise explained(error, embedded=self.embedded, writing=writing) from error
         finally:
