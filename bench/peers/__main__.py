@@ -55,12 +55,16 @@ def main() -> None:
                 for step in measure(system, work, figures, at_most_seconds=options.seconds):
                     sys.stderr.write(f"\r{system.name}: {step:<50}")
                     sys.stderr.flush()
+                    if options.json:
+                        _write(options.json, measured, options.runs)
             sys.stderr.write("\n")
-            if options.json:
-                told = {**as_json(sections(measured, options.runs)), "runs": options.runs}
-                told["systems"] = {name: asdict(figures) for name, figures in measured.items()}
-                options.json.write_text(json.dumps(told, indent=2) + "\n")
     show(sections(measured, options.runs))
+
+
+def _write(path: Path, measured: Mapping[str, Figures], runs: int) -> None:
+    told = {**as_json(sections(measured, runs)), "runs": runs}
+    told["systems"] = {name: asdict(figures) for name, figures in measured.items()}
+    path.write_text(json.dumps(told, indent=2) + "\n")
 
 
 def _end_us(data_dir: Path) -> int:

@@ -30,7 +30,7 @@ BATCH: Final = 512
 CONNECTIONS: Final = (1, 4)
 # No run has either in its output or attributes alone: one of the peers looks there too when it is asked for the input.
 TEXTS: Final = {"text in input, 4 % of runs": "shipments", "text in input, no run": "unobtainium"}
-_PORTION: Final = 8 * BATCH
+_PORTION: Final = 4 * BATCH
 """Sent and counted at once."""
 _TRIES: Final = 30
 _FEWEST_TRIES: Final = 3
@@ -77,7 +77,9 @@ def measure(
     for name, connections, start, end in _portions(len(work.runs)):
         if end <= has:
             continue
-        assert start == has, f"{system.name}: {has} runs are counted, which is no whole number of portions"
+        assert start == has, (
+            f"{system.name} has {has} runs, and lost the rest of a portion: begin with an empty directory"
+        )
         if time.monotonic() > until:
             yield f"{has} runs are in; time is over"
             return
