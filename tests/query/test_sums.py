@@ -256,9 +256,9 @@ def test_pages_through_hours_that_hold_runs_are_those_of_all_runs(
                 break
         return seen
 
-    plain = [pages("desc"), pages("asc")]
-    # Every first look is broken off.
-    monkeypatch.setattr("modeltraces.query.runs.SOON_SECONDS", "0.000001")
+    with patch("modeltraces.query.runs.is_known_by_hour", lambda _: False):
+        plain = [pages("desc"), pages("asc")]
+    monkeypatch.setattr("modeltraces.query.finding._NEAR_HOURS", 3)
     looked: list[str] = []
 
     def look(*args: Any, **kwargs: Any) -> str:

@@ -1,19 +1,19 @@
 """When the runs of a page are far apart: the hours' sums tell which hours hold any.
 
-Reading in order ends with the last run of the page, and mostly at once. Of a rare model, or of a filter that few runs match,
-it would read everything; so it is stopped soon, and goes on only through hours that hold such runs.
+Reading in order ends with the last run of the page. Of a rare model, or of a filter that few runs match, it would read
+everything; so the sums are asked before, of the last two days first, where most pages end.
 """
 
 from dataclasses import replace
 from typing import Final
 
-from modeltraces.query.covered import cover, fields_of, grain_of
+from modeltraces.query.covered import Cover, cover, fields_of, grain_of
 from modeltraces.query.cursor import Position
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.selection import Selection, among
 from modeltraces.store.engine import Store
 
-SOON_SECONDS: Final = 0.06
+_NEAR_HOURS: Final = 48
 _MOST_TIMES: Final = 100
 
 
@@ -40,26 +40,43 @@ def times_with_runs(
     covered = cover(store, selection, _needs(selection))
     if covered is None:
         return "true"
-    known = Bound("s")
-    grain = grain_of(_needs(selection))
-    conditions = [covered.of_sums(known), f"grain = {grain}", *among(selection, context, known)]
-    rows = store.query(
-        f"SELECT at, sum(requests) FROM summaries FINAL WHERE {' AND '.join(conditions)} GROUP BY at "
-        f"ORDER BY at {'DESC' if newest_first else 'ASC'}",
-        known.params,
-        surface="runs.hours",
-    )
-    hours: dict[int, str] = {}
-    found = 0
-    for at, requests in rows:
-        hours[at] = "true"
-        found += requests
-        if found >= limit:
-            break
+    near = _near(covered, newest_first=newest_first)
+    hours, found = _hours(store, near, context, limit, newest_first=newest_first)
+    if found < limit and near != covered:
+        hours, found = _hours(store, covered, context, limit, newest_first=newest_first)
     if len(hours) > _MOST_TIMES:
         return "true"
     # Runs of hours that are not covered may be among them, wherever these are.
-    return f"({covered.of_runs(bound, hours) or 'false'})"
+    return f"({covered.of_runs(bound, dict.fromkeys(hours, 'true')) or 'false'})"
+
+
+def _near(covered: Cover, *, newest_first: bool) -> Cover:
+    if newest_first:
+        return replace(covered, first=max(covered.first, covered.last - _NEAR_HOURS))
+    return replace(covered, last=min(covered.last, covered.first + _NEAR_HOURS))
+
+
+def _hours(
+    store: Store, covered: Cover, context: FilterContext, limit: int, *, newest_first: bool
+) -> tuple[list[int], int]:
+    """The first hours that hold so many runs, and how many they hold."""
+    bound = Bound("s")
+    needs = _needs(covered.selection)
+    conditions = [covered.of_sums(bound), f"grain = {grain_of(needs)}", *among(covered.selection, context, bound)]
+    rows = store.query(
+        f"SELECT at, sum(requests) FROM summaries FINAL WHERE {' AND '.join(conditions)} GROUP BY at "
+        f"ORDER BY at {'DESC' if newest_first else 'ASC'}",
+        bound.params,
+        surface="runs.hours",
+    )
+    hours: list[int] = []
+    found = 0
+    for at, requests in rows:
+        hours.append(at)
+        found += requests
+        if found >= limit:
+            break
+    return hours, found
 
 
 def _needs(selection: Selection) -> frozenset[str]:

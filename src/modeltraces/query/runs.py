@@ -5,17 +5,16 @@ So sorting and filtering never read the texts of runs that are not shown, and no
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from modeltraces.query.cursor import Direction, Position, decode, encode
 from modeltraces.query.filters import Bound, FilterContext
-from modeltraces.query.finding import SOON_SECONDS, is_known_by_hour, times_with_runs
+from modeltraces.query.finding import is_known_by_hour, times_with_runs
 from modeltraces.query.order import Ordering
 from modeltraces.query.selection import Selection, where
 from modeltraces.run import PREVIEW_CHARACTERS, Run, Status, executed_on_ms_of
-from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.engine import Store
 from modeltraces.store.news import Seen
 from modeltraces.store.rows import READ_COLUMNS, run_of_row
 
@@ -128,17 +127,12 @@ def _positions(
     keys = f"SELECT {ordering.value}, toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition}"
     order = f"ORDER BY {ordering.by(direction)} LIMIT {bound(limit, 'UInt64')}"
 
-    def asked(sql: str) -> list[Position]:
-        return [Position(*row) for row in store.query(sql, {**params, **bound.params}, surface="runs.keys")]
-
-    if not is_known_by_hour(selection):
-        return asked(f"{keys} {order}")
-    # What is broken off while it answers is any fault of the store's; a real one comes again.
-    with suppress(StoreError):
-        return asked(f"{keys} {order} SETTINGS max_execution_time = {SOON_SECONDS}")
-    newest_first = (selection.order == "desc") == (direction == "after")
-    times = times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)
-    return asked(f"{keys} AND {times} {order}")
+    if is_known_by_hour(selection):
+        newest_first = (selection.order == "desc") == (direction == "after")
+        times = times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)
+        keys += f" AND {times}"
+    rows = store.query(f"{keys} {order}", {**params, **bound.params}, surface="runs.keys")
+    return [Position(*row) for row in rows]
 
 
 def summaries(
