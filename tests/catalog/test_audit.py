@@ -16,8 +16,6 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.tables import AuditRow
 from tests.catalog.cast import Cast, Clock
 
-pytestmark = pytest.mark.postgresql
-
 ACTORS = ("alice@example.com", "key:Alice", "cli", "ingest")
 ACTIONS = ("model.add", "model.merge", "modelling.add", "member.add", "Model.add", "key.create", "50%_off.set")
 OBJECTS = ("model:Llama-3", "model:ÉCLAIR", "model:éclair", "user:100%_a\\b", "key:كاتب", "model:llama", "")

@@ -117,7 +117,7 @@ def test_processes_let_pass_exactly_what_a_key_may_use(
     assert admits(limiters[1], hundred)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 60), st.randoms(use_true_random=False))
 def test_whatever_the_order_of_calls_pauses_and_stops_never_one_too_many_passes_and_all_pass_in_the_end(
     catalogs: list[Catalog], key: Key, limit: int, order: random.Random

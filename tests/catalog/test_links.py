@@ -9,8 +9,6 @@ from modeltraces.catalog.signin import SignIn
 from modeltraces.catalog.tables import SigninLinkRow
 from tests.catalog.cast import PASSWORD, Cast, Clock
 
-pytestmark = pytest.mark.postgresql
-
 
 def newcomer(catalog: Catalog, account_id: str) -> users.User:
     return users.create(catalog, account_id, "dora@example.com", "member", actor="test")

@@ -223,8 +223,10 @@ def test_while_postgresql_is_away_servers_say_so_and_go_on_when_it_is_back(
 
 
 def test_servers_that_start_and_stop_meanwhile_disturb_nobody(
-    environment: dict[str, str], limited: Limited, tmp_path: Any
+    environment: dict[str, str], limited: Limited, tmp_path: Any, thorough: bool
 ) -> None:
+    if not thorough:
+        pytest.skip("takes a third server: with --thorough")
     one, _, _ = limited()
     stop, wrong = threading.Event(), []
 
