@@ -30,8 +30,9 @@ from tests.support.clickhouse import ClickHouse, opened, our_own
 
 FOREVER = 1000
 LIMITS = EngineLimits(
-    query_timeout_seconds=0.5,
-    insert_timeout_seconds=1,
+    # A busy machine takes a second for what it does in ten milliseconds.
+    query_timeout_seconds=1.5,
+    insert_timeout_seconds=2,
     connect_timeout_seconds=1,
     read_waits=(0.01, 0.02),
     write_waits=(0.01, 0.02, 0.05),
@@ -82,10 +83,17 @@ def write(store: ClickHouseStore, account_id: str) -> None:
 def test_what_breaks_off_is_written_again_and_stands_there_once(
     way: Between, remote: ClickHouseStore, account_id: str, how: dict[str, Any]
 ) -> None:
-    with way.failing(r"INSERT INTO \S*(runs|rejections)\b", **{"times": 2, **how}) as fault:
+    with way.failing(WRITES, **how) as one, way.failing(r"INSERT INTO \S*rejections\b", **how) as other:
         write(remote, account_id)
-    assert fault.times == 0
+    assert (one.times, other.times) == (0, 0)
     assert count(remote, account_id) == (20, 1)
+
+
+def test_what_is_written_twice_on_purpose_stands_there_twice(remote: ClickHouseStore, account_id: str) -> None:
+    """The server is not to take it for the same insert, tried again."""
+    for _ in range(2):
+        write(remote, account_id)
+    assert count(remote, account_id) == (20, 2)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,7 @@ def test_what_breaks_off_is_written_again_and_stands_there_once(
         ({"status": 503}, "HTTP status 503"),
         ({"status": 502}, "HTTP status 502"),
         ({"reset": True}, "connection"),
-        ({"wait_seconds": 2}, "took too long"),
+        ({"wait_seconds": 3}, "took too long"),
     ],
     ids=str,
 )
@@ -131,7 +139,7 @@ def test_a_question_that_was_cut_off_is_asked_again(way: Between, remote: ClickH
     [
         ({"status": 503}, StoreUnavailable, "HTTP status 503"),
         ({"reset": True}, StoreUnavailable, "connection"),
-        ({"wait_seconds": 5}, StoreUnavailable, "took too long"),
+        ({"wait_seconds": 6}, StoreUnavailable, "took too long"),
         ({"status": 500, "code": 159}, QueryLimitExceeded, "Choose a shorter period"),
         ({"status": 500, "code": 241, "text": "Query memory limit exceeded"}, QueryLimitExceeded, "too much memory"),
         ({"status": 500, "code": 241, "text": "Memory limit (total) exceeded"}, StoreUnavailable, "short of memory"),
