@@ -103,7 +103,10 @@ def install(app: FastAPI) -> None:
         if problem.status >= 500 and not isinstance(error, QueueFull):
             # Where the database is away, its own words say all there is, and every request says them.
             log.error(
-                "request failed", path=request.url.path, error=str(error), exc_info=error if problem.status == 500 else None
+                "request failed",
+                path=request.url.path,
+                error=str(error),
+                exc_info=error if problem.status == 500 else None,
             )
         return problem_response(problem.status, problem.detail, problem.headers, **problem.extra)
 
