@@ -8,20 +8,22 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import ingest, pages
+from bench import fill, ingest, pages
 from bench.floor import in_own_process
 from bench.results import Section, machine, show, write_json
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="1 M runs for the pages, 100 k for each way in")
+    parser.add_argument(
+        "--full", action="store_true", help="10 M runs for the pages, kept and used again; 100 k for each way in"
+    )
     parser.add_argument("--only", choices=["ingest", "pages"], help="measure this alone")
     parser.add_argument("--runs", type=int, help="runs for the pages (default 200,000)")
     parser.add_argument("--data-dir", type=Path, help="measure the pages on this directory, filled by bench.generate")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
-    page_runs = options.runs or (1_000_000 if options.full else 200_000)
+    page_runs = options.runs or (10_000_000 if options.full else 200_000)
     ingest_runs = 100_000 if options.full else 20_000
     sections: list[Section] = []
 
@@ -38,9 +40,11 @@ def main() -> None:
             found(ingest.measure(Path(directory) / "ingest", runs=ingest_runs, connection_counts=connection_counts))
             found([_ingest_floor(sections[0], ingest_runs)])
         if options.only != "ingest":
-            data_dir = options.data_dir or Path(directory) / "pages"
+            kept = Path(tempfile.gettempdir()) / f"modeltraces-bench-{page_runs}"
+            data_dir = options.data_dir or (kept if page_runs > fill.MADE_RUNS else Path(directory) / "pages")
             if options.data_dir is None:
-                command = [sys.executable, "-m", "bench.generate", f"--data-dir={data_dir}", f"--runs={page_runs}"]
+                program = "bench.fill" if page_runs > fill.MADE_RUNS else "bench.generate"
+                command = [sys.executable, "-m", program, f"--data-dir={data_dir}", f"--runs={page_runs}"]
                 subprocess.run(command, check=True)
             floor = partial(in_own_process, "pages", f"--data-dir={data_dir}")
             for section in pages.measure(data_dir, floor=floor):

@@ -55,10 +55,10 @@ def page_floor(data_dir: Path) -> dict[str, float]:
     store = open_store(f"chdb://{data_dir}/runs")
     month = "executed_on > now() - INTERVAL 30 DAY"
     questions = {
-        "metrics, one model": f"SELECT count(), countIf(status = 'failed'), quantilesTDigest(0.5, 0.9, 0.99)(response_time_ms) FROM runs WHERE model = 'gpt-4o' AND {month}",
-        "metrics, all models": f"SELECT count(), countIf(status = 'failed'), quantilesTDigest(0.5, 0.9, 0.99)(response_time_ms) FROM runs WHERE {month}",
-        "newest 50, all models": "SELECT request_id, executed_on, input_preview FROM runs ORDER BY account_id DESC, executed_on DESC LIMIT 50",
-        "newest 50, one model": "SELECT request_id, executed_on, input_preview FROM runs WHERE model = 'gpt-4o' ORDER BY account_id DESC, executed_on DESC LIMIT 50",
+        "metrics, one model, 30d": f"SELECT count(), countIf(status = 'failed'), quantilesTDigest(0.5, 0.9, 0.99)(response_time_ms) FROM runs WHERE model = 'gpt-4o' AND {month}",
+        "metrics, all models, 30d": f"SELECT count(), countIf(status = 'failed'), quantilesTDigest(0.5, 0.9, 0.99)(response_time_ms) FROM runs WHERE {month}",
+        "newest 50, all models, 30d": "SELECT request_id, executed_on, input_preview FROM runs ORDER BY account_id DESC, executed_on DESC LIMIT 50",
+        "newest 50, one model, 30d": "SELECT request_id, executed_on, input_preview FROM runs WHERE model = 'gpt-4o' ORDER BY account_id DESC, executed_on DESC LIMIT 50",
     }  # fmt: skip
     try:
         return {name: _median_ms(lambda sql=sql: store.query(sql)) for name, sql in questions.items()}  # type: ignore[misc]

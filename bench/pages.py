@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from bench.fill import RARE_WORD
 from bench.results import Section, quantile
 from bench.server import disk_mb, memory_mb, running
 from modeltraces.api.identity import SESSION_COOKIE
@@ -25,22 +26,35 @@ _DEEP_PAGES: Final = 200
 _EXPORT_SECONDS: Final = 60.0
 PAGES: Final = {"page, one model": "/?model=gpt-4o&period=7d", "page, all models": "/?period=7d"}
 
-CALLS: Final[dict[str, tuple[str, dict[str, str]]]] = {
-    "metrics, one model": ("/api/v1/metrics", {"model": "gpt-4o", "period": "30d"}),
-    "metrics, all models": ("/api/v1/metrics", {"period": "30d"}),
-    "metrics, one model, 24 h": ("/api/v1/metrics", {"model": "gpt-4o", "period": "24h"}),
-    "series, one model": ("/api/v1/metrics/series", {"model": "gpt-4o", "period": "30d"}),
-    "series, all models": ("/api/v1/metrics/series", {"period": "30d"}),
-    "newest 50, one model": ("/api/v1/runs", {"model": "gpt-4o", "period": "30d", "limit": "50"}),
-    "newest 50, all models": ("/api/v1/runs", {"period": "30d", "limit": "50"}),
-    "oldest 50, all models": ("/api/v1/runs", {"period": "30d", "limit": "50", "order": "asc"}),
-    "slowest 50, one model": ("/api/v1/runs", {"model": "gpt-4o", "period": "30d", "limit": "50", "sort": "response_time"}),
-    "failed 50, one model": ("/api/v1/runs", {"model": "gpt-4o", "period": "30d", "limit": "50", "filter": "status:failed"}),
-    "text filter, common word": ("/api/v1/runs", {"period": "30d", "limit": "50", "filter": "refund"}),
-    "text filter, rare phrase": ("/api/v1/runs", {"period": "30d", "limit": "50", "filter": '"Tromsø" "VAT number"'}),
-    "text filter, no match": ("/api/v1/runs", {"period": "30d", "limit": "50", "filter": "unobtainium"}),
-    "metrics with text filter": ("/api/v1/metrics", {"period": "30d", "filter": "refund"}),
-}  # fmt: skip
+_ONE: Final = "gpt-4o"
+_PERIODS: Final = ("24h", "7d", "30d", "90d")
+_FILTERS: Final = {
+    "failed": "status:failed",
+    "one source": "source:crm-sync",
+    "one version": "deployment_version:v2",
+    "over 5 s": "response_time>5s",
+    "common word": "refund",
+    "rare word": RARE_WORD,
+}
+
+
+def _calls() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """(name, path, parameters) of each call that is measured."""
+    whose: dict[str, dict[str, str]] = {"all models": {}, "one model": {"model": _ONE}}
+    for period in _PERIODS:
+        for models, params in whose.items():
+            yield f"metrics, {models}, {period}", "/api/v1/metrics", {**params, "period": period}
+    for period in ("24h", "30d"):
+        for models, params in whose.items():
+            yield f"series, {models}, {period}", "/api/v1/metrics/series", {**params, "period": period}
+            yield f"newest 50, {models}, {period}", "/api/v1/runs", {**params, "period": period}
+    for name, filter in _FILTERS.items():
+        for models, params in whose.items():
+            asked = {**params, "filter": filter, "period": "7d" if "word" in name else "30d"}
+            yield f"metrics, {models}, {name}", "/api/v1/metrics", asked
+            yield f"newest 50, {models}, {name}", "/api/v1/runs", asked
+    yield "oldest 50, all models", "/api/v1/runs", {"period": "30d", "order": "asc"}
+    yield "slowest 50, one model", "/api/v1/runs", {"model": _ONE, "period": "30d", "sort": "response_time"}
 
 
 def measure(data_dir: Path, *, floor: Callable[[], Mapping[str, float]] | None = None) -> Iterator[Section]:
@@ -53,7 +67,7 @@ def measure(data_dir: Path, *, floor: Callable[[], Mapping[str, float]] | None =
         with server.client("read") as client, _browser(server) as browser:
             runs = client.get("/api/v1/metrics", params={"period": "all"}).json()["total_requests"]
             calls = Section(f"Answers over {runs:,} runs, one at a time", ("call", "p50 ms", "p95 ms", "KB sent"))
-            for name, (path, params) in CALLS.items():
+            for name, path, params in _calls():
                 calls.add(name, *_timed(client, path, params))
                 sys.stderr.write(".")
                 sys.stderr.flush()

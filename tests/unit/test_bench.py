@@ -1,0 +1,28 @@
+"""The benchmark runs, at a size that says nothing of speed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.documents import ROOT
+
+
+def ran(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.timeout(600)
+def test_a_directory_is_filled_and_measured_and_filling_it_again_changes_nothing(
+    tmp_path: Path, thorough: bool
+) -> None:
+    if not thorough:
+        pytest.skip("a minute: with --thorough")
+    for _ in range(2):
+        ran("bench.fill", f"--data-dir={tmp_path / 'data'}", "--runs=3000", "--days=2")
+    ran("bench", "--only=pages", f"--data-dir={tmp_path / 'data'}", f"--json={tmp_path / 'figures.json'}")
+    titles = [one["title"] for one in json.loads((tmp_path / "figures.json").read_text())["measurements"]]
+    assert "Answers over 3,000 runs, one at a time" in titles
