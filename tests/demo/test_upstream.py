@@ -71,7 +71,7 @@ def test_messages_come_whole_and_in_pieces_with_their_usage(upstream: DemoUpstre
 
 
 def test_embeddings_come_as_numbers_or_in_base64_the_same_for_the_same_text(upstream: DemoUpstream) -> None:
-    body = {"model": "m", "input": ["a duck", "a goose", "a duck"]}
+    body: dict[str, Any] = {"model": "m", "input": ["a duck", "a goose", "a duck"]}
     found = httpx.post(f"{upstream.address}/v1/embeddings", json=body).json()
     first, second, third = (one["embedding"] for one in found["data"])
     assert (first == third, first == second, len(first)) == (True, False, 256)

@@ -11,7 +11,7 @@ from tests.support.clickhouse import ClickHouse, opened
 from tests.support.server import Server, run_command
 
 RUNS = 300
-EVERYTHING = {"period": "90d", "limit": "100"}
+EVERYTHING = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-25T00:00:00Z", "limit": "100"}
 
 
 @pytest.fixture(scope="module")
