@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Family, str, dict[str, Any], list[Any]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_passes_whole_and_is_kept_as_far_as_it_may_with_its_end(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_RECORDED_BYTES", LIMIT)
+    monkeypatch.setattr(module, "RECORDED_BYTES", LIMIT)
     family, path, each, last = CASES[case]
     call = call_of(family, "POST", path)
     assert call is not None

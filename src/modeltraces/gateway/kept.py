@@ -22,7 +22,8 @@ class Kept:
     size: int = 0
     _pieces: list[bytes] = field(default_factory=list)
     _digest: Any = None
-    _value: Any = None
+    _is_read: bool = False
+    """Whether it was JSON, of any kind."""
 
     def __post_init__(self) -> None:
         if self.is_media:
@@ -58,9 +59,12 @@ class Kept:
         # Some servers call their JSON text.
         if self.is_json or data[:1] in (b"{", b"["):
             try:
-                return orjson.loads(data)
+                value = orjson.loads(data)
             except orjson.JSONDecodeError:
                 pass
+            else:
+                self._is_read = True
+                return value
         return data.decode("utf-8", "replace")
 
     def fault(self, call: Call, value: Any) -> str:
@@ -73,4 +77,4 @@ class Kept:
             return "a page of HTML"
         # What was too long, or could not be unfolded, is not judged.
         is_whole = self.size <= RECORDED_BYTES and self.encoding in ("", "identity")
-        return "what is no JSON" if call.answers == "json" and is_whole and not isinstance(value, dict | list) else ""
+        return "what is no JSON" if call.answers == "json" and is_whole and not (self._is_read or self.is_media) else ""
