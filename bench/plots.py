@@ -1,6 +1,6 @@
 """Pictures of measurements: `python -m bench.plots --out docs/plots FILE.json …`, from what `--json` wrote.
 
-`peers.svg` and `peers-ingest.svg` from `bench.peers`; `ingest.svg` from `bench --only ingest`; `calls.svg` from one or more of
+`peers.svg`, `peers-processor.svg` and `peers-ingest.svg` from `bench.peers`; `ingest.svg` from `bench --only ingest`; `calls.svg` from one or more of
 `bench --only pages`, each over another number of runs.
 """
 
@@ -26,9 +26,11 @@ def plots(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for table in tables:
         title = str(table["title"])
         if title.startswith("Answers over") and "p50" in title:
-            made["peers.svg"] = bars(
-                _of_systems(table, f"{_of_runs(title)}: p50 in ms, logarithmic; shorter is better")
-            )
+            subtitle = f"{_of_runs(title)}: p50 in ms, logarithmic; shorter is better"
+            made["peers.svg"] = bars(_of_systems(table, subtitle))
+        elif title.startswith("Answers over") and "processor" in title:
+            subtitle = f"{_of_runs(title)}: processor ms of one call, logarithmic; shorter is better"
+            made["peers-processor.svg"] = bars(_of_systems(table, subtitle))
         elif title.startswith("Runs a second"):
             made["peers-ingest.svg"] = bars(_of_systems(table, "Runs a second, logarithmic; longer is better"))
         elif title.startswith("Ingest:"):

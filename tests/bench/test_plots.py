@@ -60,6 +60,14 @@ def test_the_slower_call_has_the_longer_bar() -> None:
     assert bars_of_newest[2] < bars_of_newest[0] < bars_of_newest[1]
 
 
+def test_processor_time_has_a_picture_of_its_own() -> None:
+    table = Section("Answers over 5,000 runs, processor ms of one call", ("call", OURS, PHOENIX, "ours ÷ least peer"))
+    table.add("newest 50", 42.0, 275.0, 0.15)
+    assert {"42", "275", "5,000 runs of seven days: processor ms of one call, logarithmic; shorter is better"} <= set(
+        texts(plots([as_json([table])])["peers-processor.svg"])
+    )
+
+
 def test_a_picture_says_in_words_what_it_shows() -> None:
     root = ElementTree.fromstring(plots([peers()])["peers-ingest.svg"])
     assert root.get("role") == "img"
