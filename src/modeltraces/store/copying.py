@@ -79,20 +79,22 @@ def copy(source: Store, target: Store, on_progress: Callable[[int, int], None] =
     total, done, written = sum(part.rows for part in slices), 0, 0
     rows = {table.name: 0 for table in TABLES}
     on_progress(0, total)
-    for part in slices:
-        columns = _columns(source, part.table)
-        expected = _checksum(source, part, columns)
-        if _checksum(target, part, columns) != expected:
-            _write(source, target, part, list(columns))
-            written += expected[0]
-            _compare(source, target, part, columns)
-        rows[part.table.name] += expected[0]
-        done += part.rows
-        on_progress(done, total)
+    try:
+        for part in slices:
+            columns = _columns(source, part.table)
+            expected = _checksum(source, part, columns)
+            if _checksum(target, part, columns) != expected:
+                _write(source, target, part, list(columns))
+                written += expected[0]
+                _compare(source, target, part, columns)
+            rows[part.table.name] += expected[0]
+            done += part.rows
+            on_progress(done, total)
+    finally:
+        # They bear the times at which the source received them.
+        forget(target, now_us=now_us())
     for table in TABLES:
         _compare_whole(target, table, rows[table.name])
-    # They bear the times at which the source received them.
-    forget(target, now_us=now_us())
     return Copied(rows, written)
 
 
