@@ -2,12 +2,13 @@
 
 import re
 
-from playwright.sync_api import Page, StorageState, expect
+from playwright.sync_api import Browser, Page, expect
 
+from modeltraces.catalog import users
 from tests.browser.axe import findings
-from tests.browser.catalog_world import ACCOUNT
-from tests.browser.conftest import Visitors
+from tests.browser.conftest import Visitors, sign_in
 from tests.browser.world import World
+from tests.support.server import PASSWORD
 
 
 def typed(page: Page, *texts: str) -> None:
@@ -19,9 +20,15 @@ def typed(page: Page, *texts: str) -> None:
 
 
 def test_calls_are_spread_by_weight_and_fall_back_without_a_mouse(
-    world: World, visitors: Visitors, kim: StorageState
+    world: World, visitors: Visitors, browser: Browser
 ) -> None:
-    with world.server.client("admin", account=ACCOUNT) as admin:
+    # Of its own: a connection that reaches any model would be one more place.
+    server = world.server
+    account = server.new_account("routing form")
+    users.create(
+        server.catalog, server.account_id(account), "rita@example.com", "owner", password=PASSWORD, actor="test"
+    )
+    with server.client("admin", account=account) as admin:
         assert admin.post("/api/v1/models", json={"name": "spread-me", "kind": "open_source"}).status_code == 201
         for version in ("v1", "v2"):
             made = {
@@ -31,7 +38,7 @@ def test_calls_are_spread_by_weight_and_fall_back_without_a_mouse(
                 "replicas": 1,
             }
             assert admin.post("/api/v1/models/spread-me/deployments", json=made).status_code == 201
-    visit = visitors.visit(kim)
+    visit = visitors.visit(sign_in(browser, server, "rita@example.com"))
     visit.expected = ("422",)
     page = visit.go("/settings/models/spread-me")
     page.get_by_role("link", name="Spread the calls").press("Enter")

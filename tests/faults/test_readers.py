@@ -66,10 +66,21 @@ def test_a_reader_that_stops_reading_is_let_go(busy: Server) -> None:
         assert exports_soon(busy)
 
 
-def test_an_export_beyond_what_may_run_is_told_when_to_come_again(busy: Server) -> None:
-    with asking(busy) as connection:
+def second_export(server: Server, client: httpx.Client) -> httpx.Response:
+    """What is said to who wants one while another is being read."""
+    with asking(server) as connection:
         connection.recv(100)
-        answer = httpx.get(f"{busy.url}/api/v1/runs/export", headers={"x-api-key": busy.key()})
+        return client.get("/api/v1/runs/export")
+
+
+def test_an_export_beyond_what_may_run_is_told_when_to_come_again(busy: Server) -> None:
+    with httpx.Client(base_url=busy.url, headers={"x-api-key": busy.key()}) as client:
+        assert client.get("/api/v1/models").status_code == 200
+        # The first one is let go when its reader takes nothing for a second: however busy the machine is, some try is sooner.
+        tries = 5
+        while (answer := second_export(busy, client)).status_code == 200 and tries:
+            assert exports_soon(busy)
+            tries -= 1
         assert answer.status_code == 429
         assert int(answer.headers["retry-after"]) > 0
         assert answer.headers["content-type"] == "application/problem+json"

@@ -30,6 +30,7 @@ from modeltraces.store.summaries import EXACT_BELOW, US_PER_HOUR, checkpoint, fo
 from modeltraces.store.summarizing import Summarizer
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
 
+pytestmark = pytest.mark.whole_store
 NOBODY = FilterContext()
 MIDNIGHT_US = NOON_US - DAY_US // 2
 LONG_AFTER_US = NOON_US + 3 * DAY_US
@@ -306,6 +307,8 @@ def test_what_a_sweep_removes_is_in_no_sum(store: Store, account_id: str, clock:
 
 
 def test_the_thread_sums_up_what_comes_and_ends_when_it_is_told(store: Store, account_id: str) -> None:
+    # The others' hours first: the thread rests longer than it works.
+    sum_up(store, now_us())
     insert_runs(store, of_a_day(account_id, now_us(), size=20))
     thread = Summarizer(store, seconds=0.1, settled_seconds=0)
     thread.start()

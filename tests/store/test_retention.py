@@ -23,6 +23,7 @@ from modeltraces.store.retention import Swept, oldest, sweep, wait_until_gone, w
 from modeltraces.store.retention_limits import NEVER, Keep, Limits
 from modeltraces.store.rows import insert_runs
 
+pytestmark = pytest.mark.whole_store
 DAY = 86_400_000_000
 NOW = 1_795_000_000_000_000
 """In November 2026."""

@@ -62,7 +62,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         registry=registry,
         store=store,
         secret=b"secret",
-        recorder=SimpleNamespace(pressure=None),
+        recorder=SimpleNamespace(pressure=None, journal=SimpleNamespace(refused=0)),
         workers=Workers(CapacityLimiter(4), CapacityLimiter(1), CapacityLimiter(4)),
     )
     errors.install(app)
