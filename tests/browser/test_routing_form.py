@@ -26,7 +26,7 @@ def test_calls_are_spread_by_weight_and_fall_back_without_a_mouse(
     server = world.server
     account = server.new_account("routing form")
     users.create(
-        server.catalog, server.account_id(account), "rita@example.com", "owner", password=PASSWORD, actor="test"
+        server.catalog, server.account_id(account), "spreader@example.com", "owner", password=PASSWORD, actor="test"
     )
     with server.client("admin", account=account) as admin:
         assert admin.post("/api/v1/models", json={"name": "spread-me", "kind": "open_source"}).status_code == 201
@@ -38,7 +38,7 @@ def test_calls_are_spread_by_weight_and_fall_back_without_a_mouse(
                 "replicas": 1,
             }
             assert admin.post("/api/v1/models/spread-me/deployments", json=made).status_code == 201
-    visit = visitors.visit(sign_in(browser, server, "rita@example.com"))
+    visit = visitors.visit(sign_in(browser, server, "spreader@example.com"))
     visit.expected = ("422",)
     page = visit.go("/settings/models/spread-me")
     page.get_by_role("link", name="Spread the calls").press("Enter")
