@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from modeltraces.gateway.reading.openai import read_error, read_usage
-from modeltraces.gateway.reading.outcome import Outcome, member, text_of
+from modeltraces.gateway.reading.outcome import Outcome, event_of, member, text_of
 
 _ENDS = (".done", ".completed")
 
@@ -24,11 +22,8 @@ class MediaStream:
         if data.strip() == b"[DONE]":
             self.outcome.is_complete = True
             return
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return
-        if not isinstance(event, dict):
+        event = event_of(data)
+        if event is None:
             return
         kind = text_of(event.get("type")) or name
         if event.get("error") is not None or kind == "error":

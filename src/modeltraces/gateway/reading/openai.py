@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from modeltraces.gateway.reading.outcome import Outcome, count_of, member, text_of
+from modeltraces.gateway.reading.outcome import Outcome, count_of, event_of, member, text_of
 
 _DELTA_TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
@@ -58,11 +56,8 @@ class ChatStream:
         if data.strip() == b"[DONE]":
             self.outcome.is_complete = True
             return
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return
-        if not isinstance(chunk, dict):
+        chunk = event_of(data)
+        if chunk is None:
             return
         if chunk.get("error") is not None:
             read_error(self.outcome, chunk)
@@ -157,11 +152,8 @@ class ResponsesStream:
     _texts: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def event(self, name: str, data: bytes) -> None:
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return
-        if not isinstance(event, dict):
+        event = event_of(data)
+        if event is None:
             return
         kind = text_of(event.get("type")) or name
         if isinstance(event.get("response"), dict):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import orjson
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -37,6 +39,15 @@ class StreamReader(Protocol):
     def end(self) -> Outcome:
         """The stream is over, by itself or broken off."""
         ...
+
+
+def event_of(data: bytes) -> dict[str, Any] | None:
+    """What an event of a stream says; None for what is no JSON object."""
+    try:
+        event = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def count_of(value: Any) -> int | None:
