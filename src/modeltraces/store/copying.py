@@ -75,13 +75,14 @@ def copy(source: Store, target: Store, on_progress: Callable[[int, int], None] =
     """
     for store in (source, target):
         migrate(store)
+    columns_of = {table: _columns(source, table) for table in TABLES}
     slices = [part for table in TABLES for part in _slices(source, table)]
     total, done, written = sum(part.rows for part in slices), 0, 0
     rows = {table.name: 0 for table in TABLES}
     on_progress(0, total)
     try:
         for part in slices:
-            columns = _columns(source, part.table)
+            columns = columns_of[part.table]
             expected = _checksum(source, part, columns)
             if _checksum(target, part, columns) != expected:
                 _write(source, target, part, list(columns))
