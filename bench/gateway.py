@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import tempfile
 import time
@@ -29,11 +30,12 @@ _PLAIN: dict[str, object] = {
 }
 _STREAMED = {**_PLAIN, "stream": True, "stream_options": {"include_usage": True}}
 _USAGE = {"prompt_tokens": 60, "completion_tokens": _CHUNKS, "total_tokens": 60 + _CHUNKS}
+_ids = itertools.count()
 
 
-def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
+def _event(answer_id: str, delta: dict[str, str], finish: str | None = None) -> bytes:
     chunk = {
-        "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o",
+        "id": answer_id, "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o",
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
     }  # fmt: skip
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
@@ -41,21 +43,22 @@ def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
 
 async def _answer(request: web.Request) -> web.StreamResponse:
     asked = orjson.loads(await request.read())
+    answer_id = f"chatcmpl-{next(_ids)}"
     if not asked.get("stream"):
         message = {"role": "assistant", "content": "It is 18 degrees and sunny in Lisbon. " * 6}
         body = {
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o",
+            "id": answer_id, "object": "chat.completion", "created": 1, "model": "gpt-4o",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": _USAGE,
         }  # fmt: skip
         return web.Response(body=orjson.dumps(body), content_type="application/json")
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
     for _ in range(_CHUNKS):
-        await response.write(_event({"content": "word "}))
+        await response.write(_event(answer_id, {"content": "word "}))
         await asyncio.sleep(0)
-    await response.write(_event({}, "stop"))
+    await response.write(_event(answer_id, {}, "stop"))
     await response.write(
-        b"data: " + orjson.dumps({"id": "chatcmpl-1", "choices": [], "usage": _USAGE}) + b"\n\ndata: [DONE]\n\n"
+        b"data: " + orjson.dumps({"id": answer_id, "choices": [], "usage": _USAGE}) + b"\n\ndata: [DONE]\n\n"
     )
     return response
 

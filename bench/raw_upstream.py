@@ -1,10 +1,12 @@
 """A fake provider on raw sockets, in a process of its own: what it costs is taken from the gateway, as all share the machine's cores.
 
 A chunk of a stream bears the instant at which it was written, so that its lateness is known where it arrives. A call that is not
-streamed is answered after as many milliseconds as its header `x-answer-ms` says, else at once.
+streamed is answered after as many milliseconds as its header `x-answer-ms` says, else at once. Each answer has an id of its own, as
+those of providers have: by one id for all, every call would be looked up as another recording of all the others.
 """
 
 import asyncio
+import itertools
 import multiprocessing
 import re
 import time
@@ -29,16 +31,23 @@ def _framed(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
+_ids: Final = itertools.count()
+
+
+def _event(answer_id: str, delta: dict[str, str], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    chunk = {"at": round(time.monotonic() * 1e6), "id": "c", "model": "gpt-4o", "choices": [choice]}
+    chunk = {"at": round(time.monotonic() * 1e6), "id": answer_id, "model": "gpt-4o", "choices": [choice]}
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
-_LAST: Final = b"data: " + orjson.dumps({"id": "c", "choices": [], "usage": _USAGE}) + b"\n\ndata: [DONE]\n\n"
+def _last(answer_id: str) -> bytes:
+    return b"data: " + orjson.dumps({"id": answer_id, "choices": [], "usage": _USAGE}) + b"\n\ndata: [DONE]\n\n"
+
+
+_NUMBER: Final = b"000000000000"
 _WHOLE: Final = orjson.dumps(
     {
-        "id": "c",
+        "id": f"chatcmpl-{_NUMBER.decode()}",
         "model": "gpt-4o",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "fine"}, "finish_reason": "stop"}],
         "usage": _USAGE,
@@ -48,6 +57,10 @@ _PLAIN: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-l
     len(_WHOLE),
     _WHOLE,
 )
+
+
+def _plain() -> bytes:
+    return _PLAIN.replace(_NUMBER, b"%012d" % next(_ids), 1)
 
 
 class _Upstream(asyncio.Protocol):
@@ -65,18 +78,18 @@ class _Upstream(asyncio.Protocol):
             return
         self.data = b""
         if b'"stream":true' in body:
-            asyncio.get_running_loop().call_soon(self._chunk, 0)
+            asyncio.get_running_loop().call_soon(self._chunk, f"chatcmpl-{next(_ids)}", 0)
         elif asked := _ANSWER_MS.search(head):
-            asyncio.get_running_loop().call_later(int(asked[1]) / 1000, self.transport.write, _PLAIN)
+            asyncio.get_running_loop().call_later(int(asked[1]) / 1000, self.transport.write, _plain())
         else:
-            self.transport.write(_PLAIN)
+            self.transport.write(_plain())
 
-    def _chunk(self, number: int) -> None:
+    def _chunk(self, answer_id: str, number: int) -> None:
         if number == CHUNKS:
-            self.transport.write(_framed(_event({}, "stop") + _LAST) + b"0\r\n\r\n")
+            self.transport.write(_framed(_event(answer_id, {}, "stop") + _last(answer_id)) + b"0\r\n\r\n")
             return
-        self.transport.write((_HEAD if number == 0 else b"") + _framed(_event({"content": "word "})))
-        asyncio.get_running_loop().call_later(self.pause, self._chunk, number + 1)
+        self.transport.write((_HEAD if number == 0 else b"") + _framed(_event(answer_id, {"content": "word "})))
+        asyncio.get_running_loop().call_later(self.pause, self._chunk, answer_id, number + 1)
 
 
 def _serve(said: Connection, pause: float) -> None:
