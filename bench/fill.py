@@ -15,9 +15,10 @@ from bench.generate import generate, seen_models
 from modeltraces.catalog import accounts
 from modeltraces.parts import Parts, build
 from modeltraces.settings import load_settings
+from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import forget, refresh
+from modeltraces.store.summaries import refresh
 
 MADE_RUNS: Final = 400_000
 """At most so many are made one by one: 150 µs of Python each."""

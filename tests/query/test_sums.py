@@ -22,18 +22,20 @@ from modeltraces.query.series import series
 from modeltraces.query.series_by import series_by
 from modeltraces.query.suggest import suggest
 from modeltraces.run import Run, now_us
+from modeltraces.store.coverage import US_PER_HOUR, checkpoint, forget, forget_hours
 from modeltraces.store.engine import Store
 from modeltraces.store.retention import sweep
 from modeltraces.store.retention_limits import Keep, Limits
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import EXACT_BELOW, US_PER_HOUR, checkpoint, forget, forget_hours, refresh
+from modeltraces.store.summaries import EXACT_BELOW, refresh
 from modeltraces.store.summarizing import Summarizer
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
 
 pytestmark = pytest.mark.whole_store
 NOBODY = FilterContext()
 MIDNIGHT_US = NOON_US - DAY_US // 2
-LONG_AFTER_US = NOON_US + 3 * DAY_US
+LONG_AFTER_US = NOON_US + 6 * DAY_US
+HOURS = 80
 FILTERS = (
     "", "", "", "status:failed", "source:a", "-source:a*", "source_type:Agent status:success", "deployment_version:*",
     "connection_name:(x OR y)", "model:m1", "response_time>500ms", "input:refund", "model_kind:external -status:failed",
@@ -45,8 +47,13 @@ HOSTED = ("m0", "m1")
 def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
     """Other tests give their runs any time of receipt."""
     yield
-    for table in ("summaries", "summary_hours"):
+    for table in ("summaries", "summary_hours", "summary_days"):
         store.command(f"TRUNCATE TABLE {table}")
+
+
+@pytest.fixture(autouse=True)
+def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covered, "FEWEST_RUNS", 0)
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def made(account_id: str, chance: Random, number: int, received_us: int, **field
     return run(
         account_id,
         number,
-        executed_on_us=MIDNIGHT_US + chance.randrange(30 * US_PER_HOUR),
+        executed_on_us=MIDNIGHT_US + chance.randrange(HOURS * US_PER_HOUR),
         received_on_us=received_us,
         model=f"m{chance.randrange(3)}",
         status=chance.choice(("success", "success", "failed")),
@@ -101,7 +108,7 @@ def agree(store: Store, selection: Selection, since: dict[str, int] | None = Non
 
 @given(seed=st.integers(0, 10**6))
 @settings(
-    max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_sums_are_those_of_the_runs_whatever_happens_to_them(store: Store, seed: int) -> None:
     chance = Random(seed)
@@ -132,7 +139,7 @@ def test_sums_are_those_of_the_runs_whatever_happens_to_them(store: Store, seed:
                 runs += new
         if chance.random() < 0.7:
             refresh(store, clock + chance.choice((-1, 10)), most_hours=chance.choice((3, 48, 1000)))
-    since = {"m1": MIDNIGHT_US + chance.randrange(30 * US_PER_HOUR), "m2": MIDNIGHT_US + 5 * US_PER_HOUR}
+    since = {"m1": MIDNIGHT_US + chance.randrange(HOURS * US_PER_HOUR), "m2": MIDNIGHT_US + 5 * US_PER_HOUR}
     for _ in range(2):
         start = chance.choice((None, MIDNIGHT_US, MIDNIGHT_US + chance.randrange(10 * US_PER_HOUR)))
         text = chance.choice(FILTERS)
@@ -140,7 +147,7 @@ def test_sums_are_those_of_the_runs_whatever_happens_to_them(store: Store, seed:
             account_id,
             chance.choice(((), ("m0",), ("renamed", "m2"))),
             from_us=MIDNIGHT_US - DAY_US if start is None else start,
-            to_us=chance.choice((NOON_US + DAY_US, MIDNIGHT_US + chance.randrange(12, 30) * US_PER_HOUR + 5)),
+            to_us=chance.choice((NOON_US + 4 * DAY_US, MIDNIGHT_US + chance.randrange(12, 80) * US_PER_HOUR + 5)),
             filter=parse(text),
             now_us=LONG_AFTER_US,
         )
@@ -164,7 +171,7 @@ def is_covered(store: Store, selection: Selection, hours: int, *fields: str) -> 
 
 def day_of(account_id: str, filter: str = "") -> Selection:
     return Selection(
-        account_id, from_us=MIDNIGHT_US + 7, to_us=NOON_US + DAY_US, filter=parse(filter), now_us=LONG_AFTER_US
+        account_id, from_us=MIDNIGHT_US + 7, to_us=NOON_US + 3 * DAY_US, filter=parse(filter), now_us=LONG_AFTER_US
     )
 
 
@@ -181,6 +188,46 @@ def test_a_run_is_in_the_very_next_answer_though_its_hour_was_summed_up(
     assert agree(store, selection).total_requests == before.total_requests + 1
     sum_up(store, clock + 3)
     assert agree(store, selection).total_requests == before.total_requests + 1
+
+
+def test_whole_days_are_of_days_sums_until_an_hour_of_them_changes(
+    store: Store, account_id: str, clock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_runs(store, of_a_day(account_id, clock))
+    sum_up(store, clock + 1)
+    selection = day_of(account_id)
+    # The first day lacks seven microseconds, the fourth is not over.
+    days = [MIDNIGHT_US // US_PER_HOUR + 24 * number for number in (1, 2)]
+    found = covered.cover(store, selection, ("model",))
+    assert found is not None
+    assert sorted(found.days) == days
+    agree(store, selection, {"m1": MIDNIGHT_US + 30 * US_PER_HOUR})
+    # Only the days' rows are left to be read: without them everything would be missing.
+    monkeypatch.setattr(covered.Cover, "of_hours", lambda *_: "false")
+    monkeypatch.setattr(covered, "_beside", lambda *_: ())
+    inside = replace(selection, from_us=MIDNIGHT_US + DAY_US, to_us=MIDNIGHT_US + 3 * DAY_US)
+    assert count_runs(store, inside, NOBODY) == sum(
+        DAY_US <= one.executed_on_us - MIDNIGHT_US < 3 * DAY_US for one in of_a_day(account_id, clock)
+    )
+    monkeypatch.undo()
+    monkeypatch.setattr(covered, "FEWEST_RUNS", 0)
+    insert_runs(store, [run(account_id, 999_999, executed_on_us=NOON_US + DAY_US, received_on_us=clock + 2)])
+    for as_of_us in (clock + 1, clock + 3):
+        sum_up(store, as_of_us)
+        found = covered.cover(store, selection, ("model",))
+        assert found is not None
+        assert sorted(found.days) == (days if as_of_us > clock + 2 else days[1:])
+        assert agree(store, selection).total_requests == 401 - _before(account_id, clock)
+
+
+def test_a_store_with_few_runs_is_read_run_by_run(
+    store: Store, account_id: str, clock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_runs(store, of_a_day(account_id, clock))
+    sum_up(store, clock + 1)
+    assert is_covered(store, day_of(account_id), 30)
+    monkeypatch.setattr(covered, "FEWEST_RUNS", 10**9)
+    assert covered.cover(store, day_of(account_id), ("model",)) is None
 
 
 def test_hours_that_are_left_for_the_next_time_are_read_run_by_run(store: Store, account_id: str, clock: int) -> None:
@@ -208,7 +255,7 @@ def test_a_source_for_every_run_is_read_run_by_run_and_the_rest_is_not(
     store: Store, account_id: str, clock: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modeltraces.store.summaries._MOST_SOURCES", 5)
-    insert_runs(store, of_a_day(account_id, clock))
+    insert_runs(store, of_a_day(account_id, clock, size=2_000))
     sum_up(store, clock + 1)
     for text in ("", "source:a", "source_type:Agent"):
         agree(store, day_of(account_id, text))

@@ -16,9 +16,9 @@ from modeltraces.catalog.models import ModelRegistry
 from modeltraces.demo.history import DEMO_DAYS, DEMO_RUNS, DEMO_SEED, generate_history
 from modeltraces.demo.models import MODELS
 from modeltraces.run import Run, now_us
+from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import forget
 
 MARKER_NAME = "demo.json"
 INSTRUMENTATION = "demo"

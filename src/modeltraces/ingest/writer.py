@@ -26,9 +26,10 @@ from modeltraces.ingest.seen_models import seen_models
 from modeltraces.run import ModelKind, Run, now_us
 from modeltraces.seldom import Seldom
 from modeltraces.store.contents import ContentPart, RejectionRow, insert_contents, insert_rejections
+from modeltraces.store.coverage import checkpoint, forget_hours
 from modeltraces.store.engine import Store, StoreError, StoreUnavailable
 from modeltraces.store.rows import insert_runs, remove_twins
-from modeltraces.store.summaries import SETTLED_SECONDS, checkpoint, forget_hours
+from modeltraces.store.summaries import SETTLED_SECONDS
 
 log = structlog.get_logger(__name__)
 

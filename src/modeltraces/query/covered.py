@@ -1,7 +1,7 @@
-"""Which hours of a selection are summed up, and which runs must be read beside the sums."""
+"""Which hours and days of a selection are summed up, and which runs must be read beside the sums."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -9,9 +9,12 @@ from modeltraces.query.fields import field_named
 from modeltraces.query.filters import And, Bound, Filter, Not, Or, Term
 from modeltraces.query.selection import Selection
 from modeltraces.query.times import FIRST_US, LAST_US
+from modeltraces.store.coverage import HOURS_PER_DAY, US_PER_HOUR, coverage, ranges
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import KEYS, US_PER_HOUR, hour_of, ranges, uncovered
+from modeltraces.store.summaries import DAYS_ABOVE, KEYS
 
+FEWEST_RUNS: Final = 50_000
+"""A store with fewer is read run by run: that is one question, and quicker than to ask what is summed up first."""
 _FEWEST_HOURS: Final = 3
 """For fewer, the runs themselves are as quick."""
 _MOST_HOLES: Final = 100
@@ -32,6 +35,8 @@ class Cover:
     first: int
     last: int
     holes: frozenset[int]
+    days: frozenset[int] = frozenset()
+    """The first hours of those days that have sums of their own."""
 
     def within(self, selection: Selection) -> "Cover | None":
         """The same for a shorter time."""
@@ -40,15 +45,34 @@ class Cover:
         holes = frozenset(at for at in self.holes if first <= at < last)
         if last - first - len(holes) < _FEWEST_HOURS:
             return None
-        return Cover(selection, first, last, holes)
+        days = frozenset(day for day in self.days if first <= day and day + HOURS_PER_DAY <= last)
+        return Cover(selection, first, last, holes, days)
 
-    def of_sums(self, bound: Bound) -> str:
-        """The condition of the rows of `summaries FINAL`."""
+    def without_days_of(self, hours: Iterable[int]) -> "Cover":
+        """The same, with the sums of these hours apart from those of their days."""
+        return replace(self, days=self.days - {at // HOURS_PER_DAY * HOURS_PER_DAY for at in hours})
+
+    def of_hours(self, bound: Bound, grain: int) -> str:
+        """The condition of the rows of `summaries FINAL` that are of hours."""
         condition = (
-            f"account_id = {bound.text(self.selection.account_id)} "
-            f"AND at >= {bound(self.first, 'Int32')} AND at < {bound(self.last, 'Int32')} AND requests > 0"
+            f"{self._of_account(bound)} AND grain = {grain} "
+            f"AND at >= {bound(self.first, 'Int32')} AND at < {bound(self.last, 'Int32')}"
         )
         return condition + (f" AND NOT has({bound(sorted(self.holes), 'Array(Int32)')}, at)" if self.holes else "")
+
+    def of_sums(self, bound: Bound, grain: int) -> str:
+        """The condition of the rows of `summaries FINAL`, of days and of the hours beside them."""
+        if not self.days:
+            return self.of_hours(bound, grain)
+        of_days = list(_by_days(self.days))
+        parts = [f"grain = {grain + DAYS_ABOVE} AND ({_any_of(of_days, bound)})"]
+        beside = list(_beside(self.first, self.last, [*of_days, *ranges(self.holes)]))
+        if beside:
+            parts.append(f"grain = {grain} AND ({_any_of(beside, bound)})")
+        return f"{self._of_account(bound)} AND ({' OR '.join(f'({part})' for part in parts)})"
+
+    def _of_account(self, bound: Bound) -> str:
+        return f"account_id = {bound.text(self.selection.account_id)} AND requests > 0"
 
     def of_runs(self, bound: Bound, also: Mapping[int, str] = MappingProxyType({})) -> str:
         """The condition of the runs of the selection's time that are not in these sums; '' where there can be none.
@@ -77,23 +101,20 @@ def cover(store: Store, selection: Selection, fields: Collection[str]) -> Cover 
     if grain_of(fields) is None:
         return None
     first, last = _hours(selection)
-    if last - first < _FEWEST_HOURS:
+    if last - first < _FEWEST_HOURS or store.rows_about("runs") < FEWEST_RUNS:
         return None
-    known, holes_of_old = uncovered(store, selection.account_id, first, last, by_source="source" in fields)
-    last = min(last, known.closed)
-    if last - first < _FEWEST_HOURS:
-        return None
-    bound = Bound("h")
-    rows = store.query(
-        f"SELECT DISTINCT {hour_of()} FROM runs WHERE account_id = {bound.text(selection.account_id)} "
-        f"AND {_between(first * US_PER_HOUR, last * US_PER_HOUR, bound)} AND received_on > {bound.instant(known.as_of_us)}",
-        bound.params,
-        surface="summaries.late",
+    by_source = "source" in fields
+    found = store.unchanged(
+        ("coverage", selection.account_id, first, last, by_source),
+        lambda: coverage(store, selection.account_id, first, last, by_source=by_source),
     )
-    holes = frozenset(at for at in (*holes_of_old, *(row[0] for row in rows)) if first <= at < last)
+    if found is None:
+        return None
+    last = min(last, found.closed)
+    holes = found.holes
     if last - first - len(holes) < _FEWEST_HOURS or len(list(ranges(holes))) > _MOST_HOLES:
         return None
-    return Cover(selection, first, last, holes)
+    return Cover(selection, first, last, holes, found.days)
 
 
 def grain_of(fields: Collection[str]) -> int | None:
@@ -129,6 +150,27 @@ def _hours(selection: Selection) -> tuple[int, int]:
     start = FIRST_US if selection.from_us is None else max(selection.from_us, FIRST_US)
     end = LAST_US if selection.to_us is None else min(selection.to_us, LAST_US)
     return -(-start // US_PER_HOUR), end // US_PER_HOUR
+
+
+def _by_days(days: Iterable[int]) -> Iterable[tuple[int, int]]:
+    """(first, after the last) hour of days that follow one another."""
+    for first, last in ranges(day // HOURS_PER_DAY for day in days):
+        yield first * HOURS_PER_DAY, last * HOURS_PER_DAY
+
+
+def _beside(first: int, last: int, taken: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """What is left between two hours beside ranges that are taken."""
+    at = first
+    for start, end in sorted(taken):
+        if at < start:
+            yield at, start
+        at = max(at, end)
+    if at < last:
+        yield at, last
+
+
+def _any_of(hours: Iterable[tuple[int, int]], bound: Bound) -> str:
+    return " OR ".join(f"(at >= {bound(first, 'Int32')} AND at < {bound(last, 'Int32')})" for first, last in hours)
 
 
 def _between(start: int | None, end: int | None, bound: Bound) -> str:

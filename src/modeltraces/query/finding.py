@@ -62,7 +62,9 @@ def _hours(
     """The first hours that hold so many runs, and how many they hold."""
     bound = Bound("s")
     needs = _needs(covered.selection)
-    conditions = [covered.of_sums(bound), f"grain = {grain_of(needs)}", *among(covered.selection, context, bound)]
+    grain = grain_of(needs)
+    assert grain is not None, needs
+    conditions = [covered.of_hours(bound, grain), *among(covered.selection, context, bound)]
     rows = store.query(
         f"SELECT at, sum(requests) FROM summaries FINAL WHERE {' AND '.join(conditions)} GROUP BY at "
         f"ORDER BY at {'DESC' if newest_first else 'ASC'}",

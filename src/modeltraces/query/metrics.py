@@ -17,8 +17,9 @@ from modeltraces.query.totals import (
     Question,
     totals,
 )
+from modeltraces.store.coverage import US_PER_HOUR, hour_of
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import COUNTED, US_PER_HOUR, hour_of
+from modeltraces.store.summaries import COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,11 @@ def _count_earlier(
     condition, params = where(before, context)
     counted = 0
     if covered is not None:
+        apart = covered.without_days_of(start // US_PER_HOUR for start in since.values())
         hours = bound([start // US_PER_HOUR for start in since.values()], "Array(Int32)")
         hour = f"transform(toString(model), {names}, {hours}, toInt32(0))"
         counted = store.query(
-            f"SELECT sum(requests) FROM summaries FINAL WHERE {covered.of_sums(bound)} AND grain = 'model' "
-            f"AND model IN {names} AND at < {hour}",
+            f"SELECT sum(requests) FROM summaries FINAL WHERE {apart.of_sums(bound, 1)} AND model IN {names} AND at < {hour}",
             bound.params,
             surface="metrics.earlier",
         )[0][0]

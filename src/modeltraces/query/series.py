@@ -11,8 +11,8 @@ from modeltraces.query.metrics import Percentiles, percentiles_of
 from modeltraces.query.selection import Selection, SelectionError, where
 from modeltraces.query.times import US_PER_SECOND, datetime_of, us_of
 from modeltraces.query.totals import Question, Total, totals
+from modeltraces.store.coverage import US_PER_HOUR
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import US_PER_HOUR
 
 MAX_POINTS: Final = 200
 """Points of a chosen step (contract)."""

@@ -142,45 +142,31 @@ def _of_sums(store: Store, question: Question, covered: Cover, surface: str) -> 
 
 def _sql_of_sums(question: Question, covered: Cover) -> tuple[str, dict[str, Any]]:
     bound = Bound("s")
-    parts = [_numbers_of_sums(question, covered, bound)]
-    if question.percentiles:
-        parts.append(_classes_of_sums(question, covered, bound))
+    parts = [_of_summaries(question, covered, bound)]
     if times := covered.of_runs(bound):
         parts.append(_numbers_of_runs(question, times, bound))
     numbers = [f"sum(n{at}) AS n{at}" for at in range(len(question.measures))]
     if question.percentiles:
         numbers += [
             "sum(timings)",
-            f"arrayMap(c -> {time_of_class('c')}, quantilesExactWeightedIf({_LEVELS})(class, many, many > 0))",
+            f"arrayMap(c -> {time_of_class('c')}, quantilesExactWeightedArray({_LEVELS})(class, many))",
         ]
     sql = f"SELECT name, step, {', '.join(numbers)} FROM ({' UNION ALL '.join(parts)}) GROUP BY name, step"
     return sql, {**bound.params, **question.params}
 
 
-def _numbers_of_sums(question: Question, covered: Cover, bound: Bound) -> str:
+def _of_summaries(question: Question, covered: Cover, bound: Bound) -> str:
     numbers = [f"{measure.sums} AS n{at}" for at, measure in enumerate(question.measures)]
     if question.percentiles:
-        numbers += ["sum(timed) AS timings", "toInt16(0) AS class", "toUInt64(0) AS many"]
+        numbers += [
+            "sum(timed) AS timings",
+            "groupArrayArray(classes) AS class",
+            "groupArrayArray(arrayMap(one -> toUInt64(one), counts)) AS many",
+        ]
     return (
         f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, {', '.join(numbers)} "
-        f"FROM summaries FINAL WHERE {_sums(question, covered, question.needs, bound)} GROUP BY name, step"
+        f"FROM summaries FINAL WHERE {_sums(question, covered, bound)} GROUP BY name, step"
     )
-
-
-def _classes_of_sums(question: Question, covered: Cover, bound: Bound) -> str:
-    numbers = [f"{measure.none} AS n{at}" for at, measure in enumerate(question.measures)]
-    # What only the measures ask for need not part the classes.
-    needs = question.needs if question.name != "''" else question.needs - question.fields | _asked(question)
-    return (
-        f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, {', '.join(numbers)}, "
-        "0 AS timings, class, sum(one) AS many FROM summaries FINAL ARRAY JOIN classes AS class, counts AS one "
-        f"WHERE {_sums(question, covered, needs, bound)} GROUP BY name, step, class"
-    )
-
-
-def _asked(question: Question) -> frozenset[str]:
-    asked = frozenset(fields_of(question.selection.filter))
-    return asked | {"model"} if question.selection.models else asked
 
 
 def _numbers_of_runs(question: Question, times: str, bound: Bound) -> str:
@@ -189,8 +175,8 @@ def _numbers_of_runs(question: Question, times: str, bound: Bound) -> str:
     if question.percentiles:
         numbers += [
             f"countIf({COUNTED}) AS timings",
-            f"if({COUNTED}, {CLASS}, toInt16(0)) AS class",
-            f"countIf({COUNTED}) AS many",
+            f"if({COUNTED}, [{CLASS}], emptyArrayInt16()) AS class",
+            f"arrayWithConstant(length(class), countIf({COUNTED})) AS many",
         ]
         by_class = ", class"
     return (
@@ -205,10 +191,9 @@ def _exact(
     """Percentiles from the response times themselves."""
     bound = Bound("s")
     steps = bound(sorted({step for _, step in few}), "Array(Int64)")
-    whole = frozenset({"source"}) | question.needs
     parts = [
         f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, arrayJoin(times) AS ms "
-        f"FROM summaries FINAL WHERE {_sums(question, covered, whole, bound)} AND step IN {steps}"
+        f"FROM summaries FINAL WHERE {_hours(question, covered, bound)} AND step IN {steps}"
     ]
     if times := covered.of_runs(bound):
         parts.append(
@@ -225,11 +210,18 @@ def _exact(
     return {(name, step): tuple(values) for name, step, values in rows if (name, step) in wanted}
 
 
-def _sums(question: Question, covered: Cover, needs: frozenset[str], bound: Bound) -> str:
-    grain = grain_of(needs)
-    assert grain is not None, needs
-    parts = [covered.of_sums(bound), f"grain = {grain}", *_among(question, bound)]
-    return " AND ".join(parts)
+def _sums(question: Question, covered: Cover, bound: Bound) -> str:
+    grain = grain_of(question.needs)
+    assert grain is not None, question.needs
+    # A step may begin within a day.
+    rows = covered.of_sums if question.place is None else covered.of_hours
+    return " AND ".join([rows(bound, grain), *_among(question, bound)])
+
+
+def _hours(question: Question, covered: Cover, bound: Bound) -> str:
+    grain = grain_of(question.needs | {"source"})
+    assert grain is not None, question.needs
+    return " AND ".join([covered.of_hours(bound, grain), *_among(question, bound)])
 
 
 def _runs(question: Question, times: str, bound: Bound) -> str:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from modeltraces.run import now_us
+from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.migrate import migrate
-from modeltraces.store.summaries import forget
 
 MOST_ROWS = 50_000
 """Of one slice: what is read and written again after a break, some seconds' worth."""

@@ -6,11 +6,13 @@ Every call gives its bound parameters (`{name:Type}` in the SQL) apart from the 
 into SQL text. All methods block: call them from a thread.
 """
 
+import math
 import os
 import queue
 import secrets
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from io import RawIOBase
@@ -51,6 +53,8 @@ Rows: TypeAlias = Sequence[Sequence[Any]]
 Params: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
 
+_SIZE_SECONDS: Final = 10.0
+_MOST_FOUND: Final = 200
 _STREAM_SECONDS: Final = 300.0
 _COMMAND_SECONDS: Final = 3600.0
 """Mutations are waited for."""
@@ -90,6 +94,14 @@ class Store(Protocol):
         """The result in a ClickHouse format that has neither header nor footer (CSV, JSONEachRow), chunk by chunk."""
         ...
 
+    def rows_about(self, table: str) -> int:
+        """How many rows a table held some seconds ago at most, those that are replaced counted too."""
+        ...
+
+    def unchanged(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What `find` finds, remembered until anything is written; asked anew each time where other processes write as well."""
+        ...
+
     def check_writable(self) -> None:
         """Raises StoreError when the store cannot be reached or cannot be written to."""
         ...
@@ -110,6 +122,13 @@ class ClickHouseStore:
     _idle: "queue.LifoQueue[Client]" = field(default_factory=queue.LifoQueue)
     _permits: "queue.Queue[None]" = field(default_factory=queue.Queue)
     _lock_file: int | None = None
+    _sizes: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Table → when its rows were counted, and how many they were."""
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _writes: int = 0
+    """How many writes began or ended."""
+    _found: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
+    """What was found, and after how many writes."""
 
     def local(self, table: str) -> str:
         return on_cluster(table, self.cluster) if self.cluster else table
@@ -133,7 +152,8 @@ class ClickHouseStore:
                 client.raw_query(sql, parameters=sent)
 
         # Not again by itself: not all of them are safe to run twice.
-        self._asked(run, _COMMAND_SECONDS, (), writing=True)
+        with self._write():
+            self._asked(run, _COMMAND_SECONDS, (), writing=True)
 
     def insert(self, table: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> None:
         settings = _named()
@@ -153,7 +173,8 @@ class ClickHouseStore:
                 # The driver's own note of an insert refers to itself, and held whole payloads until cycles were looked for.
                 data.clear()
 
-        self._asked(write, self.limits.insert_timeout_seconds, self.limits.write_waits, writing=True)
+        with self._write():
+            self._asked(write, self.limits.insert_timeout_seconds, self.limits.write_waits, writing=True)
 
     def insert_block(self, table: str, columns: Sequence[str], block: bytes) -> None:
         settings = _named()
@@ -161,7 +182,8 @@ class ClickHouseStore:
         def write(client: Client) -> None:
             client.raw_insert(table, columns, block, settings=settings, fmt="Native")
 
-        self._asked(write, _STREAM_SECONDS, self.limits.write_waits, writing=True)
+        with self._write():
+            self._asked(write, _STREAM_SECONDS, self.limits.write_waits, writing=True)
 
     @contextmanager
     def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:
@@ -179,6 +201,26 @@ class ClickHouseStore:
                 yield iter(read, b"")
             finally:
                 source.close()
+
+    def rows_about(self, table: str) -> int:
+        counted_at, rows = self._sizes.get(table, (-math.inf, 0))
+        if time.monotonic() - counted_at > _SIZE_SECONDS:
+            ((rows,),) = self.query(f"SELECT count() FROM {table}", surface="size")
+            self._sizes[table] = time.monotonic(), rows
+        return rows
+
+    def unchanged(self, key: Hashable, find: Callable[[], T]) -> T:
+        if not self.embedded:
+            return find()
+        writes = self._writes
+        known = self._found.get(key)
+        if known is not None and known[0] == writes:
+            return cast(T, known[1])
+        found = find()
+        if len(self._found) >= _MOST_FOUND:
+            self._found.clear()
+        self._found[key] = writes, found
+        return found
 
     def check_writable(self) -> None:
         self.query("SELECT count() FROM migrations", surface="readyz")
@@ -214,6 +256,17 @@ class ClickHouseStore:
             time.sleep(wait)
         with self._client(patience, writing=writing) as client:
             return ask(client)
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        # Before, for what can be seen before the engine says so, and after, for whoever looked in between.
+        with self._counting:
+            self._writes += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._writes += 1
 
     @contextmanager
     def _client(self, patience: float = _COMMAND_SECONDS, *, writing: bool = False) -> Iterator[Client]:

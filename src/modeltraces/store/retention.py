@@ -15,9 +15,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from modeltraces.run import now_us as clock_us
+from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.retention_limits import Keep, Limits, inside
-from modeltraces.store.summaries import forget
 
 _EPOCH: Final = date(1970, 1, 1)
 _US_PER_DAY: Final = 86_400_000_000

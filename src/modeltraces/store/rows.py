@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from modeltraces.run import PREVIEW_CHARACTERS, Run, now_us
+from modeltraces.store.coverage import forget_hours
 from modeltraces.store.engine import Rows, Store
-from modeltraces.store.summaries import forget_hours
 
 _TEXT: Final = "String"
 _WORD: Final = "LowCardinality(String)"
@@ -138,12 +138,15 @@ def remove_twins(store: Store, account_id: str, request_ids: Collection[str]) ->
     )
     late = [(request_id, start) for request_id, starts in twins for start in starts[1:]]
     if late:
+        hours = [(account_id, start) for _, start in late]
+        # Before, too: whatever breaks off after the removal, sums that counted them are not taken for what is there.
+        forget_hours(store, hours, now_us())
         store.command(
             f"DELETE FROM {store.local('runs')} WHERE account_id = {{account_id:String}} AND "
             "has(arrayZip({ids:Array(String)}, {starts:Array(Int64)}), (request_id, toUnixTimestamp64Micro(executed_on)))",
             {"account_id": account_id, "ids": [one for one, _ in late], "starts": [start for _, start in late]},
         )
-        forget_hours(store, [(account_id, start) for _, start in late], now_us())
+        forget_hours(store, hours, now_us())
     return {request_id: starts[0] for request_id, starts in twins}
 
 

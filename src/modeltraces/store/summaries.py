@@ -1,23 +1,37 @@
-"""Sums of runs by the hour (`summaries`), and which of them count.
+"""Sums of runs by the hour and by the day (`summaries`), and how they are made.
 
 They are made from the runs alone, hour by hour, and made again when an hour's runs changed; nothing is ever added to
 them. So a run that is sent again, folded, or comes late cannot make them drift. What tells that runs changed is
 `received_on`, which is newer than the last checkpoint for whatever was written since; until then the hour is read run by
 run (`query/covered.py`). What changes runs without receiving them (rules asked again, removal, a copy) says so: `forget`.
 
-An hour is first declared not covered, then summed up, then covered, then the checkpoint moves. Whatever breaks off in
-between leaves hours that are read run by run, and are summed up the next time.
+An hour is first declared not covered, then summed up, then covered, then the checkpoint moves; days are made from their
+hours. Whatever breaks off in between leaves hours that are read run by run, and are summed up the next time.
 """
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from modeltraces.store.engine import Store, StoreError
+import structlog
 
-US_PER_HOUR: Final = 3_600_000_000
+from modeltraces.store.coverage import (
+    HOURS_PER_DAY,
+    US_PER_HOUR,
+    VERSIONS,
+    Checkpoint,
+    checkpoint,
+    day_of,
+    declare,
+    declare_days,
+    hour_of,
+    ranges,
+)
+from modeltraces.store.engine import Store, StoreError, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
 SETTLED_SECONDS: Final = 120.0
 """A commit that takes no longer than this is seen by the first checkpoint after it, in spite of clocks that differ; one that
 takes longer says so (`forget`)."""
@@ -28,8 +42,8 @@ MOST_HOURS: Final = 48
 _AT_ONCE: Final = 8
 _MOST_SOURCES: Final = 2_000
 """Rows of one hour by source. With more (a source for every run) they would be no shorter than the runs: they are left out."""
-_AHEAD: Final = 1_000_000
-"""Hours, so that a division rounds down before 1970 as well."""
+DAYS_ABOVE: Final = 3
+"""What the grain of a day is more than that of its hours."""
 
 COUNTED: Final = "isNotNull(response_time_ms) AND NOT response_time_clamped"
 """Which runs' response times percentiles are of."""
@@ -39,50 +53,15 @@ CLASS: Final = (
 )
 """The class of a response time. Each is 1.6 % wide, so that its middle is within 0.8 % of all that is in it."""
 KEYS: Final = ("model", "status", "deployment_version", "connection_name", "source_type", "source")
-
-
-def hour_of(us: str = "toUnixTimestamp64Micro(executed_on)") -> str:
-    """SQL of the hour, since 1970, of an instant."""
-    return f"toInt32(intDiv({us} + {_AHEAD * US_PER_HOUR}, {US_PER_HOUR}) - {_AHEAD})"
+_INTO: Final = (
+    f"INSERT INTO summaries (account_id, generation, grain, at, {', '.join(KEYS)}, requests, timed, response_time_ms, "
+    "input_tokens, output_tokens, classes, counts, times) SELECT {account_id:String}, {generation:UInt64}, "
+)
 
 
 def time_of_class(name: str) -> str:
     """SQL of a response time in ms in the middle of a class."""
     return f"if({name} = -32768, 0., exp({name} / 64) * 2 / (1 + exp(1 / 64)))"
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    as_of_us: int
-    """All runs that were received until then are in the sums, or in hours that are not covered."""
-
-    @property
-    def closed(self) -> int:
-        """The first hour that was not over."""
-        return self.as_of_us // US_PER_HOUR
-
-
-_BEFORE_ALL: Final = Checkpoint(-_AHEAD * US_PER_HOUR // 2)
-
-
-def checkpoint(store: Store) -> Checkpoint:
-    return uncovered(store, "", 0, 0)[0]
-
-
-def uncovered(
-    store: Store, account_id: str, first: int, last: int, *, by_source: bool = False
-) -> tuple[Checkpoint, list[int]]:
-    """The checkpoint, and the hours before it whose sums do not hold, from `first` until `last`."""
-    coarse = " OR NOT detailed" if by_source else ""
-    rows = store.query(
-        "SELECT account_id = '', at, intDiv(version, 2000) FROM summary_hours FINAL WHERE account_id = '' "
-        "OR (account_id = {account_id:String} AND at >= {first:Int32} AND at < {last:Int32} "
-        f"AND (NOT covered{coarse}))",
-        {"account_id": account_id, "first": first, "last": last},
-        surface="summaries.uncovered",
-    )
-    found = [Checkpoint(as_of_us) for is_checkpoint, _, as_of_us in rows if is_checkpoint]
-    return found[0] if found else _BEFORE_ALL, [at for is_checkpoint, at, _ in rows if not is_checkpoint]
 
 
 def refresh(
@@ -100,54 +79,32 @@ def refresh(
     found = _changed(store, last, now)
     chosen = sorted(found, key=lambda hour: hour[1], reverse=True)[:most_hours]
     # One number for all rows of this call; another process that is at it at the same time has another.
-    generation = as_of_us * 2000 + random.randrange(1000) * 2
-    _declare(store, [(*hour, False) for hour in found if found[hour]], generation)
+    generation = as_of_us * VERSIONS + random.randrange(1000) * 2
+    declare(store, [(*hour, False) for hour in found if found[hour]], generation)
     done = 0
     for account_id, hours in _by_account(chosen).items():
         for start in range(0, len(hours), _AT_ONCE):
             if not go_on():
                 return len(found) - done
             done += _sum_up(store, account_id, hours[start : start + _AT_ONCE], generation)
-    _declare(store, [("", 0, True)], as_of_us * 2000, covered=True)
+    declare(store, [("", 0, True)], as_of_us * VERSIONS, covered=True)
+    _sum_up_days(store, generation + 1, now, go_on)
     return len(found) - done
 
 
-def forget(
-    store: Store, *, account_id: str | None = None, from_us: int | None = None, to_us: int | None = None, now_us: int
-) -> None:
-    """Take the hours of a time for not covered until they are summed up anew: runs were changed, removed or brought in.
-
-    To be called before such a change, so that sums of before are not taken for those of now, and after it, for what was
-    summed up in the meantime. `now_us`: the clock, as in `received_on`.
-    """
-    conditions, params = ["true"], dict[str, Any]()
-    if account_id is not None:
-        conditions.append("account_id = {account_id:String}")
-        params["account_id"] = account_id
-    for name, sign, limit in (("from_us", ">=", from_us), ("to_us", "<=", to_us)):
-        if limit is not None:
-            conditions.append(f"at {sign} {{{name}:Int64}}")
-            params[name] = limit // US_PER_HOUR
-    store.command(
-        "INSERT INTO summary_hours (account_id, at, version, covered, detailed) "
-        "SELECT account_id, at, {version:UInt64}, false, false FROM ("
-        f"SELECT account_id, {hour_of()} AS at FROM runs WHERE {' AND '.join(conditions)} GROUP BY account_id, at "
-        f"UNION DISTINCT SELECT account_id, at FROM summary_hours WHERE {' AND '.join(conditions)})",
-        {**params, "version": now_us * 2000},
-    )
-
-
-def forget_hours(store: Store, hours: Iterable[tuple[str, int]], now_us: int) -> None:
-    """The same for (account, start in µs) of runs."""
-    pairs = {(account_id, start // US_PER_HOUR) for account_id, start in hours}
-    _declare(store, [(account_id, at, False) for account_id, at in sorted(pairs)], now_us * 2000)
-
-
 def _is_being_changed(store: Store) -> bool:
-    ((changes,),) = store.query(
-        "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND startsWith(table, 'runs') AND NOT is_done",
-        surface="summaries.changes",
-    )
+    try:
+        ((changes,),) = store.query(
+            "SELECT count() FROM system.mutations "
+            "WHERE database = currentDatabase() AND startsWith(table, 'runs') AND NOT is_done",
+            surface="summaries.changes",
+        )
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        # A user of a server may not be allowed to look. It saves work that is done again: whoever changes runs says so after.
+        log.warning("changes of the store cannot be seen; grant SELECT ON system.mutations", error=str(error))
+        return False
     return bool(changes)
 
 
@@ -158,7 +115,7 @@ def _changed(store: Store, last: Checkpoint, now: Checkpoint) -> dict[tuple[str,
         "last": last.as_of_us,
         "closed": now.closed * US_PER_HOUR,
         "was_closed": last.closed * US_PER_HOUR,
-        "version": now.as_of_us * 2000,
+        "version": now.as_of_us * VERSIONS,
     }
     changed = store.query(
         f"SELECT account_id, {hour_of()} AS at FROM runs WHERE executed_on < fromUnixTimestamp64Micro({{closed:Int64}}, 'UTC') "
@@ -190,7 +147,7 @@ def _sum_up(store: Store, account_id: str, hours: Sequence[int], generation: int
             return 0
         return sum(_sum_up(store, account_id, [hour], generation) for hour in hours)
     rows = [(account_id, hour, hour not in crowded) for hour in hours]
-    _declare(store, rows, generation + 1, covered=True)
+    declare(store, rows, generation + 1, covered=True)
     return len(hours)
 
 
@@ -232,19 +189,57 @@ def _insert(store: Store, account_id: str, hours: Sequence[int], generation: int
         "sum(r.output_tokens) AS output_tokens, groupArrayArray(if(grain = 2, r.times, [])) AS times "
         f"FROM ({by_class}) AS r ARRAY JOIN [0, 1, 2] AS grain GROUP BY grain, at, {names}, class) GROUP BY grain, at, {names}"
     )
-    inserted = (
-        f"INSERT INTO summaries (account_id, generation, grain, at, {', '.join(KEYS)}, requests, timed, response_time_ms, "
-        "input_tokens, output_tokens, classes, counts, times) SELECT {account_id:String}, {generation:UInt64}, "
-    )
-    # What was there and is no more is written as nothing first: no row of before is left to be read.
     store.command(
-        f"{inserted} toUInt8(grain), at, {', '.join(KEYS)}, 0, 0, 0, NULL, NULL, [], [], [] FROM summaries "
-        "WHERE account_id = {account_id:String} AND at IN {hours:Array(Int32)} AND requests > 0",
-        {"account_id": account_id, "hours": hours, "generation": generation},
-    )
-    store.command(
-        f"{inserted} * FROM ({sums}) SETTINGS max_execution_time = 0, max_threads = 1",
+        f"{_INTO} * FROM ({sums}) SETTINGS max_execution_time = 0, max_threads = 1",
         {**params, "generation": generation + 1},
+    )
+    # What was there and is no more. Afterwards: whoever began to read while this hour counted finds no gap.
+    store.command(
+        f"{_INTO} toUInt8(grain), at, {', '.join(KEYS)}, 0, 0, 0, NULL, NULL, [], [], [] FROM summaries FINAL "
+        f"WHERE account_id = {{account_id:String}} AND at IN {{hours:Array(Int32)}} AND grain < {DAYS_ABOVE} AND requests > 0 "
+        "AND generation < {generation:UInt64}",
+        {"account_id": account_id, "hours": hours, "generation": generation + 1},
+    )
+
+
+def _sum_up_days(store: Store, version: int, now: Checkpoint, go_on: Callable[[], bool]) -> None:
+    """Make the sums of days of which an hour was summed up since, and all are covered."""
+    rows = store.query(
+        f"SELECT account_id, day FROM (SELECT account_id, {day_of()} AS day, covered, version AS made, toUInt64(0) AS summed "
+        "FROM summary_hours FINAL WHERE account_id != '' "
+        "UNION ALL SELECT account_id, at, true, toUInt64(0), version FROM summary_days FINAL) GROUP BY account_id, day "
+        f"HAVING min(covered) AND max(made) > max(summed) AND max(made) <= {{version:UInt64}} "
+        f"AND day + {HOURS_PER_DAY} <= {{closed:Int64}} ORDER BY day DESC",
+        {"version": version, "closed": now.closed},
+        surface="summaries.days",
+    )
+    for account_id, days in _by_account((row[0], row[1]) for row in rows).items():
+        for start in range(0, len(days), _AT_ONCE):
+            if not go_on():
+                return
+            some = days[start : start + _AT_ONCE]
+            _insert_days(store, account_id, some, version)
+            declare_days(store, account_id, some, version)
+
+
+def _insert_days(store: Store, account_id: str, days: Sequence[int], version: int) -> None:
+    keys = ", ".join(KEYS)
+    of_days = " OR ".join(f"(at >= {first} AND at < {first + HOURS_PER_DAY})" for first in days)
+    params = {"account_id": account_id, "generation": version}
+    store.command(
+        f"{_INTO} grain, day, {keys}, requests, timed, ms, input_tokens, output_tokens, many.1, many.2, [] FROM ("
+        f"SELECT toUInt8(grain) + {DAYS_ABOVE} AS grain, {day_of()} AS day, {keys}, sum(s.requests) AS requests, "
+        "sum(s.timed) AS timed, sum(response_time_ms) AS ms, sum(s.input_tokens) AS input_tokens, "
+        "sum(s.output_tokens) AS output_tokens, sumMap(classes, arrayMap(one -> toUInt64(one), counts)) AS many "
+        f"FROM summaries AS s FINAL WHERE account_id = {{account_id:String}} AND ({of_days}) AND s.grain < {DAYS_ABOVE} "
+        f"AND s.requests > 0 GROUP BY s.grain, day, {keys}) SETTINGS max_execution_time = 0, max_threads = 1",
+        params,
+    )
+    store.command(
+        f"{_INTO} toUInt8(grain), at, {keys}, 0, 0, 0, NULL, NULL, [], [], [] FROM summaries FINAL "
+        f"WHERE account_id = {{account_id:String}} AND at IN {{days:Array(Int32)}} AND grain >= {DAYS_ABOVE} AND requests > 0 "
+        "AND generation < {generation:UInt64}",
+        {**params, "days": days},
     )
 
 
@@ -259,35 +254,6 @@ def _of_hours(account_id: str, hours: Sequence[int]) -> tuple[str, dict[str, Any
             f"AND executed_on < fromUnixTimestamp64Micro({{to_{number}:Int64}}, 'UTC'))"
         )
     return f"account_id = {{account_id:String}} AND ({' OR '.join(parts)})", params
-
-
-def ranges(hours: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """(first, after the last) of hours that follow one another."""
-    first = last = None
-    for hour in sorted(hours):
-        if first is None or last is None:
-            first, last = hour, hour + 1
-        elif hour <= last:
-            last = hour + 1
-        else:
-            yield first, last
-            first, last = hour, hour + 1
-    if first is not None and last is not None:
-        yield first, last
-
-
-def _declare(store: Store, hours: Sequence[tuple[str, int, bool]], version: int, *, covered: bool = False) -> None:
-    if hours:
-        store.insert(
-            "summary_hours",
-            {
-                "account_id": ("LowCardinality(String)", [account_id for account_id, _, _ in hours]),
-                "at": ("Int32", [at for _, at, _ in hours]),
-                "version": ("UInt64", [version] * len(hours)),
-                "covered": ("Bool", [covered] * len(hours)),
-                "detailed": ("Bool", [detailed for _, _, detailed in hours]),
-            },
-        )
 
 
 def _by_account(hours: Iterable[tuple[str, int]]) -> dict[str, list[int]]:

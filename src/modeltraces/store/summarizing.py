@@ -8,8 +8,9 @@ from typing import Final
 import structlog
 
 from modeltraces.run import now_us
+from modeltraces.store.coverage import checkpoint
 from modeltraces.store.engine import Store, StoreError
-from modeltraces.store.summaries import SETTLED_SECONDS, checkpoint, refresh
+from modeltraces.store.summaries import SETTLED_SECONDS, refresh
 
 log = structlog.get_logger(__name__)
 

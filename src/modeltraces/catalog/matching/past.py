@@ -11,9 +11,11 @@ from datetime import date
 from typing import Any, Final
 
 from modeltraces.catalog.matching.rules import FACTS, Matched, RuleSet
+from modeltraces.days import US_PER_DAY, start_of
 from modeltraces.run import now_us
+from modeltraces.store.cluster import patiently
+from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import forget
 
 MOST_GROUPS: Final = 20_000
 """Different things that an account's runs may say for this to be done; with more, somebody puts ids into models' names."""
@@ -37,8 +39,6 @@ _GROUP: Final = "arrayStringConcat([" + ", ".join([*_SAID.values(), _SEGMENT]) +
 
 
 _WEEK: Final = "0000-00-00"
-_EPOCH: Final = date(1970, 1, 1)
-_US_PER_DAY: Final = 86_400_000_000
 
 
 class TooManyGroups(Exception):
@@ -108,19 +108,25 @@ def apply_to_weeks(
 ) -> Iterator[int]:
     """Give the runs of these groups their new values, week by week; yields how many runs of the account are behind it."""
     done = 0
-    sql, params = _update(store.local("runs"), account_id, rules, groups)
+    sql, params = _update(store, account_id, rules, groups)
     for week, count in among:
-        start_us = (week - _EPOCH).days * _US_PER_DAY
-        for change in (True, False):
-            # Sums of before must not be taken for those of now; nor those that are made while a week is half done.
-            forget(store, account_id=account_id, from_us=start_us, to_us=start_us + 7 * _US_PER_DAY, now_us=now_us())
-            if change:
-                store.command(sql.replace(_WEEK, week.isoformat()), params)
+        # Sums of before must not be taken for those of now; nor those that are made while a week is half done.
+        _forget_week(store, account_id, week)
+        try:
+            store.command(sql.replace(_WEEK, week.isoformat()), params)
+        finally:
+            # What fails here may be done by the engine all the same.
+            _forget_week(store, account_id, week)
         done += count
         yield done
 
 
-def _update(table: str, account_id: str, rules: RuleSet, groups: Sequence[Group]) -> tuple[str, dict[str, Any]]:
+def _forget_week(store: Store, account_id: str, week: date) -> None:
+    start_us = start_of(week)
+    forget(store, account_id=account_id, from_us=start_us, to_us=start_us + 7 * US_PER_DAY, now_us=now_us())
+
+
+def _update(store: Store, account_id: str, rules: RuleSet, groups: Sequence[Group]) -> tuple[str, dict[str, Any]]:
     unmatched = {group.key for group in groups if not group.then.by}
     params: dict[str, Any] = {
         "account_id": account_id,
@@ -140,10 +146,10 @@ def _update(table: str, account_id: str, rules: RuleSet, groups: Sequence[Group]
 
     # The partition is a date of ours, the rest are parameters.
     return (
-        f"ALTER TABLE {table} UPDATE model = {new('models')}, deployment_version = {new('versions')}, "
+        f"ALTER TABLE {store.local('runs')} UPDATE model = {new('models')}, deployment_version = {new('versions')}, "
         f"connection_name = {new('connections')}, matched_by = {new('by')}, recorded_model = {new('own_model')}, "
         f"recorded_deployment_version = {new('own_deployment_version')}, "
         f"recorded_connection_name = {new('own_connection_name')} "
         f"IN PARTITION '{_WEEK}' WHERE account_id = {{account_id:String}} AND {_GROUP} IN {{keys:Array(String)}} "
-        "SETTINGS mutations_sync = 2"
+        f"{patiently(store.cluster)}"
     ), params

@@ -1,0 +1,43 @@
+"""What was found is remembered while nothing is written, and no longer."""
+
+from modeltraces.store.engine import ClickHouseStore
+from tests.support.clickhouse import ClickHouse, opened
+
+
+def counted(store: ClickHouseStore) -> int:
+    def find() -> int:
+        ((many,),) = store.query("SELECT count() FROM readiness WHERE process = 'one'")
+        return int(many)
+
+    return store.unchanged("readiness", find)
+
+
+def test_what_was_found_is_asked_for_anew_after_each_kind_of_write(store: ClickHouseStore) -> None:
+    assert counted(store) == 0
+    store.insert("readiness", {"process": ("String", ["one"])})
+    assert counted(store) == 1
+    store.insert_block("readiness", ["process"], b"\x01\x01\x07process\x06String\x03one")
+    assert counted(store) >= 1
+    store.command("TRUNCATE TABLE readiness")
+    assert counted(store) == 0
+
+
+def test_what_was_found_is_not_asked_for_twice(store: ClickHouseStore) -> None:
+    calls: list[int] = []
+    for _ in range(3):
+        store.unchanged("calls", lambda: calls.append(1))
+    assert len(calls) == 1
+
+
+def test_what_is_written_while_it_is_looked_for_is_not_hidden(store: ClickHouseStore) -> None:
+    def find() -> str:
+        store.insert("readiness", {"process": ("String", ["meanwhile"])})
+        return "before"
+
+    assert store.unchanged("meanwhile", find) == "before"
+    assert store.unchanged("meanwhile", lambda: "after") == "after"
+
+
+def test_nothing_is_remembered_of_a_server_that_others_write_to(clickhouse: ClickHouse) -> None:
+    with opened(clickhouse.new_database()) as store:
+        assert [store.unchanged("calls", lambda found=found: found) for found in (1, 2)] == [1, 2]
