@@ -12,7 +12,7 @@ from modeltraces.ingest.others import Others
 from modeltraces.ingest.recordings import ContentPart
 from modeltraces.run import Run, now_us
 from modeltraces.store.contents import insert_contents
-from modeltraces.store.engine import ClickHouseStore
+from modeltraces.store.engine import ClickHouseStore, Params, Rows, StoreError
 from modeltraces.store.news import Seen
 from modeltraces.store.rows import insert_runs, remove_twins
 from tests.ingest.commits import START, Commits, span
@@ -162,3 +162,32 @@ def test_an_id_that_two_processes_are_given_at_once_is_one_run(
     other.settle(again)
     other.write()
     assert [(run.executed_on_us, run.output) for run in one.rows()] == [(START, "again")]
+
+
+class BreaksOffAfterRemoving:
+    """A store whose answer to a removal is lost."""
+
+    def __init__(self, store: ClickHouseStore) -> None:
+        self._store, self.local, self.insert = store, store.local, store.insert
+
+    def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
+        return self._store.query(sql, params, surface=surface)
+
+    def command(self, sql: str, params: Params | None = None) -> None:
+        self._store.command(sql, params)
+        if sql.startswith("DELETE"):
+            raise StoreError("broken off")
+
+
+def test_the_sums_of_a_twin_are_made_anew_though_its_removal_breaks_off(
+    store: ClickHouseStore, account_id: str
+) -> None:
+    insert_runs(
+        store, [Run(account_id, "order-18", START + hour * 3_600_000_000, "m", received_on_us=START) for hour in (0, 5)]
+    )
+    with pytest.raises(StoreError):
+        remove_twins(BreaksOffAfterRemoving(store), account_id, ["order-18"])  # type: ignore[arg-type]
+    ((at, covered),) = store.query(
+        "SELECT at, covered FROM summary_hours FINAL WHERE account_id = {a:String}", {"a": account_id}
+    )
+    assert (at, covered) == (START // 3_600_000_000 + 5, False)
