@@ -14,7 +14,6 @@ _SHARDED_BY: Final = {
     # Of the whole cluster there is one of each, on every server: they are small, and of no account.
     "migrations": "",
     "readiness": "",
-    "summary_checkpoints": "",
 }
 _SHARDED_BY_DEFAULT: Final = "cityHash64(account_id)"
 _CREATE: Final = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)\s+(?=\()")
@@ -26,6 +25,13 @@ _COLUMNS: Final = re.compile(r"^(ADD|DROP|MODIFY|RENAME|COMMENT|CLEAR) COLUMN\b"
 def on_cluster(table: str, cluster: str) -> str:
     """The parts of a table, on every shard, as ALTER TABLE and DELETE FROM name them."""
     return f"{_part_of(table)} ON CLUSTER {_quoted(cluster)}"
+
+
+def patiently(cluster: str) -> str:
+    """The settings of a change that is waited for until it is done, however long: nobody waits for the one who made it."""
+    # A cluster's servers are otherwise waited for three minutes, and the change then taken for failed.
+    more = ", distributed_ddl_task_timeout = -1" if cluster else ""
+    return f"SETTINGS mutations_sync = 2, max_execution_time = 0{more}"
 
 
 def for_cluster(statement: str, cluster: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Rules asked again of stored runs: how many change, and that the change is what new runs would get."""
 
 import dataclasses
+import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from modeltraces.catalog.matching.past import apply_to_weeks, differences, weeks
 from modeltraces.catalog.matching.rules import Rule, RuleSet, apply, unmatch
 from modeltraces.run import Run
-from modeltraces.store.engine import Store
+from modeltraces.store.engine import Params, Store, StoreError
 from modeltraces.store.rows import fetch_runs, insert_runs
 from tests.query.runs import DAY_US, NOON_US, run
 
@@ -114,3 +115,31 @@ def test_a_run_that_was_sent_twice_counts_once(store: Store, account_id: str) ->
 def test_weeks_are_those_of_the_accounts_runs(store: Store, account_id: str, week: int) -> None:
     insert_runs(store, [run(account_id, 1, executed_on_us=NOON_US + week * 7 * DAY_US)])
     assert [count for _, count in weeks(store, account_id)] == [1]
+
+
+class Breaking:
+    """A store in which a change breaks off, having been asked for."""
+
+    cluster = "main"
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+
+    def local(self, table: str) -> str:
+        return f"{table}_local"
+
+    def command(self, sql: str, params: Params | None = None) -> None:
+        self.commands.append(sql)
+        if sql.startswith("ALTER"):
+            raise StoreError("broken off")
+
+
+def test_a_week_is_waited_for_however_long_and_its_sums_are_made_anew_when_that_breaks_off() -> None:
+    breaking = Breaking()
+    rules = RuleSet(())
+    with pytest.raises(StoreError):
+        list(apply_to_weeks(breaking, "a", rules, [], [(datetime.date(2026, 11, 23), 1)]))  # type: ignore[arg-type]
+    before, change, after = breaking.commands
+    assert "INSERT INTO summary_hours" in before
+    assert change.endswith("SETTINGS mutations_sync = 2, max_execution_time = 0, distributed_ddl_task_timeout = -1")
+    assert "INSERT INTO summary_hours" in after
