@@ -66,6 +66,17 @@ def open_catalog(data_dir: Path | None = None) -> Iterator[Catalog]:
         raise typer.Exit(1) from None
 
 
+def address_of(given: str) -> str:
+    """An address, or what the file holds that is named by `@FILE`: a password in a command is seen by all who list processes."""
+    if not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        _say(f"the address cannot be read from {given[1:]}: {getattr(error, 'strerror', None) or 'it is no text'}")
+        raise typer.Exit(1) from None
+
+
 def _say(text: str) -> None:
     """To the person at the terminal; stdout is kept for what a program reads."""
     print(text, file=sys.stderr)

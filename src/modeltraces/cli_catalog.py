@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modeltraces.catalog.accounts import DEFAULT_NAME
-from modeltraces.cli_access import AccountOption, DataDirOption, existing_account, open_catalog
+from modeltraces.cli_access import AccountOption, DataDirOption, address_of, existing_account, open_catalog
 
 catalog = typer.Typer(help="Write the catalog out as a file, and apply one.", no_args_is_help=True)
 
@@ -86,7 +86,10 @@ def apply_catalog(
 @catalog.command("copy")
 def copy_catalog(
     source: Annotated[
-        str, typer.Option("--from", help="sqlite:///path or postgresql://user:password@host:5432/database")
+        str,
+        typer.Option(
+            "--from", help="sqlite:///path, postgresql://user:password@host:5432/database, or @FILE that holds it"
+        ),
     ],
     target: Annotated[str, typer.Option("--to", help="As --from: an empty database. Its tables are made.")],
 ) -> None:
@@ -97,6 +100,7 @@ def copy_catalog(
     from modeltraces.catalog.db import Catalog
     from modeltraces.catalog.errors import CatalogError
 
+    source, target = address_of(source), address_of(target)
     try:
         check_addresses(source, target)
         with closing(Catalog(source)) as there, closing(Catalog(target)) as here:

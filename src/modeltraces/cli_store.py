@@ -19,15 +19,23 @@ def store_options() -> None:
 @store.command("copy")
 def copy_store(
     source: Annotated[
-        str, typer.Option("--from", help="chdb:///path or clickhouse://user:password@host:8123/database")
+        str,
+        typer.Option(
+            "--from", help="chdb:///path, clickhouse://user:password@host:8123/database, or @FILE that holds it"
+        ),
     ],
     target: Annotated[str, typer.Option("--to", help="As --from. Its tables are made when they are missing.")],
+    source_cluster: Annotated[
+        str, typer.Option("--from-cluster", help="The cluster whose shards hold the source.")
+    ] = "",
+    target_cluster: Annotated[str, typer.Option("--to-cluster", help="The same of the target.")] = "",
 ) -> None:
     """Copy all runs, verified by counts and checksums. Started again after a break, it goes on where it was."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from modeltraces.cli import configure_logs, fail, settings_of
+    from modeltraces.cli_access import address_of
     from modeltraces.store.copying import CannotCopy, check_addresses, copy
     from modeltraces.store.engine import EngineLimits, StoreError, open_store
 
@@ -35,10 +43,11 @@ def copy_store(
     limits = EngineLimits(query_timeout_seconds=_QUERY_SECONDS, clients=3)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
+        source, target = address_of(source), address_of(target)
         check_addresses(source, target)
         with (
-            closing(open_store(source, limits)) as there,
-            closing(open_store(target, limits)) as here,
+            closing(open_store(source, limits, cluster=source_cluster)) as there,
+            closing(open_store(target, limits, cluster=target_cluster)) as here,
             Progress(*columns, console=Console(stderr=True)) as progress,
         ):
             bar = progress.add_task("Rows", total=None)

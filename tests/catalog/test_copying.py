@@ -169,10 +169,11 @@ def test_addresses_are_judged_before_anything_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_copies_and_says_how_much_without_a_password(making: Making) -> None:
+def test_the_command_copies_and_says_how_much_without_a_password(making: Making, tmp_path: Path) -> None:
     origin, goal = making("sqlite"), making("postgresql")
     filled(origin).close()
-    done = run_command("catalog", "copy", "--from", origin, "--to", goal)
+    (tmp_path / "goal").write_text(f"{goal}\n")
+    done = run_command("catalog", "copy", "--from", origin, "--to", f"@{tmp_path}/goal")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Both hold the same: ")
     assert "3 api keys" in done.stdout

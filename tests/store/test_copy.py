@@ -1,11 +1,16 @@
 """`modeltraces store copy`: an embedded store into a server and back, resumed after a break, verified."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from modeltraces.store.engine import ClickHouseStore
+from modeltraces.run import Run
+from modeltraces.store import copying
+from modeltraces.store.cluster import on_cluster
+from modeltraces.store.engine import ClickHouseStore, Params
+from modeltraces.store.rows import insert_runs
 from tests.support.between import WRITES, Between
 from tests.support.clickhouse import ClickHouse, opened
 from tests.support.server import Server, run_command
@@ -75,7 +80,8 @@ def test_it_moves_to_a_server_and_back_and_the_pages_say_the_same(
     filled: Server, clickhouse: ClickHouse, tmp_path: Path
 ) -> None:
     url = clickhouse.new_database()
-    status, said = copy(embedded(filled), url)
+    (tmp_path / "target").write_text(f"{url}\n")
+    status, said = copy(embedded(filled), f"@{tmp_path}/target")
     assert status == 0, said
     assert f"{RUNS} runs" in said
     assert "1 rejections" in said
@@ -145,6 +151,7 @@ def test_what_else_the_target_holds_is_said(filled: Server, clickhouse: ClickHou
         ("chdb://{here}", "chdb://{here}/other", "a process can open one embedded store"),
         ("nonsense", "http://127.0.0.1:9/x", "must begin with"),
         ("chdb://{here}", "http://127.0.0.1:9/x", "cannot be opened"),
+        ("chdb://{here}", "@{here}/missing", "cannot be read from"),
     ],
 )
 def test_what_cannot_be_copied_is_one_line(tmp_path: Path, source: str, target: str, says: str) -> None:
@@ -152,6 +159,61 @@ def test_what_cannot_be_copied_is_one_line(tmp_path: Path, source: str, target: 
     assert status == 1
     (line,) = said.strip().splitlines()
     assert says in line
+
+
+def test_the_clusters_of_both_are_named(filled: Server, clickhouse: ClickHouse) -> None:
+    done = run_command(
+        "store", "copy", "--from", embedded(filled), "--to", clickhouse.new_database(), "--to-cluster", "nowhere"
+    )
+    assert (done.returncode, "it knows no such cluster" in done.stderr) == (1, True), done.stderr
+    done = run_command(
+        "store", "copy", "--from", embedded(filled), "--to", clickhouse.new_database(), "--from-cluster", "nowhere"
+    )
+    assert (done.returncode, "needs a ClickHouse server" in done.stderr) == (1, True), done.stderr
+
+
+class Cluster:
+    """A store of a cluster that is told what to take out and to take in."""
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+
+    def local(self, table: str) -> str:
+        return on_cluster(table, "main")
+
+    def command(self, sql: str, params: Params | None = None) -> None:
+        self.commands.append(sql)
+
+    def insert_block(self, table: str, columns: Sequence[str], block: bytes) -> None:
+        self.commands.append(f"{len(block)} bytes into {table}")
+
+
+def test_a_minute_that_is_too_large_is_cut_into_pieces_of_which_each_row_is_in_one(
+    store: ClickHouseStore, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In one microsecond, as an import may have them; and some of them twice.
+    at = 1_500_000_000_000_000
+    runs = [Run(account_id, f"r{number}", at, "m", received_on_us=at) for number in range(400)]
+    insert_runs(store, runs)
+    insert_runs(store, runs[:50])
+    monkeypatch.setattr(copying, "MOST_ROWS", 100)
+    (table, *_) = copying.TABLES
+    minute = datetime.fromtimestamp(at // 60_000_000 * 60, UTC)
+    pieces = [part for part in copying._slices(store, table) if part.start == minute]
+    assert len(pieces) == 6
+    assert sum(part.rows for part in pieces) == 450
+    found = [copying._checksum(store, part, {"request_id": "String"})[0] for part in pieces]
+    assert sum(found) == 400
+    assert max(found) <= 100
+    assert "piece 6 of 6" in str(pieces[5])
+
+
+def test_what_an_earlier_copy_left_is_taken_out_of_every_shard(store: ClickHouseStore) -> None:
+    table = copying.TABLES[2]
+    part = copying.Slice(table, datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, 0, 1, tzinfo=UTC), 0)
+    cluster = Cluster()
+    copying._write(store, cluster, part, ["account_id"])  # type: ignore[arg-type]
+    assert cluster.commands[0].startswith("DELETE FROM rejections_local ON CLUSTER 'main' WHERE")
 
 
 def test_a_store_that_a_server_has_open_is_not_copied(filled: Server, clickhouse: ClickHouse) -> None:

@@ -4,11 +4,14 @@ Nothing is remembered between two starts: a slice that the target has, row for r
 off is written again. So a copy that was stopped is resumed by starting it again.
 """
 
+import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from modeltraces.run import now_us
 from modeltraces.store.coverage import forget
@@ -27,14 +30,16 @@ class Table:
     name: str
     time: str
     """The column that slices it."""
+    key: str
+    """What cuts a minute that is too large. Rows that replace each other have the same."""
     bytes_a_row: str
     final: str = "FINAL"
 
 
 TABLES = (
-    Table("runs", "executed_on", "500 + 2 * (input_size + output_size)"),
-    Table("span_contents", "received_on", "100 + length(body)"),
-    Table("rejections", "rejected_on", "100 + length(subject)", final=""),
+    Table("runs", "executed_on", "request_id", "500 + 2 * (input_size + output_size)"),
+    Table("span_contents", "received_on", "account_id, trace_id, span_id, part_id", "100 + length(body)"),
+    Table("rejections", "rejected_on", "subject", "100 + length(subject)", final=""),
 )
 
 
@@ -50,13 +55,17 @@ class Slice:
     start: datetime
     end: datetime
     rows: int
+    piece: int = 0
+    """Which of so many pieces."""
+    pieces: int = 1
 
     @property
-    def bounds(self) -> dict[str, datetime]:
-        return {"start": self.start, "end": self.end}
+    def bounds(self) -> dict[str, Any]:
+        return {"start": self.start, "end": self.end, "piece": self.piece, "pieces": self.pieces}
 
     def __str__(self) -> str:
-        return f"{self.table.name} from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+        which = f", piece {self.piece + 1} of {self.pieces}" if self.pieces > 1 else ""
+        return f"{self.table.name} from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC{which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,8 @@ def copy(source: Store, target: Store, on_progress: Callable[[int, int], None] =
     total, done, written = sum(part.rows for part in slices), 0, 0
     rows = {table.name: 0 for table in TABLES}
     on_progress(0, total)
+    # Before, too: a copy that is killed says nothing at its end.
+    forget(target, now_us=now_us())
     try:
         for part in slices:
             columns = columns_of[part.table]
@@ -110,13 +121,25 @@ def _slices(store: Store, table: Table) -> Iterator[Slice]:
     rows = size = 0
     for at, count, weight in minutes:
         minute = at.replace(tzinfo=UTC)
-        if start is not None and (rows + count > MOST_ROWS or size + weight > MOST_BYTES):
+        too_much = rows + count > MOST_ROWS or size + weight > MOST_BYTES
+        if start is not None and too_much:
             yield Slice(table, start, end, rows)
             start, rows, size = None, 0, 0
+        pieces = math.ceil(max(count / MOST_ROWS, weight / MOST_BYTES))
+        if pieces > 1:
+            # By hashes they are not quite alike: some to spare.
+            yield from _cut(Slice(table, minute, minute + _MINUTE, count, pieces=pieces + 1))
+            continue
         start = start or minute
         end, rows, size = minute + _MINUTE, rows + count, size + weight
     if start is not None:
         yield Slice(table, start, end, rows)
+
+
+def _cut(minute: Slice) -> Iterator[Slice]:
+    shares = [minute.rows * piece // minute.pieces for piece in range(minute.pieces + 1)]
+    for piece, (before, until) in enumerate(itertools.pairwise(shares)):
+        yield replace(minute, rows=until - before, piece=piece)
 
 
 def _columns(store: Store, table: Table) -> dict[str, str]:
@@ -131,7 +154,8 @@ def _columns(store: Store, table: Table) -> dict[str, str]:
 
 def _where(part: Slice) -> str:
     time = part.table.time
-    return f"WHERE {time} >= {{start:DateTime64(6, 'UTC')}} AND {time} < {{end:DateTime64(6, 'UTC')}}"
+    piece = f" AND cityHash64({part.table.key}) % {{pieces:UInt32}} = {{piece:UInt32}}" if part.pieces > 1 else ""
+    return f"WHERE {time} >= {{start:DateTime64(6, 'UTC')}} AND {time} < {{end:DateTime64(6, 'UTC')}}{piece}"
 
 
 def _checksum(store: Store, part: Slice, columns: dict[str, str]) -> tuple[int, int]:
@@ -151,7 +175,7 @@ def _write(source: Store, target: Store, part: Slice, columns: Sequence[str]) ->
     table = part.table
     if not table.final:
         # Rows of this table do not replace each other: what an interrupted copy left is taken out first.
-        target.command(f"DELETE FROM {table.name} {_where(part)}", part.bounds)
+        target.command(f"DELETE FROM {target.local(table.name)} {_where(part)}", part.bounds)
     select = f"SELECT {', '.join(columns)} FROM {table.name} {table.final} {_where(part)}"
     with source.stream(select, part.bounds, format="Native") as blocks:
         block = b"".join(blocks)
