@@ -57,11 +57,11 @@ def passing(recorder: Recorder, size: int, sent: list[bytes]) -> Any:
         return await anext(coming, b"")
 
     answer = SimpleNamespace(
-        status=200, raw_headers=((b"Content-Type", b"application/json"),), content=SimpleNamespace(readany=read)
+        status=200, headers=((b"Content-Type", b"application/json"),), read=read, may_be_silent=lambda seconds: None
     )
     call = call_of("openai", "POST", "chat/completions")
     asked = Asked("openai", "POST", "chat/completions", "", [], call, b"x" * size, {"model": "m"})
-    timeouts = cast(Any, SimpleNamespace(now_idle=lambda answer: None))
+    timeouts = cast(Any, SimpleNamespace(idle=1.0))
     relay = Relay(cast(Any, recorder), timeouts, asked.exchange(KEY, TARGET), call, {"type": "http"}, send)
     return relay, relay.pass_on(cast(Any, answer), False)
 

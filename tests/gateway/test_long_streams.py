@@ -85,11 +85,11 @@ def passed_on(call: Call, events: list[bytes]) -> tuple[bytes, Outcome]:
         return next(coming, b"")
 
     answer = SimpleNamespace(
-        status=200, raw_headers=((b"Content-Type", b"text/event-stream"),), content=SimpleNamespace(readany=read)
+        status=200, headers=((b"Content-Type", b"text/event-stream"),), read=read, may_be_silent=lambda seconds: None
     )
     relay = Relay(
         cast(Any, SimpleNamespace(record=lambda exchange, outcome: recorded.append(outcome))),
-        cast(Any, SimpleNamespace(now_idle=lambda answer: None)),
+        cast(Any, SimpleNamespace(idle=1.0)),
         Exchange(KEY, "chat", "m", TARGET, {}, True), call, {"type": "http"}, send,
     )  # fmt: skip
     asyncio.run(relay.pass_on(cast(Any, answer), False))

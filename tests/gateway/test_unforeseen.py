@@ -1,8 +1,6 @@
 """What nobody foresaw: the caller sees the call fail, and there is one run that says so."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,10 +37,12 @@ def test_it_is_recorded_once_as_a_failure_of_the_gateway(place: str) -> None:
     async def read() -> bytes:
         return next(coming, b"")
 
-    @asynccontextmanager
-    async def request(*args: Any, **named: Any) -> AsyncIterator[Any]:
+    async def ask(*args: Any) -> Any:
         kind = ((b"Content-Type", b"application/json"),)
-        yield SimpleNamespace(status=200, headers={}, raw_headers=kind, content=SimpleNamespace(readany=read))
+        return SimpleNamespace(status=200, headers=kind, read=read, may_be_silent=lambda seconds: None)
+
+    given_back: list[Any] = []
+    upstreams = SimpleNamespace(send=ask, give_back=lambda address, answer: given_back.append(answer))
 
     call = call_of("openai", "POST", "chat/completions")
     asked = Asked("openai", "POST", "chat/completions", "", [], call, b'{"model":"m"}', {"model": "m"})
@@ -51,8 +51,8 @@ def test_it_is_recorded_once_as_a_failure_of_the_gateway(place: str) -> None:
     recorder = SimpleNamespace(record=lambda exchange, outcome: recorded.append(exchange.run(outcome, Limits())))
     scope = {"type": "http", "extensions": {ABORT: {"now": lambda: aborted.append(True)}}}
     forwarding = Forwarding(
-        cast(Any, SimpleNamespace(request=request)), timeouts, Router(), UsageAsking(), "account", asked, lambda target: "",
-        exchange, Relay(cast(Any, recorder), cast(Any, SimpleNamespace(now_idle=lambda answer: None)), exchange, call, scope, send),
+        cast(Any, upstreams), timeouts, Router(), UsageAsking(), "account", asked, lambda target: "",
+        exchange, Relay(cast(Any, recorder), timeouts, exchange, call, scope, send),
         False,
     )  # fmt: skip
     with pytest.raises(RuntimeError, match="nobody foresaw"):
@@ -62,3 +62,4 @@ def test_it_is_recorded_once_as_a_failure_of_the_gateway(place: str) -> None:
         "failed", "gateway", "The gateway failed in the middle of the call.",
     )  # fmt: skip
     assert aborted == ([True] if place == "body" else [])
+    assert len(given_back) == 1

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -12,7 +13,7 @@ from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.matching.rules import address_of
 from modeltraces.gateway.reading.outcome import Outcome, member
 from modeltraces.gateway.targets import Target
-from modeltraces.ingest.native import run_of_json
+from modeltraces.ingest.native import complete, run_of_json
 from modeltraces.ingest.otlp.messages import text_of_part
 from modeltraces.ingest.recordings import Limits, SourceDefaults
 from modeltraces.run import Run, new_request_id, now_us
@@ -27,6 +28,7 @@ _BYTES_A_TOKEN: Final = 4
 """Of text: what English comes to, as its providers say."""
 _LONGEST_NAME: Final = 500
 _MOST_REASONS: Final = 60
+_address_of: Final = lru_cache(maxsize=1024)(address_of)
 
 
 @dataclass(slots=True)
@@ -80,6 +82,8 @@ class Exchange:
     has_client_left: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     """The targets that it was sent to, when somebody said how the model's calls are spread."""
+    _begun: tuple[Limits, Run] | None = None
+    """The run as far as its request says, and what it was made within."""
 
     def __post_init__(self) -> None:
         self.request_id = new_request_id(self.started_us)
@@ -104,23 +108,28 @@ class Exchange:
             input_tokens=asked, output_tokens=max(outcome.output_tokens or 0, -(-run.output_size // _BYTES_A_TOKEN))
         )
 
+    def begin(self, limits: Limits) -> None:
+        """What its run says of the request is made now, while the upstream works on the answer."""
+        if self._begun is None:
+            self._begun = limits, self._asked_run(limits)
+
     def run(self, outcome: Outcome, limits: Limits) -> Run:
         """The run that records it. Masking and cutting are done here: what the journal holds may be stored as it is."""
+        if self._begun is not None and self._begun[0] is limits:
+            run, self._begun = self._begun[1], None
+        else:
+            run = self._asked_run(limits)
         error = self._error(outcome)
         values = {
             "model": self.target.model,
-            "request_id": self.request_id,
             "status": "failed" if error else "success",
             "base_model": outcome.served_model[:_LONGEST_NAME],
             "provider": self.target.provider,
             "deployment_version": self.target.deployment_version,
             "connection_name": self.target.connection_name,
-            "operation": self.operation,
             "response_time_ms": self.ended_ms if self.ended_ms is not None else self.elapsed_ms,
             "time_to_first_token_ms": self.first_content_ms if self.is_stream else None,
             "streaming": self.is_stream,
-            "source_type": self.source_type[:_LONGEST_NAME],
-            "source": self.source[:_LONGEST_NAME],
             "input_tokens": outcome.input_tokens,
             "output_tokens": outcome.output_tokens,
             "cached_input_tokens": outcome.cached_input_tokens,
@@ -128,22 +137,32 @@ class Exchange:
             "reasoning_tokens": outcome.reasoning_tokens,
             "finish_reasons": self._finish_reasons(outcome),
             "error": error,
-            "request": self.request,
             "response": outcome.response,
-            "input": self.input,
             "output": text_of_part(outcome.response) if member(outcome.response, "type") == "blob" else "",
+            "response_id": outcome.response_id[:_LONGEST_NAME],
+            "attributes": self._attributes(),
+        }
+        complete(run, _given(values), limits)
+        return run
+
+    def _asked_run(self, limits: Limits) -> Run:
+        values = {
+            "model": self.target.model,
+            "request_id": self.request_id,
+            "operation": self.operation,
+            "source_type": self.source_type[:_LONGEST_NAME],
+            "source": self.source[:_LONGEST_NAME],
+            "request": self.request,
+            "input": self.input,
             "trace_id": self.trace_id,
             "span_id": hashlib.blake2b(self.request_id.encode(), digest_size=8).hexdigest(),
             "parent_span_id": self.parent_span_id,
             "session_id": self.session_id[:_LONGEST_NAME],
             "user_id": self.user_id[:_LONGEST_NAME],
-            "response_id": outcome.response_id[:_LONGEST_NAME],
-            "attributes": self._attributes(),
         }
         defaults = SourceDefaults(self.key.default_source_type, self.key.default_source, self.key.name)
-        given = {name: value for name, value in values.items() if value is not None and value != ""}
         run = run_of_json(
-            given, account_id=self.key.account_id, defaults=defaults, limits=limits, received_on_us=now_us()
+            _given(values), account_id=self.key.account_id, defaults=defaults, limits=limits, received_on_us=now_us()
         ).run
         # To the microsecond, which the contract's own field may not bear.
         run.executed_on_us = self.started_us
@@ -168,7 +187,7 @@ class Exchange:
 
     def _attributes(self) -> dict[str, str]:
         attributes = {
-            "server.address": address_of(self.target.base_url),
+            "server.address": _address_of(self.target.base_url),
             "gateway.asked": self.asked,
             "http.response.status_code": "" if self.status is None else str(self.status),
             "gateway.upstream_request_id": self.upstream_request_id,
@@ -184,3 +203,7 @@ class Exchange:
             said = "The caller left." if self.has_client_left else self.broken
             last.end(self.elapsed_ms if self.ended_ms is None else self.ended_ms, self.status, said)
         return orjson.dumps([attempt.said for attempt in self.attempts]).decode()
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None and value != ""}

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
 from prometheus_client import Counter
-from yarl import URL
 
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.asked import Asked
 from modeltraces.gateway.calls import address_of_call
+from modeltraces.gateway.connection import UpstreamConnection
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Attempt, Exchange
 from modeltraces.gateway.recorder import LARGE_BYTES
@@ -20,6 +19,8 @@ from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router, is_worth_another, retry_after_seconds
 from modeltraces.gateway.targets import Target
 from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.gateway.upstream_errors import UpstreamError
+from modeltraces.gateway.upstreams import Limit, Upstreams
 from modeltraces.gateway.usage import UsageAsking, beginning_of, is_about_usage, is_refusal
 
 FALLBACKS: Final = Counter(
@@ -32,7 +33,7 @@ _LEAST_SECONDS: Final = 0.05
 
 @dataclass(slots=True)
 class Forwarding:
-    session: aiohttp.ClientSession
+    upstreams: Upstreams
     timeouts: Timeouts
     router: Router
     usage: UsageAsking
@@ -49,13 +50,13 @@ class Forwarding:
     async def run(self, targets: Sequence[Target]) -> None:
         """Until the answer's last byte is passed. Raises Refused when there is none, whatever broke it when it had begun."""
         self._ends = time.monotonic() + self.timeouts.total
-        timeout = self.timeouts.whole
+        limit = self.timeouts.whole
         try:
             for target in targets[:-1]:
-                if await self._attempt(target, timeout, may_fail=True):
+                if await self._attempt(target, limit, may_fail=True):
                     return
-                timeout = self.timeouts.of_attempt(self._ends - time.monotonic())
-            await self._attempt(targets[-1], timeout, may_fail=False)
+                limit = self.timeouts.of_attempt(self._ends - time.monotonic())
+            await self._attempt(targets[-1], limit, may_fail=False)
         except asyncio.CancelledError:
             self.relay.record(client_left=True)
             raise
@@ -64,7 +65,7 @@ class Forwarding:
             self.relay.break_off("The gateway failed in the middle of the call.")
             raise
 
-    async def _attempt(self, target: Target, timeout: aiohttp.ClientTimeout, *, may_fail: bool) -> bool:
+    async def _attempt(self, target: Target, limit: Limit, *, may_fail: bool) -> bool:
         """Whether the call has ended with it. With `may_fail`, a failure that the caller saw nothing of is no end."""
         exchange = self.exchange
         if exchange is not None:
@@ -72,15 +73,15 @@ class Forwarding:
             if self.is_routed:
                 exchange.attempts.append(Attempt(target.place, exchange.elapsed_ms))
         try:
-            ended = await self._sent(target, timeout, may_fail=may_fail)
+            ended = await self._sent(target, limit, may_fail=may_fail)
             if ended is None:
                 left = self.timeouts.of_attempt(self._ends - time.monotonic())
                 ended = await self._sent(target, left, may_fail=may_fail)
             return ended is not False
-        except (aiohttp.ClientError, TimeoutError, OSError, Refused) as error:
+        except (UpstreamError, TimeoutError, OSError, Refused) as error:
             return self._broke(target, error, may_fail=may_fail)
 
-    async def _sent(self, target: Target, timeout: aiohttp.ClientTimeout, *, may_fail: bool) -> bool | None:
+    async def _sent(self, target: Target, limit: Limit, *, may_fail: bool) -> bool | None:
         """Whether the call has ended with it. None: the upstream refused to be asked for usage, and is not asked again."""
         asked = self.asked
         asks_usage = self.usage.may(self.account_id, target)
@@ -88,11 +89,10 @@ class Forwarding:
             body, strips_usage = await asyncio.to_thread(asked.prepared, target, asks_usage=asks_usage)
         else:
             body, strips_usage = asked.prepared(target, asks_usage=asks_usage)
-        url = URL(address_of_call(target, asked.path, asked.query), encoded=True)
+        address = address_of_call(target, asked.path, asked.query)
         sent = passing.to_upstream(asked.headers, target.protocol, self.credential_of(target))
-        async with self.session.request(
-            asked.method, url, headers=sent, data=body or None, allow_redirects=False, timeout=timeout,
-        ) as answer:  # fmt: skip
+        answer = await self.upstreams.send(asked.method, address, sent, body, limit, self.relay.begin)
+        try:
             if answer.status < 200:
                 raise Refused(502, f"The upstream answered HTTP {answer.status}, which is no answer.")
             if self.is_routed and not self._is_good(target, answer, may_fail):
@@ -104,15 +104,19 @@ class Forwarding:
                     self.usage.refused(self.account_id, target)
                     return None
             await self.relay.pass_on(answer, strips_usage, beginning)
+        finally:
+            self.upstreams.give_back(address, answer)
         return True
 
-    def _is_good(self, target: Target, answer: aiohttp.ClientResponse, may_fail: bool) -> bool:
+    def _is_good(self, target: Target, answer: UpstreamConnection, may_fail: bool) -> bool:
         """Whether the answer is for the caller; False when another target may be tried."""
         status = answer.status
         if not is_worth_another(status):
             self.router.answered(self.account_id, target)
             return True
-        self.router.failed(self.account_id, target, retry_after_seconds(answer.headers.get("retry-after")))
+        self.router.failed(
+            self.account_id, target, retry_after_seconds(passing.value_of(answer.headers, "retry-after") or None)
+        )
         return not (may_fail and self._goes_on(str(status), status=status))
 
     def _broke(self, target: Target, error: Exception, *, may_fail: bool) -> bool:

@@ -5,13 +5,12 @@ answer's last byte.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
-import aiohttp
 import orjson
 import structlog
 from prometheus_client import Counter
@@ -36,7 +35,9 @@ from modeltraces.gateway.routing import Router
 from modeltraces.gateway.sockets import SocketGuard
 from modeltraces.gateway.targets import Candidates, Family, NoTarget, Target, TargetBook
 from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.gateway.upstreams import Upstreams
 from modeltraces.gateway.usage import UsageAsking
+from modeltraces.http_protocol import LEFT
 from modeltraces.ingest.native import MAX_NAME
 
 log = structlog.get_logger(__name__)
@@ -48,10 +49,6 @@ Told = Mapping[str, str]
 """Headers by their names in lower case."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Not TRACE, which asks an upstream to send back what it got: the stored credential, too."""
-_OURS: Final = ("User-Agent", "Content-Type", "Accept")
-"""What the client would say of itself where the caller says nothing."""
-_HEAD_BYTES: Final = 64 << 10
-"""Of a line or a header of an upstream's answer; some have policies and cookies of more than the client's 8 KB."""
 
 
 class _ClientLeft(Exception):
@@ -78,12 +75,10 @@ class Gateway:
         self._timeouts = timeouts
         self.router = Router()
         self._usage = UsageAsking()
-        self._guard = SocketGuard(allow_link_local)
-        self._session: aiohttp.ClientSession | None = None
+        self._upstreams = Upstreams(SocketGuard(allow_link_local))
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        self._upstreams.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.call(None, scope, receive, send)
@@ -126,10 +121,10 @@ class Gateway:
         exchange = asked.exchange(key, targets[0])
         relay = Relay(self._recorder, self._timeouts, exchange, asked.call, scope, send)
         forwarding = Forwarding(
-            self._client(), self._timeouts, self.router, self._usage, key.account_id, asked, self._credential, exchange,
+            self._upstreams, self._timeouts, self.router, self._usage, key.account_id, asked, self._credential, exchange,
             relay, candidates.is_routed,
         )  # fmt: skip
-        await _until_left(forwarding.run(targets), relay, receive)
+        await _until_left(forwarding.run(targets), relay, scope, receive)
         CALLS.labels(family, "passed").inc()
 
     def _names(self, key: KeyIdentity, family: Family) -> list[str]:
@@ -231,21 +226,6 @@ class Gateway:
     def _too_large(self) -> Refused:
         return Refused(413, f"The body must have at most {self._body_bytes >> 20} MB.", {"Connection": "close"})
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            # Two sides of one host share no cookies, and nothing but the catalog says where calls go.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, socket_factory=self._guard.open),
-                timeout=self._timeouts.whole,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                max_line_size=_HEAD_BYTES,
-                max_field_size=_HEAD_BYTES,
-                skip_auto_headers=_OURS,
-                trust_env=False,
-            )
-        return self._session
-
     def _credential(self, target: Target) -> str:
         """Raises Refused when it was stored with another secret key."""
         if target.locked_credential is None:
@@ -256,22 +236,26 @@ class Gateway:
             raise Refused(503, str(error)) from error
 
 
-async def _until_left(work: Awaitable[None], relay: Relay, receive: Receive) -> None:
+async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive: Receive) -> None:
     """Run the call, and break it off as soon as the caller is gone."""
     here = asyncio.current_task()
     assert here is not None
     has_left = False
 
-    async def watch() -> None:
+    def left() -> None:
         nonlocal has_left
-        while (await receive())["type"] != "http.disconnect":
-            pass
         # The end of an answer is told the same way.
-        if not relay.has_ended:
+        if not relay.has_ended and not has_left:
             has_left = True
             here.cancel()
 
-    watching = asyncio.ensure_future(watch())
+    tell = scope.get("extensions", {}).get(LEFT)
+    if tell is None:
+        watching = asyncio.ensure_future(_watch(receive, left))
+        stop: Callable[[], object] = watching.cancel
+    else:
+        tell["tell"](left)
+        stop = partial(tell["tell"], None)
     try:
         await work
     except asyncio.CancelledError:
@@ -280,7 +264,13 @@ async def _until_left(work: Awaitable[None], relay: Relay, receive: Receive) -> 
             raise
         raise _ClientLeft from None
     finally:
-        watching.cancel()
+        stop()
+
+
+async def _watch(receive: Receive, left: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    left()
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:

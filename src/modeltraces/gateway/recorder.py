@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,6 +66,7 @@ class Recorder:
     refuses_when_full: bool
     limiter: Limiter
     _storing: Storing = field(init=False)
+    _without_content: Limits = field(init=False)
     _large: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="gateway-large")
     )
@@ -76,6 +78,7 @@ class Recorder:
 
     def __post_init__(self) -> None:
         self._storing = Storing(self.journal, self.writer)
+        self._without_content = dataclasses.replace(self.limits, record_content=False)
 
     def start(self) -> None:
         self.journal.open()
@@ -117,16 +120,23 @@ class Recorder:
         self._missed_since_us = self._missed_since_us or now_us()
         self._missed += 1
 
+    def begin(self, exchange: Exchange) -> None:
+        """What can be recorded of a call whose answer is not there yet. Never raises: what is in its way is told at its end."""
+        if exchange.key.limits.recording != "off":
+            with suppress(Exception):
+                exchange.begin(self._limits_of(exchange))
+
+    def _limits_of(self, exchange: Exchange) -> Limits:
+        return self.limits if exchange.key.limits.recording == "full" else self._without_content
+
     def record(self, exchange: Exchange, outcome: Outcome) -> None:
         """Never raises: the caller has its answer."""
         self._spend(exchange, outcome)
-        mode = exchange.key.limits.recording
-        if mode == "off":
+        if exchange.key.limits.recording == "off":
             NOT_RECORDED.inc()
             return
         try:
-            limits = self.limits if mode == "full" else dataclasses.replace(self.limits, record_content=False)
-            run = exchange.run(outcome, limits)
+            run = exchange.run(outcome, self._limits_of(exchange))
             record = {"key": exchange.key.name, "run": run}
             self.journal.append(orjson.dumps(record), was_let_in=self.refuses_when_full)
         except JournalFull:

@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import aiohttp
 import structlog
 from starlette.types import Scope, Send
 
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.asked import json_of
 from modeltraces.gateway.calls import Call
+from modeltraces.gateway.connection import UpstreamConnection
 from modeltraces.gateway.encodings import READ, Unfolding, Unreadable
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.kept import RECORDED_BYTES, Kept
@@ -53,13 +53,18 @@ class Relay:
         self.has_ended = False
         """Whether its last byte is passed."""
 
-    async def pass_on(self, answer: aiohttp.ClientResponse, strips_usage: bool, beginning: bytes = b"") -> None:
+    def begin(self) -> None:
+        """What of the record can be made while the upstream works on its answer: then nobody waits for it."""
+        if self._exchange is not None and self._exchange.request_bytes <= LARGE_BYTES:
+            self._recorder.begin(self._exchange)
+
+    async def pass_on(self, answer: UpstreamConnection, strips_usage: bool, beginning: bytes = b"") -> None:
         """Until its last byte. `strips_usage`: the caller did not ask for the usage that the upstream was asked for.
 
         `beginning`: what has been read of the body.
         """
         self._strips_usage = strips_usage
-        told = passing.by_name(answer.raw_headers)
+        told = passing.by_name(answer.headers)
         exchange = self._exchange
         request_id = exchange.request_id if exchange else told.get("x-request-id", "")
         kind = told.get("content-type", "").partition(";")[0].strip().lower()
@@ -73,7 +78,7 @@ class Relay:
                 self._reader = self._call.stream()
                 if self._kept.encoding in READ:
                     self._unfolding = Unfolding(self._kept.encoding, RECORDED_BYTES)
-        down = passing.to_caller(answer.raw_headers, request_id)
+        down = passing.to_caller(answer.headers, request_id)
         length = told.get("content-length", "")
         if length and not (is_stream and strips_usage):
             down.append((b"content-length", length.encode()))
@@ -86,12 +91,12 @@ class Relay:
         # is held back until then (its last byte, where pieces are listened to as they come); of a stream, the piece with its
         # last event.
         held = b""
-        reader, read = self._reader, answer.content.readany
+        reader, read = self._reader, answer.read
         came = beginning or await read()
         while came:
             if not self.has_body:
                 self.has_body = True
-                self._timeouts.now_idle(answer)
+                answer.may_be_silent(self._timeouts.idle)
             if reader is not None:
                 piece = self._of_stream(came, reader)
                 if reader.outcome.is_complete:

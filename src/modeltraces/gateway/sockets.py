@@ -4,20 +4,22 @@ import errno
 import os
 import socket
 from dataclasses import dataclass
-
-import aiohttp
+from typing import Any
 
 from modeltraces.catalog.addresses import leads_to_metadata
+
+Place = tuple[int, int, int, str, tuple[Any, ...]]
+"""What `getaddrinfo` says of an address."""
 
 
 @dataclass(slots=True)
 class SocketGuard:
-    """`open` is what aiohttp makes its sockets with; `refused` whether it ever refused one."""
+    """`open` is what sockets to upstreams are made with; `refused` whether it ever refused one."""
 
     allow_link_local: bool
     refused: bool = False
 
-    def open(self, place: aiohttp.AddrInfoType) -> socket.socket:
+    def open(self, place: Place) -> socket.socket:
         """Raises OSError for a metadata service's address."""
         family, kind, protocol, _, address = place
         if not self.allow_link_local and leads_to_metadata(str(address[0])):

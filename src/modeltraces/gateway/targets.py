@@ -20,6 +20,8 @@ SPOKEN: Final[dict[Family, tuple[str, ...]]] = {
     "anthropic": ("anthropic",),
 }
 _MOST_CACHED: Final = 1_000
+_MOST_RESOLVED: Final = 1_000
+"""Names of an account, which callers choose where a connection takes any."""
 
 
 class NoTarget(Exception):
@@ -97,6 +99,8 @@ class _Known:
     by_listed: Mapping[str, Sequence["_Listed"]]
     """A model's name upstream, in lower case → the connections that list it. Thousands of names are not gone through for
     each call, and for each model that a page shows."""
+    resolved: dict[tuple[str, Family], Candidates] = field(default_factory=dict)
+    """What was asked for, and what serves it."""
 
 
 @dataclass(slots=True)
@@ -120,6 +124,15 @@ class TargetBook:
     def resolve(self, account_id: str, asked: str, family: Family) -> Candidates:
         """What serves `name`, `name@version` or `name@connection`: a named place alone. Raises NoTarget."""
         known = self._known(account_id)
+        found = known.resolved.get((asked, family))
+        if found is None:
+            found = self._resolved(known, asked, family)
+            if len(known.resolved) >= _MOST_RESOLVED:
+                known.resolved.clear()
+            known.resolved[asked, family] = found
+        return found
+
+    def _resolved(self, known: "_Known", asked: str, family: Family) -> Candidates:
         name, place = asked, ""
         entry = known.by_name.get(asked)
         if entry is None and "@" in asked:

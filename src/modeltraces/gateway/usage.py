@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import aiohttp
-
+from modeltraces.gateway.connection import UpstreamConnection
 from modeltraces.gateway.targets import Target
 
 _SILENT_SECONDS: Final = 3600.0
@@ -37,15 +36,15 @@ class UsageAsking:
         self._until[account_id, target] = self.timer() + _SILENT_SECONDS
 
 
-async def beginning_of(answer: aiohttp.ClientResponse) -> bytes:
+async def beginning_of(answer: UpstreamConnection) -> bytes:
     """Of its body: all of it, when it is no longer than a refusal."""
     data = b""
-    while len(data) < _READ_BYTES and (more := await answer.content.readany()):
+    while len(data) < _READ_BYTES and (more := await answer.read()):
         data += more
     return data
 
 
-def is_refusal(answer: aiohttp.ClientResponse) -> bool:
+def is_refusal(answer: UpstreamConnection) -> bool:
     """Whether it may say that a member of the body is not known."""
     return answer.status in (400, 422)
 

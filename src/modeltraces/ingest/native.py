@@ -90,6 +90,22 @@ def run_of_json(
         elapsed = (read.get("response_time_ms") or 0) * 1000
         run.executed_on_us = received_on_us - int(min(elapsed, _LATEST_AHEAD_US))
     run.request_id = given or new_request_id(run.executed_on_us)
+    run.source_type = read.get("source_type") or defaults.source_type or "API"
+    run.source = read.get("source") or defaults.source or defaults.key_name
+    _set_text(run, "input", "request", input_text, read, limits)
+    _complete(run, read, limits)
+    return NativeRun(run, bool(given), read.get("model_kind"))
+
+
+def complete(run: Run, value: Mapping[str, Any], limits: Limits) -> None:
+    """What the end of a call says, on the run that was made of its beginning: all but what it was asked, and by whom. Raises
+    Invalid."""
+    read = {name: _READERS[name](name, part) for name, part in value.items() if part is not None}
+    run.model = read.get("model", run.model)
+    _complete(run, read, limits)
+
+
+def _complete(run: Run, read: Mapping[str, Any], limits: Limits) -> None:
     for name in _DIRECT:
         if name in read:
             setattr(run, name, read[name])
@@ -98,34 +114,38 @@ def run_of_json(
     run.status = read.get("status") or ("failed" if error else "success")
     if run.status == "success" and error:
         raise Invalid("'status' is 'success' but 'error' is given: leave one of them out")
-    run.source_type = read.get("source_type") or defaults.source_type or "API"
-    run.source = read.get("source") or defaults.source or defaults.key_name
-    _set_texts(run, read, limits)
-    run.attributes = _attributes(read.get("attributes", {}), limits)
-    return NativeRun(run, bool(given), read.get("model_kind"))
-
-
-def _set_texts(run: Run, read: Mapping[str, Any], limits: Limits) -> None:
     redact = limits.redact or (lambda text: text)
     run.error_message = cut_text(redact(run.error_message), MAX_ERROR_BYTES)
-    for name, payload_name, text_of in (("input", "request", input_text), ("output", "response", output_text)):
-        payload = read.get(payload_name)
-        whole = redact(read[name] if name in read else text_of(_object(payload, name)))
-        setattr(run, f"{name}_size", utf8_size(whole))
-        if not limits.record_content:
-            continue
-        if payload is not None:
-            if limits.redact is not None:
-                payload = map_texts(payload, lambda text: redact(clean(text)))
-            written, fitted = written_within(payload, limits)
-            setattr(run, payload_name, written)
-            if fitted is not None:
-                run.payload_cut = True
-                # A file in a shape that nobody knows stands in the text as it is, but for this.
-                whole = whole if name in read else redact(text_of(_object(fitted, name)))
-        kept = cut_text(whole, limits.max_part_bytes)
-        run.payload_cut = run.payload_cut or kept != whole
-        setattr(run, name, kept)
+    _set_text(run, "output", "response", output_text, read, limits)
+    run.attributes = _attributes(read.get("attributes", {}), limits)
+
+
+def _set_text(
+    run: Run,
+    name: str,
+    payload_name: str,
+    text_of: Callable[[dict[str, Any]], str],
+    read: Mapping[str, Any],
+    limits: Limits,
+) -> None:
+    redact = limits.redact or (lambda text: text)
+    payload = read.get(payload_name)
+    whole = redact(read[name] if name in read else text_of(_object(payload, name)))
+    setattr(run, f"{name}_size", utf8_size(whole))
+    if not limits.record_content:
+        return
+    if payload is not None:
+        if limits.redact is not None:
+            payload = map_texts(payload, lambda text: redact(clean(text)))
+        written, fitted = written_within(payload, limits)
+        setattr(run, payload_name, written)
+        if fitted is not None:
+            run.payload_cut = True
+            # A file in a shape that nobody knows stands in the text as it is, but for this.
+            whole = whole if name in read else redact(text_of(_object(fitted, name)))
+    kept = cut_text(whole, limits.max_part_bytes)
+    run.payload_cut = run.payload_cut or kept != whole
+    setattr(run, name, kept)
 
 
 def _object(payload: Any, key: str) -> dict[str, Any]:
