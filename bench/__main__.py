@@ -18,13 +18,16 @@ def main() -> None:
     parser.add_argument(
         "--full", action="store_true", help="10 M runs for the pages, kept and used again; 100 k for each way in"
     )
+    parser.add_argument(
+        "--small", action="store_true", help="some hundred runs, each call once: whether it works, and nothing of speed"
+    )
     parser.add_argument("--only", choices=["ingest", "pages"], help="measure this alone")
     parser.add_argument("--runs", type=int, help="runs for the pages (default 200,000)")
     parser.add_argument("--data-dir", type=Path, help="measure the pages on this directory, filled by bench.generate")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
-    page_runs = options.runs or (10_000_000 if options.full else 200_000)
-    ingest_runs = 100_000 if options.full else 20_000
+    page_runs = options.runs or (10_000_000 if options.full else 600 if options.small else 200_000)
+    ingest_runs = 100_000 if options.full else 512 if options.small else 20_000
     sections: list[Section] = []
 
     def found(measured: Sequence[Section]) -> None:
@@ -36,8 +39,15 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     with tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory:
         if options.only != "pages":
-            connection_counts = ingest.CONNECTIONS if options.full else (1, 16)
-            found(ingest.measure(Path(directory) / "ingest", runs=ingest_runs, connection_counts=connection_counts))
+            connection_counts = ingest.CONNECTIONS if options.full else (2,) if options.small else (1, 16)
+            found(
+                ingest.measure(
+                    Path(directory) / "ingest",
+                    runs=ingest_runs,
+                    connection_counts=connection_counts,
+                    seconds=0.5 if options.small else 5.0,
+                )
+            )
             found([_ingest_floor(sections[0], ingest_runs)])
         if options.only != "ingest":
             kept = Path(tempfile.gettempdir()) / f"modeltraces-bench-{page_runs}"
@@ -47,7 +57,7 @@ def main() -> None:
                 command = [sys.executable, "-m", program, f"--data-dir={data_dir}", f"--runs={page_runs}"]
                 subprocess.run(command, check=True)
             floor = partial(in_own_process, "pages", f"--data-dir={data_dir}")
-            for section in pages.measure(data_dir, floor=floor):
+            for section in pages.measure(data_dir, floor=floor, tries=1 if options.small else pages.TRIES):
                 found([section])
 
 

@@ -18,7 +18,7 @@ from modeltraces.catalog import users
 from modeltraces.catalog.sessions import Sessions
 from tests.support.server import ALICE, PASSWORD, Server
 
-_TRIES: Final = 30
+TRIES: Final = 30
 _FEWEST_TRIES: Final = 5
 _CALL_SECONDS: Final = 8.0
 """After which a slow call is not tried more often."""
@@ -57,7 +57,9 @@ def _calls() -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "slowest 50, one model", "/api/v1/runs", {"model": _ONE, "period": "30d", "sort": "response_time"}
 
 
-def measure(data_dir: Path, *, floor: Callable[[], Mapping[str, float]] | None = None) -> Iterator[Section]:
+def measure(
+    data_dir: Path, *, floor: Callable[[], Mapping[str, float]] | None = None, tries: int = TRIES
+) -> Iterator[Section]:
     """`data_dir` holds the runs. `floor` is asked when the server has stopped: the same questions in plain SQL."""
     whole = Section("The server", ("what", "value"))
     began = time.perf_counter()
@@ -68,14 +70,14 @@ def measure(data_dir: Path, *, floor: Callable[[], Mapping[str, float]] | None =
             runs = client.get("/api/v1/metrics", params={"period": "all"}).json()["total_requests"]
             calls = Section(f"Answers over {runs:,} runs, one at a time", ("call", "p50 ms", "p95 ms", "KB sent"))
             for name, path, params in _calls():
-                calls.add(name, *_timed(client, path, params))
+                calls.add(name, *_timed(client, path, params, tries))
                 sys.stderr.write(".")
                 sys.stderr.flush()
             sys.stderr.write("\n")
             calls.add(*_deep_page(client))
             calls.add(*_one_run(client))
             for name, path in PAGES.items():
-                calls.add(name, *_timed(browser, path, {}))
+                calls.add(name, *_timed(browser, path, {}, tries))
             yield calls
             first_page = _transferred_kb(browser, PAGES["page, all models"])
             whole.add("first page with scripts and styles, KB transferred", first_page)
@@ -100,9 +102,7 @@ def _against(plain: Mapping[str, float], calls: Section) -> Section:
     return table
 
 
-def _timed(
-    client: httpx.Client, path: str, params: Mapping[str, str], tries: int = _TRIES
-) -> tuple[float, float, float]:
+def _timed(client: httpx.Client, path: str, params: Mapping[str, str], tries: int) -> tuple[float, float, float]:
     times, size = [], 0
     until = time.perf_counter() + _CALL_SECONDS
     for number in range(tries + 1):
@@ -130,14 +130,14 @@ def _deep_page(client: httpx.Client) -> tuple[str, float, float, float]:
         if answer["next_cursor"] is None:
             break
         params["cursor"] = answer["next_cursor"]
-    last = times[-_TRIES:]
+    last = times[-TRIES:]
     return f"page {len(times)} of 50 runs", quantile(last, 0.5), quantile(last, 0.95), size / 1024
 
 
 def _one_run(client: httpx.Client) -> tuple[str, float, float, float]:
     listed = client.get("/api/v1/runs", params={"period": "30d", "limit": "1000"}).json()["runs"]
     times, size = [], 0
-    for run in listed[:: max(1, len(listed) // _TRIES)]:
+    for run in listed[:: max(1, len(listed) // TRIES)]:
         began = time.perf_counter()
         response = client.get(f"/api/v1/runs/{run['request_id']}")
         times.append((time.perf_counter() - began) * 1000)

@@ -15,6 +15,20 @@ def ran(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def titles(figures: Path) -> list[str]:
+    return [one["title"] for one in json.loads(figures.read_text())["measurements"]]
+
+
+@pytest.mark.timeout(300)
+def test_everything_that_is_measured_works_at_a_small_size(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    ran("bench", "--small", f"--json={figures}")
+    found = titles(figures)
+    assert any(title.startswith("Ingest: durable and queryable") for title in found)
+    assert "Answers over 600 runs, one at a time" in found
+    assert {"Export", "The server"} <= set(found)
+
+
 @pytest.mark.timeout(600)
 def test_a_directory_is_filled_and_measured_and_filling_it_again_changes_nothing(
     tmp_path: Path, thorough: bool
@@ -24,5 +38,4 @@ def test_a_directory_is_filled_and_measured_and_filling_it_again_changes_nothing
     for _ in range(2):
         ran("bench.fill", f"--data-dir={tmp_path / 'data'}", "--runs=3000", "--days=2")
     ran("bench", "--only=pages", f"--data-dir={tmp_path / 'data'}", f"--json={tmp_path / 'figures.json'}")
-    titles = [one["title"] for one in json.loads((tmp_path / "figures.json").read_text())["measurements"]]
-    assert "Answers over 3,000 runs, one at a time" in titles
+    assert "Answers over 3,000 runs, one at a time" in titles(tmp_path / "figures.json")
