@@ -36,6 +36,8 @@ _SETTINGS: Final = {
     "output_format_json_escape_forward_slashes": 0,
     "output_format_parquet_row_group_size": 20_000,
     "output_format_parquet_row_group_size_bytes": 32 << 20,
+    # They are kept in memory until they are 128 MB: 10 M runs could not be written with them. Nothing we know of reads them.
+    "output_format_parquet_write_bloom_filter": 0,
     "engine_file_truncate_on_insert": 1,
 }
 _BLOCK_BYTES: Final = 32 << 20
