@@ -19,6 +19,7 @@ from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
+from modeltraces.store.texts import refresh_texts
 
 MADE_RUNS: Final = 400_000
 """At most so many are made one by one: 150 µs of Python each."""
@@ -136,6 +137,8 @@ def sum_up(store: Store) -> None:
     while left := refresh(store, as_of_us):
         sys.stderr.write(f"\r{left} hours to be summed up ")
         as_of_us += 1
+    while refresh_texts(store, as_of_us):
+        sys.stderr.write("\rtexts are looked through ")
 
 
 def _wait_for_merges(store: Store) -> None:

@@ -12,9 +12,10 @@ from modeltraces.query.cursor import Direction, Position, decode, encode
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.finding import is_known_by_hour, times_with_runs
 from modeltraces.query.order import Ordering
+from modeltraces.query.searching import steps_to_text, times_of_text
 from modeltraces.query.selection import Selection, where
 from modeltraces.run import PREVIEW_CHARACTERS, Run, Status, executed_on_ms_of
-from modeltraces.store.engine import Store
+from modeltraces.store.engine import Rows, Store
 from modeltraces.store.news import Seen
 from modeltraces.store.rows import READ_COLUMNS, run_of_row
 
@@ -127,11 +128,18 @@ def _positions(
     keys = f"SELECT {ordering.value}, toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition}"
     order = f"ORDER BY {ordering.by(direction)} LIMIT {bound(limit, 'UInt64')}"
 
+    newest_first = (selection.order == "desc") == (direction == "after")
     if is_known_by_hour(selection):
-        newest_first = (selection.order == "desc") == (direction == "after")
-        times = times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)
-        keys += f" AND {times}"
-    rows = store.query(f"{keys} {order}", {**params, **bound.params}, surface="runs.keys")
+        steps = [times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)]
+    elif selection.sort == "executed_on":
+        steps = steps_to_text(store, selection, position, bound, newest_first=newest_first)
+    else:
+        steps = [times_of_text(store, selection, bound)]
+    rows: Rows = []
+    for times in steps:
+        rows = store.query(f"{keys} AND {times} {order}", {**params, **bound.params}, surface="runs.keys")
+        if len(rows) >= limit:
+            break
     return [Position(*row) for row in rows]
 
 

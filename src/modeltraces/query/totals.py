@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed
 from modeltraces.query.filters import Bound, FilterContext
+from modeltraces.query.searching import times_of_text
 from modeltraces.query.selection import Selection, among, where
 from modeltraces.store.engine import Store
 from modeltraces.store.summaries import CLASS, COUNTED, EXACT_BELOW, time_of_class
@@ -95,7 +96,7 @@ def totals(store: Store, question: Question, *, surface: str, known: Cover | Non
 def most(store: Store, question: Question, limit: int, *, surface: str, settings: str = "") -> Most:
     """The names with the most of the first measure. There may be as many names as runs: the engine chooses."""
     covered = cover(store, question.selection, question.needs) if question.is_by_hours else None
-    sql, params = _sql_of_runs(question) if covered is None else _sql_of_sums(question, covered)
+    sql, params = _sql_of_runs(store, question) if covered is None else _sql_of_sums(question, covered)
     rows = store.query(
         f"SELECT name, n0, count() OVER () FROM ({sql}) ORDER BY n0 DESC, name LIMIT {limit} {settings}",
         params,
@@ -105,7 +106,7 @@ def most(store: Store, question: Question, limit: int, *, surface: str, settings
 
 
 def _of_runs(store: Store, question: Question, surface: str) -> list[Total]:
-    sql, params = _sql_of_runs(question)
+    sql, params = _sql_of_runs(store, question)
     many = len(question.measures)
     return [
         Total(row[0], row[1], tuple(row[2 : 2 + many]), *(tuple(x) for x in row[2 + many :]))
@@ -113,17 +114,19 @@ def _of_runs(store: Store, question: Question, surface: str) -> list[Total]:
     ]
 
 
-def _sql_of_runs(question: Question) -> tuple[str, dict[str, Any]]:
+def _sql_of_runs(store: Store, question: Question) -> tuple[str, dict[str, Any]]:
     condition, params = where(question.selection, question.context)
     if question.among:
         condition = f"{condition} AND {question.among}"
+    bound = Bound("x")
+    condition += f" AND {times_of_text(store, question.selection, bound)}"
     numbers = [f"{measure.runs} AS n{at}" for at, measure in enumerate(question.measures)]
     if question.percentiles:
         numbers.append(PERCENTILES)
     return (
         f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, {', '.join(numbers)} "
         f"FROM runs FINAL WHERE {condition} GROUP BY name, step"
-    ), {**params, **question.params}
+    ), {**params, **bound.params, **question.params}
 
 
 def _of_sums(store: Store, question: Question, covered: Cover, surface: str) -> list[Total]:

@@ -18,6 +18,7 @@ from modeltraces.run import now_us as clock_us
 from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.retention_limits import Keep, Limits, inside
+from modeltraces.store.texts import remove_texts
 
 _EPOCH: Final = date(1970, 1, 1)
 _US_PER_DAY: Final = 86_400_000_000
@@ -52,7 +53,7 @@ _EMPTIED: Final = ", ".join(
 _UNSWEPT_TEXT: Final = "(NOT payload_swept AND input_size + output_size > 0)"
 _OLD_PARTS: Final = (
     "FROM system.parts WHERE NOT active AND rows > 0 AND database = currentDatabase() "
-    "AND table IN ('runs', 'runs_local', 'span_contents', 'span_contents_local')"
+    "AND table IN ('runs', 'runs_local', 'span_contents', 'span_contents_local', 'text_grams', 'text_grams_local')"
 )
 
 
@@ -124,15 +125,16 @@ def sweep(store: Store, keep: Keep, now_us: int, go_on: Callable[[], bool] = lam
         before = _bytes_of(store, week)
         if past:
             _count_runs(store, keep, week, swept)
-            _forget_sums(store, [week])
+        _forget_sums(store, [week])
         if past and _is_past_for_everybody(store, keep, week):
             store.command(f"ALTER TABLE {store.local('runs')} DROP PARTITION '{week.isoformat()}'")
         else:
             _rewrite(store, keep, week, now_us, deletes=past > 0, empties=stale > 0)
             if stale:
                 _count_payloads(store, week, now_us, swept)
-        if past:
-            _forget_sums(store, [week])
+        # What is known of texts is made of them: it goes with them, and is made anew of what stays.
+        remove_texts(store, *_around([week]))
+        _forget_sums(store, [week])
         swept.freed_bytes += max(0, before - _bytes_of(store, week))
     if _remove_contents(store, keep) or weeks:
         swept.old_parts = frozenset(row[0] for row in store.query(f"SELECT name {_OLD_PARTS}"))
@@ -141,13 +143,13 @@ def sweep(store: Store, keep: Keep, now_us: int, go_on: Callable[[], bool] = lam
 
 def _forget_sums(store: Store, weeks: Sequence[date]) -> None:
     """Before runs go, and after it. Those of a call that began before midnight may go with a week, too."""
-    start, end = min(weeks) - timedelta(days=1), max(weeks) + _WEEK + timedelta(days=1)
-    forget(
-        store,
-        from_us=(start - _EPOCH).days * _US_PER_DAY,
-        to_us=(end - _EPOCH).days * _US_PER_DAY,
-        now_us=clock_us(),
-    )
+    start_us, end_us = _around(weeks)
+    forget(store, from_us=start_us, to_us=end_us, now_us=clock_us())
+
+
+def _around(weeks: Sequence[date]) -> tuple[int, int]:
+    start, end = min(weeks) - _DAY, max(weeks) + _WEEK + _DAY
+    return (start - _EPOCH).days * _US_PER_DAY, (end - _EPOCH).days * _US_PER_DAY
 
 
 def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: Callable[[], bool]) -> int:
@@ -163,7 +165,7 @@ def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: 
             # Of a quiet table the engine looks after old parts ever less often, up to every ten minutes. Dropping something,
             # it does so at once; but it begins its merges anew, so this is not done again and again.
             looked = waited
-            for table in ("runs", "span_contents"):
+            for table in ("runs", "span_contents", "text_grams"):
                 store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION ID 'none'")
         time.sleep(0.5)
 

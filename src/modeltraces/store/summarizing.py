@@ -1,4 +1,4 @@
-"""The thread that keeps the hours' sums up to date."""
+"""The thread that keeps the hours' sums up to date, and what is known of their texts."""
 
 import threading
 import time
@@ -11,6 +11,7 @@ from modeltraces.run import now_us
 from modeltraces.store.coverage import checkpoint
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.summaries import SETTLED_SECONDS, refresh
+from modeltraces.store.texts import refresh_texts
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +43,13 @@ class Summarizer:
         rest = self.seconds / 10
         while not self._stopping.wait(rest):
             began = time.monotonic()
-            left = 0
+            left = False
             try:
                 as_of_us = now_us() - int(self.settled_seconds * 1e6)
                 if checkpoint(self.store).as_of_us < as_of_us - int(self.seconds * 0.5e6):
-                    left = refresh(self.store, as_of_us, go_on=lambda: not self._stopping.is_set())
+                    left = refresh(self.store, as_of_us, go_on=lambda: not self._stopping.is_set()) > 0
+                if not left:
+                    left = refresh_texts(self.store, now_us(), go_on=lambda: not self._stopping.is_set())
             except StoreError as error:
                 # Nothing is wrong meanwhile: what is not summed up is read run by run.
                 log.warning("runs could not be summed up; it is tried again", error=str(error))

@@ -17,7 +17,7 @@ from modeltraces.query.filters.nodes import (
     negated,
 )
 from modeltraces.query.filters.parse import parse
-from modeltraces.query.filters.sql import Bound, FilterContext, compile
+from modeltraces.query.filters.sql import Bound, FilterContext, compile, contains
 from modeltraces.query.filters.text import to_text
 from modeltraces.query.filters.words import sentence
 
@@ -38,6 +38,7 @@ __all__ = [
     "all_of",
     "any_of",
     "compile",
+    "contains",
     "negated",
     "parse",
     "sentence",

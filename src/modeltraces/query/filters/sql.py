@@ -80,6 +80,13 @@ def compile(filter: Filter, context: FilterContext, bound: Bound | None = None) 
     return _expression(with_names_of_now(filter, context.old_names), context, bound), bound.params
 
 
+def contains(column: str, term: Term, bound: Bound) -> str:
+    """SQL of a term of a text, asked of another column."""
+    spec = field_named(term.field)
+    assert spec is not None, term.field
+    return _any(_text(spec, (column,), value, bound) for value in term.values if isinstance(value, Pattern))
+
+
 def _expression(filter: Filter, context: FilterContext, bound: Bound) -> str:
     match filter:
         case Term():

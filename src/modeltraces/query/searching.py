@@ -1,0 +1,235 @@
+"""Where the runs of a search for a rare text may be: the times that its pieces occur in (`store/texts.py`).
+
+What is found there is read as ever; what is not known of (hours without an index, or that changed since) is read too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from modeltraces.query.covered import Cover, cover
+from modeltraces.query.cursor import Position
+from modeltraces.query.filters import And, Bound, Filter, Pattern, Term, contains
+from modeltraces.query.selection import Selection
+from modeltraces.store.coverage import US_PER_HOUR, ranges
+from modeltraces.store.engine import Store
+from modeltraces.store.texts import Needle, needle
+
+_FIELDS: Final = frozenset({"input", "output", "text"})
+_NEAR_HOURS: Final = 12
+_MOST_PIECES: Final = 8
+"""Of what is looked for; each is a segment to be read."""
+_MOST_HOLES: Final = 60
+_MOST_TIMES: Final = 150
+_FIRST_TIMES: Final = 60
+_MOST_IDS: Final = 100
+
+Times = list[tuple[int, int]]
+"""(from, to) in µs, in the order of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    generation: int
+    starts: Sequence[int]
+    id_characters: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    store: Store
+    term: Term
+    wanted: Needle
+    covered: Cover
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    store: Store
+    term: Term
+    wanted: Needle
+    covered: Cover
+    """Its holes are the hours that are to be read."""
+    hours: dict[int, _Hour]
+
+    @property
+    def stretches(self) -> int:
+        return sum(len(hour.starts) for hour in self.hours.values())
+
+    def condition(self, times: Times, bound: Bound) -> str:
+        beside = self.covered.of_runs(bound)
+        parts = [beside] if beside else []
+        parts += [
+            f"(executed_on >= {bound.instant(start)} AND executed_on < {bound.instant(end)})" for start, end in times
+        ]
+        return f"({' OR '.join(parts) or 'false'})"
+
+
+def times_of_text(store: Store, selection: Selection, bound: Bound) -> str:
+    """SQL of the times that hold all runs of a selection; 'true' where nothing is known of its texts, or it is no rare one."""
+    asked = _asked(store, selection)
+    search = _search(asked, asked.covered.first, asked.covered.last) if asked else None
+    if search is None:
+        return "true"
+    if (times := _times(search)) is None or len(times) > _MOST_TIMES:
+        return "true"
+    return search.condition(times, bound)
+
+
+def steps_to_text(
+    store: Store, selection: Selection, position: Position | None, bound: Bound, *, newest_first: bool
+) -> list[str]:
+    """SQL of times to be read one after the other, until there are enough runs: each holds the one before it, and the last
+    all runs of the selection. For what is in the order of time."""
+    if text_term(selection.filter) is None:
+        return ["true"]
+    if position is not None:
+        at_us = position.executed_on_us
+        selection = replace(selection, to_us=at_us + 1) if newest_first else replace(selection, from_us=at_us)
+    asked = _asked(store, selection)
+    if asked is None:
+        return ["true"]
+    first, last = asked.covered.first, asked.covered.last
+    nearest = (max(first, last - _NEAR_HOURS), last) if newest_first else (first, min(last, first + _NEAR_HOURS))
+    near = _search(asked, *nearest)
+    if near is not None and ((found := _times(near)) is None or _stretches_in(near, found) * 2 > near.stretches):
+        return ["true"]
+    search = _search(asked, first, last)
+    if search is None or (times := _times(search)) is None:
+        return ["true"]
+    if len(times) <= _FIRST_TIMES:
+        return [search.condition(times, bound)]
+    some = times[-_FIRST_TIMES:] if newest_first else times[:_FIRST_TIMES]
+    side = (
+        f"executed_on >= {bound.instant(some[0][0])}" if newest_first else f"executed_on < {bound.instant(some[-1][1])}"
+    )
+    rest = search.condition(times, bound) if len(times) <= _MOST_TIMES else "true"
+    return [f"({side} AND {search.condition(some, bound)})", rest]
+
+
+def text_term(filter: Filter | None) -> Term | None:
+    """The longest text that every run of a filter has in its input or output (or Request ID)."""
+    terms = filter.parts if isinstance(filter, And) else (filter,)
+    found = [
+        term
+        for term in terms
+        if isinstance(term, Term) and term.field in _FIELDS and term.operator == "is" and len(term.values) == 1
+    ]
+    return max(found, key=lambda term: len(max(_parts(term), key=len, default="")), default=None)
+
+
+def _parts(term: Term) -> list[str]:
+    return [part for value in term.values if isinstance(value, Pattern) for part in value.parts if part]
+
+
+def _asked(store: Store, selection: Selection) -> _Asked | None:
+    term = text_term(selection.filter)
+    covered = cover(store, selection, ()) if term else None
+    if term is None or covered is None or not (wanted := needle(store, _parts(term))).places:
+        return None
+    return _Asked(store, term, wanted, covered)
+
+
+def _search(asked: _Asked, first: int, last: int) -> _Search | None:
+    """In the hours from `first` until `last`."""
+    hours = _known(asked, first, last)
+    # An hour without stretches has few runs.
+    holes = frozenset(at for at in range(first, last) if at not in hours or not hours[at].starts)
+    if len(holes) == last - first or len(list(ranges(holes))) > _MOST_HOLES:
+        return None
+    covered = replace(asked.covered, first=first, last=last, holes=holes)
+    return _Search(asked.store, asked.term, asked.wanted, covered, {at: hours[at] for at in hours if at not in holes})
+
+
+def _known(asked: _Asked, first: int, last: int) -> dict[int, _Hour]:
+    bound, store, covered = Bound("h"), asked.store, asked.covered
+    condition = (
+        f"account_id = {bound.text(covered.selection.account_id)} AND at >= {bound(first, 'Int32')} "
+        f"AND at < {bound(last, 'Int32')}"
+    )
+    sums = store.query(
+        f"SELECT at, version FROM summary_hours FINAL WHERE {condition} AND covered", bound.params, surface="texts.sums"
+    )
+    versions: dict[int, int] = dict(sums)  # type: ignore[arg-type]  # rows of two
+    rows = store.query(
+        f"SELECT at, version, generation, starts, id_characters FROM text_hours FINAL WHERE {condition} AND made",
+        bound.params,
+        surface="texts.hours",
+    )
+    return {
+        at: _Hour(generation, starts, characters)
+        for at, version, generation, starts, characters in rows
+        if versions.get(at) == version and at not in covered.holes
+    }
+
+
+def _times(search: _Search) -> Times | None:
+    """None where there are too many for one search."""
+    found = _of_pieces(search)
+    if search.term.field == "text":
+        ids = _of_ids(search)
+        if ids is None:
+            return None
+        found += ids
+    merged: Times = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _stretches_in(search: _Search, times: Times) -> int:
+    starts = [start for hour in search.hours.values() for start in hour.starts]
+    return sum(any(since <= start < until for since, until in times) for start in starts)
+
+
+def _of_pieces(search: _Search) -> Times:
+    places = sorted(search.wanted.places)
+    places = places[:: -(-len(places) // _MOST_PIECES)]
+    bound = Bound("t")
+    by_segment: dict[int, list[str]] = {}
+    for segment, place in places:
+        by_segment.setdefault(segment, []).append(f"has(places, {bound(place, 'UInt16')})")
+    cases = ", ".join(f"segment = {segment}, {' AND '.join(tests)}" for segment, tests in by_segment.items())
+    rows = search.store.query(
+        "SELECT at, generation, sum(rows), groupArrayIf(stretch, held = rows) FROM (SELECT at, generation, stretch, "
+        f"countIf(multiIf({cases}, false)) AS held, count() AS rows FROM text_grams "
+        f"WHERE account_id = {bound.text(search.covered.selection.account_id)} "
+        f"AND segment IN {bound(list(by_segment), 'Array(UInt8)')} AND at >= {bound(search.covered.first, 'Int32')} "
+        f"AND at < {bound(search.covered.last, 'Int32')} GROUP BY at, generation, stretch) GROUP BY at, generation",
+        bound.params,
+        surface="texts.pieces",
+    )
+    of_hour = {(at, generation): (count, stretches) for at, generation, count, stretches in rows}
+    found: Times = []
+    for at, hour in search.hours.items():
+        ends = [*hour.starts[1:], (at + 1) * US_PER_HOUR]
+        count, stretches = of_hour.get((at, hour.generation), (0, []))
+        if count != len(hour.starts) * len(by_segment):
+            # Not all rows are there: they are being removed, or made anew.
+            found.append((at * US_PER_HOUR, (at + 1) * US_PER_HOUR))
+        else:
+            found += [(hour.starts[stretch], ends[stretch]) for stretch in stretches]
+    return found
+
+
+def _of_ids(search: _Search) -> Times | None:
+    """Of runs that have it in their Request ID, in hours whose ids have all its characters."""
+    hours = [at for at, hour in search.hours.items() if search.wanted.characters.issubset(hour.id_characters)]
+    if not hours:
+        return []
+    bound = Bound("i")
+    times = " OR ".join(
+        f"(executed_on >= {bound.instant(first * US_PER_HOUR)} AND executed_on < {bound.instant(last * US_PER_HOUR)})"
+        for first, last in ranges(hours)
+    )
+    rows = search.store.query(
+        "SELECT DISTINCT toUnixTimestamp64Micro(executed_on) FROM runs "
+        f"WHERE account_id = {bound.text(search.covered.selection.account_id)} AND ({times}) "
+        f"AND {contains('request_id', search.term, bound)} LIMIT {_MOST_IDS + 1}",
+        bound.params,
+        surface="texts.ids",
+    )
+    return None if len(rows) > _MOST_IDS else [(row[0], row[0] + 1) for row in rows]
