@@ -128,8 +128,11 @@ def test_a_search_finds_what_reading_every_text_finds_whatever_came_meanwhile(st
     ]
     insert_runs(store, late + again)
     runs = again + runs[2:] + late
+    changed = of(account_id, parse("uixotically"), "asc", "request_id")
+    assert ids_found(store, changed) == sorted(one.request_id for one in again)
     if chance.random() < 0.5:
         look_through(store, clock + 2 * SECOND_US)
+        assert ids_found(store, changed) == sorted(one.request_id for one in again)
     known = 0
     for _ in range(8):
         filter = searched(chance)
