@@ -4,7 +4,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -193,6 +193,23 @@ def test_what_is_not_needed_of_a_share_goes_back(
     limiters[0].settle()
     assert used(catalogs[1], busy, MINUTE).requests == 30
     assert used(catalogs[1], busy, DAY).requests == 30
+
+
+def test_what_passed_while_the_catalog_was_away_counts_in_its_minute(
+    limiters: list[SharedLimiter], catalogs: list[Catalog], key: Key, timer: Timer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ten = key(requests_per_minute=10)
+
+    def away(*_: object, **__: object) -> NoReturn:
+        raise CatalogUnavailable("away")
+
+    with monkeypatch.context() as gone:
+        gone.setattr(key_leases, "lease", away)
+        gone.setattr(key_usage, "add", away)
+        assert admits(limiters[0], ten, 6) == 6
+    timer.now += 2
+    assert sum(admits(limiter, ten, 10) for limiter in limiters) == 4
+    assert used(catalogs[0], ten, MINUTE).requests == 10
 
 
 def test_the_call_that_crosses_the_day_passes_and_the_next_of_any_process_does_not(

@@ -40,4 +40,5 @@ def test_what_is_written_while_it_is_looked_for_is_not_hidden(store: ClickHouseS
 
 def test_nothing_is_remembered_of_a_server_that_others_write_to(clickhouse: ClickHouse) -> None:
     with opened(clickhouse.new_database()) as store:
-        assert [store.unchanged("calls", lambda found=found: found) for found in (1, 2)] == [1, 2]
+        assert store.unchanged("calls", lambda: 1) == 1
+        assert store.unchanged("calls", lambda: 2) == 2

@@ -43,14 +43,20 @@ async def events(request: Request, parts: Parts, selection: Selection) -> AsyncI
             began = now_us()
             floor_us = 0 if parts.store.embedded else depth.floor_us(began)
             async for arrival, last, facts in _runs_since(parts, selection, seen, floor_us):
+                if seen.hides(arrival.writer, floor_us):
+                    # This look went back too little for it: the next goes through all.
+                    depth.forget()
+                    bell.set()
+                    break
                 mark = b""
                 if last:
                     us = arrival.received_on_us
                     seen = Seen(us) if parts.store.embedded else seen.with_row(arrival.writer, us)
                     mark = b"id: %b\n" % seen.to_text().encode()
                 yield b"event: run\n%bdata: %b\n\n" % (mark, orjson.dumps(summary_json(arrival.run, facts)))
-            if not parts.store.embedded:
-                seen = seen.at(began)
+            else:
+                if not parts.store.embedded:
+                    seen = seen.at(began)
             await asyncio.sleep(interval)
             silent = 0.0
             while not bell.is_set() and not parts.commits.stopping:

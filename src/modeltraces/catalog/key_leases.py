@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from modeltraces.catalog import key_usage
 from modeltraces.catalog.db import Catalog
@@ -42,21 +41,21 @@ def lease(
     take. For PostgreSQL. Raises CatalogUnavailable.
     """
     with catalog.writing() as session:
-        requests = 0
         if limit is not None:
-            # Holds the row until the end: of two processes that want the last call one gets it.
-            start = insert(KeyUsageRow).values(**minute._asdict(), requests=0, tokens=0)
-            held: Any = start.on_conflict_do_update(
-                index_elements=list(Window._fields), set_={"requests": KeyUsageRow.requests - back}
-            ).returning(KeyUsageRow.requests)
-            requests = session.scalar(held) or 0
+            # Holds the minute's row until the end: of two processes that want the last call one gets it. What passed without
+            # a share, while the catalog was away, may be of this very minute.
+            known = used.get(minute, Used(0, 0))
+            used = {**used, minute: Used(known.requests - back, known.tokens)}
         key_usage.add_in(session, catalog, used)
+        requests = (
+            max(0, session.scalar(select(KeyUsageRow.requests).where(*_is(minute))) or 0) if limit is not None else 0
+        )
         tokens = session.scalar(select(KeyUsageRow.tokens).where(*_is(day))) or 0
         left = None if limit is None else max(0, limit - requests)
         calls = share(left if left is not None else 1 << 30, tokens)
         if left is not None and calls:
             calls = min(calls, left)
-            session.execute(update(KeyUsageRow).where(*_is(minute)).values(requests=requests + calls))
+            session.execute(update(KeyUsageRow).where(*_is(minute)).values(requests=KeyUsageRow.requests + calls))
         return Lease(calls, requests + calls, tokens)
 
 

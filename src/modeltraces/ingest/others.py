@@ -85,6 +85,9 @@ class Others:
     def _look_at_runs(self, floor_us: int) -> None:
         while True:
             links = new_links(self.store, self.me, self.seen_runs, _AT_ONCE, TEXT_CHARACTERS, floor_us)
+            if any(self.seen_runs.hides(link.writer, floor_us) for link in links):
+                floor_us = 0
+                continue
             for link in links:
                 self.pending |= self._tied_to_own(link.run)
                 self._note_twin(link.run)
@@ -109,6 +112,9 @@ class Others:
     def _look_at_contents(self, floor_us: int) -> None:
         while True:
             places = new_contents(self.store, self.me, self.seen_contents, _AT_ONCE, floor_us)
+            if any(self.seen_contents.hides(place.writer, floor_us) for place in places):
+                floor_us = 0
+                continue
             for place in places:
                 span = place.account_id, place.trace_id, place.span_id
                 self.index.remember_content(*span)

@@ -35,6 +35,10 @@ class Seen:
             return self
         return replace(self, by_writer={**self.by_writer, writer: received_on_us})
 
+    def hides(self, writer: str, floor_us: int) -> bool:
+        """Whether a look from a floor on may have left out what this writer wrote before what it brought."""
+        return self.by_writer.get(writer, self.since_us) < floor_us
+
     def at(self, now_us: int) -> "Seen":
         """The same place once everything was looked through, without what is too old to come any more."""
         since = max(self.since_us, now_us - _VISIBLE_US)
@@ -83,6 +87,10 @@ class Depth:
             return now_us - _SHALLOW_US
         self._last_on = time.monotonic()
         return 0
+
+    def forget(self) -> None:
+        """Let the next look go through all."""
+        self._last_on = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
