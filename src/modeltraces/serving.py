@@ -104,7 +104,8 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=settings.stop_seconds,
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     with contextlib.suppress(KeyboardInterrupt):
         _Server(config, parts).run(sockets=[listener])

@@ -6,10 +6,11 @@ commands' options override them. `docs/settings.md` is checked against this tabl
 
 import os
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ADDRESS_FILE = "server.json"
@@ -31,6 +32,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that HTTP and gRPC listen on.")
     port: int = Field(8321, ge=0, le=65535, description="Port of HTTP: pages, API and OTLP/HTTP.")
     otlp_grpc_port: int = Field(4317, ge=0, le=65535, description="Port of OTLP/gRPC; 0 turns it off.")
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks, separated by commas, of the proxies before it: their X-Forwarded-For and "
+        "-Proto tell who calls and whether by TLS. Failed sign-ins count by that address.",
+    )
+    stop_seconds: int = Field(
+        20,
+        ge=1,
+        description="Seconds that requests under way, streams too, may go on after the server is told to stop.",
+    )
     data_dir: Path = Field(Path("data"), description="Directory of everything that is kept.")
     store_url: str = Field(
         "",
@@ -209,6 +220,18 @@ class Settings(BaseSettings):
         if not self.catalog_url:
             self.catalog_url = f"sqlite:///{data_dir}/catalog.db"
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for one in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(
+                    "each of MODELTRACES_TRUSTED_PROXIES must be an address, or a network like 10.0.0.0/8"
+                ) from None
+        return value
 
     @model_validator(mode="after")
     def _payloads_go_with_their_runs(self) -> "Settings":

@@ -49,3 +49,10 @@ def test_payloads_are_not_kept_longer_than_their_runs() -> None:
     assert load_settings(keep_runs_days=0, keep_payloads_days=30).keep_payloads_days == 30
     with pytest.raises(BadSettings, match="KEEP_PAYLOADS_DAYS must not be more"):
         load_settings(keep_runs_days=5, keep_payloads_days=6)
+
+
+def test_proxies_are_addresses_or_networks() -> None:
+    assert load_settings(trusted_proxies="10.0.0.0/8, ::1").trusted_proxies == "10.0.0.0/8, ::1"
+    for value in ("balancer", "10.0.0.0/99", "*"):
+        with pytest.raises(BadSettings, match="TRUSTED_PROXIES must be an address"):
+            load_settings(trusted_proxies=value)

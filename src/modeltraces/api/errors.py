@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from modeltraces.api.ways import hint, is_ingest
-from modeltraces.catalog.errors import CatalogUnavailable, Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import CatalogBusy, CatalogUnavailable, Conflict, Invalid, NotFound
 from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.query.cursor import CursorError
@@ -83,6 +83,9 @@ def problem_of(error: Exception) -> Problem:
             return Problem(422, str(error))
         case QueryLimitExceeded():
             return Problem(503, str(error), retry)
+        case CatalogUnavailable() if not isinstance(error, CatalogBusy):
+            # Its own words name the database's address and user, and whoever asks need not be anybody.
+            return Problem(503, "The catalog cannot be used; the server's log says why.", retry)
         case StoreUnavailable() | CatalogUnavailable():
             return Problem(503, _sentence(str(error)), retry)
         case HTTPException():

@@ -91,7 +91,12 @@ class OtlpReceiver:
             )
         except TimeoutError:
             return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the message stopped coming")
-        except (StoreUnavailable, CatalogUnavailable) as error:
+        except CatalogUnavailable as error:
+            log.error("gRPC request failed", signal=signal, error=str(error))
+            return await context.abort(
+                grpc.StatusCode.UNAVAILABLE, "the catalog cannot be used; the server's log says why"
+            )
+        except StoreUnavailable as error:
             return await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         except (grpc.aio.AbortError, grpc.aio.BaseError):
             raise
