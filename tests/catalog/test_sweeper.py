@@ -8,12 +8,13 @@ import pytest
 from modeltraces.catalog import accounts, audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.retention import sweeps
-from modeltraces.catalog.retention.policy import Days
-from modeltraces.catalog.retention.sweeper import Sweeper
+from modeltraces.catalog.retention.policy import Days, change_policy
+from modeltraces.catalog.retention.sweeper import LAST, Sweeper
 from modeltraces.catalog.retention.sweeps import Sweep
 from modeltraces.run import Run, new_request_id
-from modeltraces.store.engine import ClickHouseStore, Params, Rows, StoreUnavailable
-from modeltraces.store.retention import Removed
+from modeltraces.store.engine import ClickHouseStore, Params, Rows, StoreError, StoreUnavailable
+from modeltraces.store.retention import Removed, Swept
+from modeltraces.store.retention_limits import Limits
 from modeltraces.store.rows import insert_runs
 from tests.catalog.cast import Clock
 
@@ -61,15 +62,18 @@ def test_of_two_processes_one_sweeps_and_says_what_it_removed(
 class FullDisk:
     """A store that takes questions and no changes."""
 
+    cluster = ""
+    error: Exception = StoreUnavailable("the disk is full: free space in the data directory")
+
     def __init__(self, store: ClickHouseStore) -> None:
         self._store = store
-        self.local = store.local
+        self.local, self.insert = store.local, store.insert
 
     def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
         return self._store.query(sql, params, surface=surface)
 
     def command(self, sql: str, params: Params | None = None) -> None:
-        raise StoreUnavailable("the disk is full: free space in the data directory")
+        raise self.error
 
 
 def test_a_sweep_that_fails_says_why_and_the_next_one_does_it(
@@ -94,3 +98,78 @@ def test_a_sweep_that_fails_says_why_and_the_next_one_does_it(
     finally:
         sweeper.stop()
     assert ended(catalog, kept).removed == Removed(1, 1, 10)
+
+
+class Refusing(FullDisk):
+    error = StoreError("Syntax error: DELETE WHERE account_id IN ['somebody else']")
+
+
+def test_what_the_engine_says_of_a_statement_is_not_said_to_accounts(
+    catalog: Catalog, store: ClickHouseStore, kept: str
+) -> None:
+    refusing = Sweeper(catalog, Refusing(store), Days(30, 10), 2)  # type: ignore[arg-type]
+    holder = sweeps.begin(catalog, 2)
+    assert holder is not None
+    refusing._sweep(holder, False)
+    assert sweeps.latest(catalog, kept).error == "the server's log says why"
+
+
+def test_every_process_removes_what_it_has_beside_the_store_whoever_sweeps(
+    catalog: Catalog, other_process: Catalog, store: ClickHouseStore, kept: str, clock: Clock
+) -> None:
+    removed: list[str] = []
+
+    def process(name: str, opened: Catalog) -> Sweeper:
+        def copies(_: Limits) -> int:
+            removed.append(name)
+            return 0
+
+        return Sweeper(opened, store, Days(30, 10), 2, copies)
+
+    assert sweeps.begin(catalog, 2) is not None, "a third one sweeps"
+    processes = [process("one", catalog), process("other", other_process)]
+    for one in processes:
+        one._remove_copies()
+        one._remove_copies()
+    assert removed == ["one", "other"]
+    clock.advance(86_400)
+    processes[1]._remove_copies()
+    assert removed == ["one", "other", "other"], "once a day"
+
+
+def test_who_lost_a_sweep_to_another_process_neither_calls_it_done_nor_writes_it_down(
+    catalog: Catalog, store: ClickHouseStore, kept: str, clock: Clock
+) -> None:
+    sweeper = Sweeper(catalog, store, Days(), 2)
+    holder = sweeps.begin(catalog, 2)
+    assert holder is not None
+    clock.advance(sweeps.SILENT_SECONDS + 1)
+    assert sweeps.is_broken_off(catalog)
+    assert sweeps.begin(catalog, 2) is not None
+    last = LAST._value.get()
+    sweeper._say(holder, Swept({kept: Removed(1, 1, 10)}), "")
+    assert LAST._value.get() == last
+    assert audit.list_entries(catalog, kept, audit.AuditFilter(action="retention.*")) == []
+    assert sweeps.latest(catalog, kept).runs_now
+
+
+def test_more_is_kept_from_the_moment_an_owner_says_so(catalog: Catalog, store: ClickHouseStore, kept: str) -> None:
+    class Owner(FullDisk):
+        """Lengthens the time as soon as the first week is looked at."""
+
+        def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
+            found = super().query(sql, params, surface=surface)
+            if surface == "retention.weeks":
+                change_policy(catalog, kept, {"keep_runs_days": 90}, server=Days(), actor="test")
+            return found
+
+        def command(self, sql: str, params: Params | None = None) -> None:
+            self._store.command(sql, params)
+
+    sweeper = Sweeper(catalog, Owner(store), Days(30, 10), 2)  # type: ignore[arg-type]
+    holder = sweeps.begin(catalog, 2)
+    assert holder is not None
+    sweeper._sweep(holder, False)
+    found = sweeps.latest(catalog, kept)
+    assert (found.error, found.removed.runs) == ("", 0)
+    assert store.query("SELECT count() FROM runs FINAL WHERE account_id = {a:String}", {"a": kept})[0][0] == 3

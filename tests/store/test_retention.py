@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,8 @@ from modeltraces.query.metrics import metrics
 from modeltraces.query.runs import get_run, list_runs
 from modeltraces.query.selection import parse_selection
 from modeltraces.run import Run, new_request_id
-from modeltraces.store.engine import ClickHouseStore
+from modeltraces.store.engine import ClickHouseStore, Params, Rows
+from modeltraces.store.errors import explained
 from modeltraces.store.retention import Swept, oldest, sweep, wait_until_gone, would_remove
 from modeltraces.store.retention_limits import NEVER, Keep, Limits
 from modeltraces.store.rows import insert_runs
@@ -328,3 +330,58 @@ def _week(one: Run) -> int:
 def _left_after_each_week(runs: list[Run]) -> list[set[int]]:
     weeks = sorted({_week(one) for one in runs})
     return [set(weeks[place:]) for place in range(len(weeks) + 1)]
+
+
+class NoRights:
+    """A server whose user may not read `system.parts`."""
+
+    cluster = ""
+
+    def __init__(self, store: ClickHouseStore) -> None:
+        self._store = store
+        self.local, self.command, self.insert = store.local, store.command, store.insert
+
+    def query(self, sql: str, params: Params | None = None, *, surface: str = "") -> Rows:
+        if "system.parts" in sql:
+            error = DatabaseError("Not enough privileges")
+            error.code = 497
+            raise explained(error, embedded=False)
+        return self._store.query(sql, params, surface=surface)
+
+
+def test_who_may_not_see_the_parts_sweeps_all_the_same(store: ClickHouseStore, account_id: str) -> None:
+    insert_runs(store, [run(account_id, 31), run(account_id, 3)])
+    swept = sweep(NoRights(store), keep(account_id, 30), next(later))  # type: ignore[arg-type]
+    assert (swept.accounts[account_id].runs, swept.freed_bytes, swept.old_parts) == (1, 0, frozenset())
+    error = DatabaseError("Not enough privileges")
+    error.code = 497
+    assert "SELECT on system.parts and system.mutations" in str(explained(error, embedded=False))
+
+
+def test_a_sweep_after_one_that_broke_off_looks_after_what_that_left(store: ClickHouseStore, account_id: str) -> None:
+    store.command("ALTER TABLE runs MODIFY SETTING old_parts_lifetime = 600")
+    try:
+        insert_runs(store, [run(account_id, 31 + hours / 24) for hours in range(3)])
+        assert sweep(store, keep(account_id, 30), next(later)).old_parts
+        again = sweep(store, keep(account_id, 30), next(later), is_again=True)
+        assert again.accounts == {}
+        assert again.old_parts
+    finally:
+        store.command("ALTER TABLE runs MODIFY SETTING old_parts_lifetime = 0")
+
+
+def test_who_is_to_stop_removes_no_contents_either(store: ClickHouseStore, account_id: str) -> None:
+    store.command(
+        "INSERT INTO span_contents (account_id, trace_id, at, received_on, body) SELECT {a:String}, 't', "
+        "fromUnixTimestamp64Micro({t:Int64}, 'UTC'), now64(6), 'text'",
+        {"a": account_id, "t": TODAY - 20 * DAY},
+    )
+
+    def left() -> int:
+        sql = "SELECT count() FROM span_contents WHERE account_id = {a:String}"
+        return int(store.query(sql, {"a": account_id})[0][0])
+
+    sweep(store, keep(account_id, 10), next(later), lambda: False)
+    assert left() == 1
+    sweep(store, keep(account_id, 10), next(later))
+    assert left() == 0

@@ -16,6 +16,10 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached, opened or written to; the text says what to do."""
 
 
+class RightMissing(StoreUnavailable):
+    """The server's user is not allowed to; the text says what to grant."""
+
+
 class DirectoryInUse(StoreUnavailable):
     """Another process has the embedded engine's directory open."""
 
@@ -27,13 +31,14 @@ class QueryLimitExceeded(StoreError):
 _QUERY_TIME: Final = frozenset((159, 160))
 _MEMORY: Final = 241
 _DISK_FULL: Final = 243
+_RIGHT: Final = 497
 _AWAY: Final = {
     _DISK_FULL: "the disk is full: free space in the data directory",
     81: "the database is missing there: create it, or name another in MODELTRACES_STORE_URL",
     164: "its user may only read: give it the right to write",
     242: "the table is read-only there for now, as when a replica has lost its Keeper",
     252: "it has too many parts to merge and takes no more for now",
-    497: "its user lacks a right: grant it all rights on the database",
+    _RIGHT: "its user lacks a right: grant it all rights on the database, and SELECT on system.parts and system.mutations",
     701: "it knows no such cluster: MODELTRACES_STORE_CLUSTER is the name of one in its `remote_servers`",
     516: "it does not take the user and password of MODELTRACES_STORE_URL",
     # What a busy, stopping or cut-off server says; all of it passes.
@@ -42,9 +47,16 @@ _AWAY: Final = {
     **dict.fromkeys((225, 571, 999), "it cannot reach its Keeper"),
 }
 """ClickHouse's codes that say nothing of the request: what can be asked or sent again as it is."""
-_PASSING: Final = frozenset(_AWAY) - {_DISK_FULL, 81, 164, 497, 516, 701}
+_PASSING: Final = frozenset(_AWAY) - {_DISK_FULL, 81, 164, _RIGHT, 516, 701}
 """Those of them that may be over in a second."""
 _IN_VAIN: Final = (ReadTimeoutError, ConnectTimeoutError, SSLCertVerificationError)
+
+
+def told(error: Exception) -> str:
+    """What an account may read of a failure in the background. Other texts are the engine's, and may hold a statement with
+    other accounts' names."""
+    is_for_all = isinstance(error, StoreUnavailable | QueryLimitExceeded)
+    return str(error) if is_for_all else "the server's log says why"
 
 
 def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) -> StoreError:
@@ -63,7 +75,8 @@ def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) 
         return StoreUnavailable(_AWAY[code])
     if not embedded and code in _AWAY:
         reason = "its disk is full" if code == _DISK_FULL else _AWAY[code]
-        return StoreUnavailable(f"the store cannot do it: {reason} (ClickHouse error {code})")
+        kind = RightMissing if code == _RIGHT else StoreUnavailable
+        return kind(f"the store cannot do it: {reason} (ClickHouse error {code})")
     if code is None and isinstance(error, OperationalError) and not isinstance(error, StreamFailureError):
         return StoreUnavailable(f"the store does not answer: {reason_of(error)}")
     if code is None and not embedded and (status := _status(error)):

@@ -14,22 +14,25 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
+import structlog
+
+from modeltraces.days import start_of
 from modeltraces.run import now_us as clock_us
+from modeltraces.store.cluster import patiently
 from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
+from modeltraces.store.errors import RightMissing
 from modeltraces.store.retention_limits import Keep, Limits, inside
 from modeltraces.store.texts import remove_texts
 
-_EPOCH: Final = date(1970, 1, 1)
-_US_PER_DAY: Final = 86_400_000_000
+log = structlog.get_logger(__name__)
+
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = 7 * _DAY
 _OLD_SECONDS: Final = 2.5
 """After which a part that counts no more may be deleted (`old_parts_lifetime`, and whole seconds)."""
 _LOOK_SECONDS: Final = 60.0
 _DEPENDANTS_AT_ONCE: Final = 20_000
-# A statement waits until it is done, however long a week takes: nobody waits for it.
-_PATIENT: Final = "SETTINGS mutations_sync = 2, max_execution_time = 0"
 _TEXTS: Final = ("input", "output", "input_preview", "output_preview", "request", "response")
 _HAS_TEXT: Final = " OR ".join(f"{name} != ''" for name in _TEXTS)
 # As recordings without content leave them out: long ones, and texts of a telling name. What the gateway, linking and we
@@ -110,8 +113,20 @@ def oldest(store: Store, account_id: str) -> tuple[int | None, int | None]:
     return found[0], found[1]
 
 
-def sweep(store: Store, keep: Keep, now_us: int, go_on: Callable[[], bool] = lambda: True) -> Swept:
-    """Remove what is past, week by week, for as long as `go_on` says. Done again it does the rest, and nothing twice."""
+def sweep(
+    store: Store,
+    keep: Keep,
+    now_us: int,
+    go_on: Callable[[], bool] = lambda: True,
+    *,
+    newest: Callable[[], Keep] | None = None,
+    is_again: bool = False,
+) -> Swept:
+    """Remove what is past, week by week, for as long as `go_on` says. Done again it does the rest, and nothing twice.
+
+    `newest`: what is to be kept, asked before each week, so that more is kept from the moment an owner says so. `is_again`:
+    after one that did not end well, whose old parts may still be there.
+    """
     swept = Swept()
     weeks = list(_weeks(store, keep))
     if keep.has_own and weeks:
@@ -119,9 +134,16 @@ def sweep(store: Store, keep: Keep, now_us: int, go_on: Callable[[], bool] = lam
         _forget_sums(store, every)
         _remove_dependants(store, keep, every, now_us)
         _forget_sums(store, every)
-    for week, past, stale in weeks:
+    counts = {week: (past, stale) for week, past, stale in weeks}
+    for week, _, _ in weeks:
         if not go_on():
             break
+        if newest is not None and (longer := keep.longer_of(newest())) != keep:
+            keep = longer
+            counts = {week: (past, stale) for week, past, stale in _weeks(store, keep)}
+        past, stale = counts.get(week, (0, 0))
+        if not past and not stale:
+            continue
         before = _bytes_of(store, week)
         if past:
             _count_runs(store, keep, week, swept)
@@ -136,9 +158,18 @@ def sweep(store: Store, keep: Keep, now_us: int, go_on: Callable[[], bool] = lam
         remove_texts(store, *_around([week]))
         _forget_sums(store, [week])
         swept.freed_bytes += max(0, before - _bytes_of(store, week))
-    if _remove_contents(store, keep) or weeks:
-        swept.old_parts = frozenset(row[0] for row in store.query(f"SELECT name {_OLD_PARTS}"))
+    contents = go_on() and _remove_contents(store, keep)
+    if contents or weeks or is_again:
+        swept.old_parts = frozenset(_old_parts(store))
     return swept
+
+
+def _old_parts(store: Store) -> list[str]:
+    try:
+        return [row[0] for row in store.query(f"SELECT name {_OLD_PARTS}")]
+    except RightMissing as error:
+        log.warning("whether what was removed has left the disk cannot be seen", error=str(error))
+        return []
 
 
 def _forget_sums(store: Store, weeks: Sequence[date]) -> None:
@@ -149,7 +180,7 @@ def _forget_sums(store: Store, weeks: Sequence[date]) -> None:
 
 def _around(weeks: Sequence[date]) -> tuple[int, int]:
     start, end = min(weeks) - _DAY, max(weeks) + _WEEK + _DAY
-    return (start - _EPOCH).days * _US_PER_DAY, (end - _EPOCH).days * _US_PER_DAY
+    return start_of(start), start_of(end)
 
 
 def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: Callable[[], bool]) -> int:
@@ -157,7 +188,7 @@ def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: 
     began = time.monotonic()
     looked = -_LOOK_SECONDS
     while True:
-        left = sum(row[0] in parts for row in store.query(f"SELECT name {_OLD_PARTS}"))
+        left = sum(name in parts for name in _old_parts(store))
         waited = time.monotonic() - began
         if not left or waited > seconds or not go_on():
             return left
@@ -189,7 +220,7 @@ def _weeks(store: Store, keep: Keep) -> Iterator[tuple[date, int, int]]:
 
 def _is_past_for_everybody(store: Store, keep: Keep, week: date) -> bool:
     """Also for an account that has no run there yet: what it sends meanwhile must not go with the week."""
-    if (week + _WEEK - _EPOCH).days * _US_PER_DAY > keep.everybody:
+    if start_of(week + _WEEK) > keep.everybody:
         return False
     past, params = keep.runs.sql("r")
     # The engine's weeks end in 2149, and what is later is in a week of long ago.
@@ -204,7 +235,10 @@ def _rewrite(store: Store, keep: Keep, week: date, now_us: int, *, deletes: bool
     steps = [f"DELETE {place} WHERE {past}"] if deletes else []
     if empties:
         steps.append(f"UPDATE {_EMPTIED} {place} WHERE NOT {past} AND NOT payload_swept AND {stale}")
-    store.command(f"ALTER TABLE {store.local('runs')} {', '.join(steps)} {_PATIENT}", {"now": now_us, **params, **more})
+    store.command(
+        f"ALTER TABLE {store.local('runs')} {', '.join(steps)} {patiently(store.cluster)}",
+        {"now": now_us, **params, **more},
+    )
 
 
 def _remove_dependants(store: Store, keep: Keep, weeks: Sequence[date], now_us: int) -> None:
@@ -241,7 +275,7 @@ def _remove_dependants(store: Store, keep: Keep, weeks: Sequence[date], now_us: 
                 keys, waiting = waiting[:_DEPENDANTS_AT_ONCE], waiting[_DEPENDANTS_AT_ONCE:]
                 store.command(
                     f"ALTER TABLE {store.local('runs')} {action} WHERE {mine} AND {_between(weeks[0] - _DAY, weeks[-1] + _WEEK + _DAY)} "
-                    f"AND {row_stays} AND concat(account_id, '\\0', request_id) IN {{keys:Array(String)}} {_PATIENT}",
+                    f"AND {row_stays} AND concat(account_id, '\\0', request_id) IN {{keys:Array(String)}} {patiently(store.cluster)}",
                     {"keys": keys, **everything},
                 )
 
@@ -251,11 +285,12 @@ def _remove_contents(store: Store, keep: Keep) -> bool:
     limits = keep.payloads.of_account()
     if not limits:
         return False
-    condition, params = Limits(limits).sql("c")
-    condition = condition.replace("executed_on", "least(at, received_on)")
+    condition, params = Limits(limits).sql("c", "least(at, received_on)")
     if not store.query(f"SELECT 1 FROM span_contents WHERE {condition} LIMIT 1", params, surface="retention.contents"):
         return False
-    store.command(f"ALTER TABLE {store.local('span_contents')} DELETE WHERE {condition} {_PATIENT}", params)
+    store.command(
+        f"ALTER TABLE {store.local('span_contents')} DELETE WHERE {condition} {patiently(store.cluster)}", params
+    )
     return True
 
 
@@ -282,11 +317,15 @@ def _count_payloads(store: Store, week: date, now_us: int, swept: Swept) -> None
 
 
 def _bytes_of(store: Store, week: date) -> int:
-    ((size,),) = store.query(
-        "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() "
-        "AND table IN ('runs', 'runs_local') AND partition = {week:String}",
-        {"week": week.isoformat()},
-    )
+    try:
+        ((size,),) = store.query(
+            "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() "
+            "AND table IN ('runs', 'runs_local') AND partition = {week:String}",
+            {"week": week.isoformat()},
+        )
+    except RightMissing as error:
+        log.warning("how many bytes a sweep frees cannot be seen", error=str(error))
+        return 0
     return int(size)
 
 

@@ -35,8 +35,18 @@ class Limits:
             {key: limit for key, limit in self.models.items() if key[0] == account_id},
         )
 
-    def sql(self, name: str) -> tuple[str, dict[str, Any]]:
-        """(whether a row of `runs` is past, its parameters, which begin with `name`)."""
+    def longer_of(self, other: "Limits") -> "Limits":
+        """Whatever is kept by one of the two. What the first does not name is not limited."""
+        return Limits(
+            {account_id: min(at, other.accounts.get(account_id, NEVER)) for account_id, at in self.accounts.items()},
+            {key: min(self._of(*key), other._of(*key)) for key in {**self.models, **other.models}},
+        )
+
+    def _of(self, account_id: str, model: str) -> int:
+        return self.models.get((account_id, model), self.accounts.get(account_id, NEVER))
+
+    def sql(self, name: str, at: str = "executed_on") -> tuple[str, dict[str, Any]]:
+        """(whether a row is past by its time `at`, its parameters, which begin with `name`)."""
         limited = self.of_account()
         if not limited:
             return "false", {}
@@ -58,8 +68,8 @@ class Limits:
                 f"{{{name}_pair_limits:Array(Int64)}}, {limit})"
             )
         return (
-            f"(executed_on < fromUnixTimestamp64Micro({{{name}_latest:Int64}}, 'UTC') "
-            f"AND account_id IN {{{name}_accounts:Array(String)}} AND toUnixTimestamp64Micro(executed_on) < {limit})"
+            f"({at} < fromUnixTimestamp64Micro({{{name}_latest:Int64}}, 'UTC') "
+            f"AND account_id IN {{{name}_accounts:Array(String)}} AND toUnixTimestamp64Micro({at}) < {limit})"
         ), params
 
 
@@ -75,6 +85,14 @@ class Keep:
     @property
     def latest(self) -> int:
         return max(self.runs.latest, self.payloads.latest)
+
+    def longer_of(self, other: "Keep") -> "Keep":
+        """Whatever one of the two keeps."""
+        return Keep(
+            self.runs.longer_of(other.runs),
+            self.payloads.longer_of(other.payloads),
+            min(self.everybody, other.everybody),
+        )
 
     @property
     def has_own(self) -> bool:

@@ -26,7 +26,8 @@ from modeltraces.catalog.matching.past import (
 )
 from modeltraces.catalog.matching.rules import FACTS, RuleSet
 from modeltraces.catalog.models import SeenModel
-from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.engine import Store
+from modeltraces.store.errors import told
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class Rematcher:
             end = partial(jobs.let_go, self.catalog, job.id)
         except Exception as failure:
             log.error("matching past runs failed", error=str(failure), exc_info=failure)
-            why = str(failure) if isinstance(failure, StoreError | CatalogError) else "the server's log says why"
+            why = str(failure) if isinstance(failure, Conflict) else told(failure)
             error = f"It stopped: {why.rstrip('.')}. What was done is done; start it again for the rest."
             end = partial(jobs.end, self.catalog, job.id, error)
         finally:

@@ -16,12 +16,12 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.model_entries import natural_key
 from modeltraces.catalog.tables import AccountRow, ModelNameRow, ModelRetentionRow, ModelRow, RetentionRow
+from modeltraces.days import US_PER_DAY
 from modeltraces.store.retention_limits import NEVER, Keep, Limits
 
 FOR_EVER: Final = 0
 MOST_DAYS: Final = 36_500
 SETTABLE: Final = ("keep_runs_days", "keep_payloads_days")
-_US_PER_DAY: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Policy:
 
     def limits(self, account_id: str, now_us: int) -> tuple[Limits, Limits]:
         """(of runs, of payloads)"""
-        today = now_us - now_us % _US_PER_DAY
+        today = now_us - now_us % US_PER_DAY
         own = [(name, self.days_of(model)) for model in self.models for name in self.names.get(model, (model,))]
         return (
             Limits(
@@ -110,7 +110,7 @@ def _is_shorter(days: int, than: int) -> bool:
 
 
 def limit(days: int, today_us: int) -> int:
-    return NEVER if days == FOR_EVER else today_us - days * _US_PER_DAY
+    return NEVER if days == FOR_EVER else today_us - days * US_PER_DAY
 
 
 def read_policy(catalog: Catalog, account_id: str, server: Days) -> Policy:
@@ -128,7 +128,7 @@ def keep_of_all(catalog: Catalog, server: Days, now_us: int) -> Keep:
             for into, limits in zip((runs, payloads), policy.limits(account_id, now_us), strict=True):
                 into[0].update(limits.accounts)
                 into[1].update(limits.models)
-    everybody = min([*runs[0].values(), *runs[1].values(), limit(server.runs, now_us - now_us % _US_PER_DAY)])
+    everybody = min([*runs[0].values(), *runs[1].values(), limit(server.runs, now_us - now_us % US_PER_DAY)])
     return Keep(Limits(*runs), Limits(*payloads), everybody)
 
 

@@ -15,6 +15,7 @@ from modeltraces.catalog.retention import sweeps
 from modeltraces.catalog.retention.policy import Days, keep_of_all
 from modeltraces.catalog.tables import AccountRow
 from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.errors import told
 from modeltraces.store.retention import Removed, Swept, sweep, wait_until_gone
 from modeltraces.store.retention_limits import NEVER, Keep, Limits
 
@@ -46,6 +47,8 @@ class Sweeper:
     """Of the day, UTC."""
     copies: Callable[[Limits], int] = lambda _: 0
     """Removes the copies of payloads beside the store that are past these limits; how many bytes."""
+    _copies_removed_us: int = 0
+    """The turn at which it was last done."""
     _stopping: bool = False
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
@@ -70,10 +73,13 @@ class Sweeper:
     def _work(self) -> None:
         while not self._stopping:
             try:
+                # Asked before, for the beginning makes it anew.
+                is_again = sweeps.is_broken_off(self.catalog)
                 holder = sweeps.begin(self.catalog, self.hour)
                 if holder is not None:
-                    self._sweep(holder)
+                    self._sweep(holder, is_again)
                     continue
+                self._remove_copies()
             except CatalogError as error:
                 log.warning("whether a sweep is due cannot be seen", error=str(error))
             except Exception as error:
@@ -82,7 +88,17 @@ class Sweeper:
                 if not self._stopping:
                     self._wake.wait(_LOOK_SECONDS)
 
-    def _sweep(self, holder: str) -> None:
+    def _remove_copies(self) -> None:
+        """Once a day. Each process has a directory of its own, and removes from it, whoever sweeps the store."""
+        now = self.catalog.clock()
+        turn = sweeps.last_turn(self.hour, now)
+        if turn > self._copies_removed_us:
+            keep = keep_of_all(self.catalog, self.server, now)
+            if keep.payloads.latest > NEVER:
+                FREED.inc(self.copies(keep.payloads))
+            self._copies_removed_us = turn
+
+    def _sweep(self, holder: str, is_again: bool) -> None:
         ended = threading.Event()
         lost = threading.Event()
         threading.Thread(target=self._beat, args=(holder, ended, lost), name="retention beat", daemon=True).start()
@@ -90,26 +106,33 @@ class Sweeper:
         try:
             now = self.catalog.clock()
             keep = keep_of_all(self.catalog, self.server, now)
-            swept = sweep(self.store, keep, now, lambda: not (self._stopping or lost.is_set()))
-            error = self._after(keep, swept)
+
+            def newest() -> Keep:
+                return keep_of_all(self.catalog, self.server, now)
+
+            def go_on() -> bool:
+                return not (self._stopping or lost.is_set())
+
+            swept = sweep(self.store, keep, now, go_on, newest=newest, is_again=is_again)
+            error = self._after(newest(), swept, go_on)
         except Exception as failure:
             known = isinstance(failure, StoreError | CatalogError)
             log.error("a sweep failed", error=str(failure), exc_info=None if known else failure)
-            error = str(failure) if known else "The server's log says why."
+            error = told(failure)
         finally:
             ended.set()
         if self._stopping and not error:
             error = "The server was stopped meanwhile; the rest is done after its start."
         self._say(holder, swept, error)
 
-    def _after(self, keep: Keep, swept: Swept) -> str:
+    def _after(self, keep: Keep, swept: Swept, go_on: Callable[[], bool]) -> str:
         """Look whether what was removed has left the disk. What is wrong, or ''."""
         left = 0
         if swept.old_parts:
-            left = wait_until_gone(self.store, swept.old_parts, _GONE_SECONDS, lambda: not self._stopping)
+            left = wait_until_gone(self.store, swept.old_parts, _GONE_SECONDS, go_on)
         if keep.payloads.latest > NEVER:
             swept.freed_bytes += self.copies(keep.payloads)
-        if left and not self._stopping:
+        if left and go_on():
             return f"What was removed is still on disk in {left} old parts: somebody reads them, such as a long export."
         return ""
 
@@ -119,13 +142,18 @@ class Sweeper:
         RUNS.inc(runs)
         PAYLOADS.inc(payloads)
         FREED.inc(swept.freed_bytes)
+        is_ours = sweeps.end(self.catalog, holder, swept.accounts, error)
+        if not is_ours:
+            error = error or "another process has taken it over"
         say = log.warning if error else log.info if swept.accounts else log.debug
         say("swept", runs=runs, payloads=payloads, freed_bytes=swept.freed_bytes, **({"error": error} if error else {}))
         if error:
             FAILED.inc()
         else:
             LAST.set(self.catalog.clock() / 1e6)
-        sweeps.end(self.catalog, holder, swept.accounts, error)
+        if not is_ours:
+            # The other one counts what it finds, and writes it down.
+            return
         with self.catalog.writing() as session:
             for account_id, one in swept.accounts.items():
                 if session.get(AccountRow, account_id) is not None:

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.tables import SweepRow
+from modeltraces.days import US_PER_DAY
 from modeltraces.store.retention import Removed
 
 SILENT_SECONDS: Final = 60
 _RETRY_SECONDS: Final = 600
 _ONLY: Final = 1
 _US_PER_HOUR: Final = 3_600_000_000
-_US_PER_DAY: Final = 24 * _US_PER_HOUR
 _STOPPED: Final = "The server was stopped meanwhile; it is done again."
 
 
@@ -58,13 +58,20 @@ def next_on(sweep: Sweep, hour: int, now_us: int) -> int:
     """When the next one begins, by the hour of the day (UTC) that is set; not after now when it is due."""
     if sweep.is_asked_for or not sweep.started_on_us:
         return now_us
-    return _last_turn(hour, sweep.started_on_us) + _US_PER_DAY
+    return last_turn(hour, sweep.started_on_us) + US_PER_DAY
 
 
 def ask(catalog: Catalog) -> None:
     """Have one soon, out of turn."""
     with catalog.writing() as session:
         _row(session).asked_on_us = catalog.clock()
+
+
+def is_broken_off(catalog: Catalog) -> bool:
+    """Whether the last one did not end well: the next one looks after what that removed, too."""
+    with catalog.session() as session:
+        row = session.get(SweepRow, _ONLY)
+        return row is not None and bool(row.holder or row.error)
 
 
 def begin(catalog: Catalog, hour: int) -> str | None:
@@ -76,7 +83,7 @@ def begin(catalog: Catalog, hour: int) -> str | None:
             return None
         due = (
             bool(row.holder)
-            or row.started_on_us < _last_turn(hour, now)
+            or row.started_on_us < last_turn(hour, now)
             or row.asked_on_us > row.started_on_us
             or (row.error and row.ended_on_us < now - _RETRY_SECONDS * 1_000_000)
         )
@@ -127,5 +134,6 @@ def _row(session: Session) -> SweepRow:
     return row
 
 
-def _last_turn(hour: int, now_us: int) -> int:
-    return now_us - (now_us - hour * _US_PER_HOUR) % _US_PER_DAY
+def last_turn(hour: int, now_us: int) -> int:
+    """When that hour of the day was last."""
+    return now_us - (now_us - hour * _US_PER_HOUR) % US_PER_DAY
