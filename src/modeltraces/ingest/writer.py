@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.matching.rules import RuleSet, apply, server_address, unmatch
 from modeltraces.catalog.models import SeenModel
+from modeltraces.ingest.doubtful import Doubtful
 from modeltraces.ingest.linking import Linker
 from modeltraces.ingest.links import LinkIndex
 from modeltraces.ingest.others import Others
@@ -107,6 +108,10 @@ class Writer:
     _linker: Linker | None = None
     _others: Others | None = None
     _last_received_us: int = 0
+    _doubtful: Doubtful = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._doubtful = Doubtful(self.store)
 
     def start(self) -> None:
         index = LinkIndex(self.link_window_seconds)
@@ -252,7 +257,12 @@ class Writer:
             self.registry.ensure(account_id, models)
         for row in rows:
             row.received_on_us = received_us
-        insert_runs(self.store, rows, self.name)
+        try:
+            insert_runs(self.store, rows, self.name)
+        except StoreError:
+            if self.name:
+                self._doubtful.add(rows)
+            raise
         if now_us() - received_us > SETTLED_SECONDS * 0.5e6:
             # So late that their hours may have been summed up without them.
             forget_hours(self.store, [(row.account_id, row.executed_on_us) for row in rows], now_us())
@@ -262,6 +272,7 @@ class Writer:
         """Take up what other processes wrote, and store what becomes of it."""
         assert self._linker is not None
         assert self._others is not None
+        self._doubtful.settle()
         if not self._others.is_due():
             return
         self._others.look(now_us())
