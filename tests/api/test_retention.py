@@ -1,15 +1,20 @@
 """Retention over the API: what is said, what it would remove, and what a sweep of the running server removes."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from modeltraces.api import retention
+from modeltraces.api.retention import would_remove
 from modeltraces.catalog import users
 from modeltraces.catalog.sessions import Sessions
+from modeltraces.store.engine import QueryLimitExceeded, StoreUnavailable
 from tests.support.server import PASSWORD, Server
 
 PATH = "/api/v1/retention"
@@ -165,3 +170,40 @@ def test_only_owners_say_how_long_runs_are_kept(server: Server) -> None:
         assert answer.status_code == 403
         assert "owners" in answer.json()["detail"]
     assert httpx.get(server.url + PATH, headers=headers).json()["keep_runs_days"] == 0
+
+
+def test_what_is_too_much_to_be_counted_in_time_is_no_hindrance() -> None:
+    class Workers:
+        async def query(self, *_: Any) -> Any:
+            raise QueryLimitExceeded("The query took too long.")
+
+    parts: Any = SimpleNamespace(store=None, workers=Workers(), catalog=SimpleNamespace(clock=lambda: 0))
+    policy: Any = SimpleNamespace(keep=lambda *_: None)
+    assert asyncio.run(would_remove(parts, "account", policy)) is None
+
+
+def test_a_change_that_could_not_be_told_of_is_not_made(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    account_id = server.account_id(server.new_account("told of retention"))
+    made: list[str] = []
+
+    class Workers:
+        async def look_up(self, step: Any, *_: Any) -> Any:
+            made.append(step.func.__name__)
+            return None
+
+        async def query(self, *_: Any) -> Any:
+            raise StoreUnavailable("away")
+
+    async def body(*_: Any) -> dict[str, Any]:
+        return {"keep_runs_days": 5}
+
+    parts: Any = SimpleNamespace(
+        store=None, workers=Workers(), catalog=server.catalog, sweeper=SimpleNamespace(server=None)
+    )
+    monkeypatch.setattr(retention, "parts_of", lambda _: parts)
+    monkeypatch.setattr(retention, "object_of", body)
+    monkeypatch.setattr(retention, "would_remove", Workers().query)
+    identity: Any = SimpleNamespace(role="owner", account_id=account_id, actor="test")
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(retention.change_retention(SimpleNamespace(), identity))  # type: ignore[arg-type]
+    assert made == ["preview_policy"]

@@ -1,6 +1,6 @@
 """`/api/v1/retention`: how long runs and their payloads are kept, and what the daily sweep removed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from modeltraces.catalog.retention.sweeps import Sweep
 from modeltraces.parts import Parts
 from modeltraces.query.times import rfc3339
 from modeltraces.store import retention
+from modeltraces.store.engine import QueryLimitExceeded
 from modeltraces.store.retention import Removed
 
 router = APIRouter(prefix="/api/v1/retention", tags=["retention"])
@@ -50,10 +51,13 @@ async def kept_of(parts: Parts, account_id: str, policy: Policy | None = None) -
     return Kept(policy, run_us, payload_us, sweep, next_us)
 
 
-async def would_remove(parts: Parts, account_id: str, policy: Policy) -> Removed:
-    """What the next sweep would take from the account under that policy."""
+async def would_remove(parts: Parts, account_id: str, policy: Policy) -> Removed | None:
+    """What the next sweep would take from the account under that policy; None where it is too much to be counted in time."""
     keep = policy.keep(account_id, parts.catalog.clock())
-    return await parts.workers.query(retention.would_remove, parts.store, account_id, keep)
+    try:
+        return await parts.workers.query(retention.would_remove, parts.store, account_id, keep)
+    except QueryLimitExceeded:
+        return None
 
 
 def require_owner(identity: Identity) -> None:
@@ -77,7 +81,7 @@ async def change_retention(request: Request, identity: Admin, dry_run: bool = Fa
     """`{keep_runs_days?, keep_payloads_days?}`: days, 0 for ever, null as the server does. Inputs, outputs and payloads go
     before their run; the rest of it stays, and so does every number.
 
-    `would_remove` is what the next sweep takes. With `dry_run=true` nothing is changed, and that is what it would take.
+    `would_remove` is what the next sweep takes, or null where it is too much to be counted in time. With `dry_run=true` nothing is changed, and that is what it would take.
     """
     return await _change(request, identity, None, dry_run)
 
@@ -102,13 +106,14 @@ async def _change(request: Request, identity: Identity, model: str | None, dry_r
     parts = parts_of(request)
     body = await object_of(request, SETTABLE)
     of = (parts.catalog, identity.account_id, body)
-    if dry_run:
-        step = partial(preview_policy, *of, server=parts.sweeper.server, model=model)
-    else:
-        step = partial(change_policy, *of, server=parts.sweeper.server, actor=identity.actor, model=model)
-    policy = await parts.workers.look_up(step)
+    policy = await parts.workers.look_up(partial(preview_policy, *of, server=parts.sweeper.server, model=model))
+    # All that may fail comes before the change: who is told of an error is to find everything as it was.
     removed = await would_remove(parts, identity.account_id, policy)
-    return {**kept_json(await kept_of(parts, identity.account_id, policy)), "would_remove": shown(removed)}
+    kept = await kept_of(parts, identity.account_id, policy)
+    if not dry_run:
+        change = partial(change_policy, *of, server=parts.sweeper.server, actor=identity.actor, model=model)
+        kept = replace(kept, policy=await parts.workers.look_up(change))
+    return {**kept_json(kept), "would_remove": None if removed is None else shown(removed)}
 
 
 def kept_json(kept: Kept) -> dict[str, Any]:

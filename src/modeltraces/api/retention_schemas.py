@@ -28,5 +28,5 @@ RETENTION_SCHEMAS: Final[dict[str, Any]] = {
     "RetentionSaid": shaped(dict.fromkeys(SETTABLE, _SAID)),
     "Retention": shaped(_RETENTION),
     "RetentionChange": shaped(dict.fromkeys(SETTABLE, _SAID), optional=SETTABLE),
-    "ChangedRetention": shaped({**_RETENTION, "would_remove": _REMOVED}),
+    "ChangedRetention": shaped({**_RETENTION, "would_remove": {"anyOf": [_REMOVED, {"type": "null"}]}}),
 }

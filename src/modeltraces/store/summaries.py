@@ -28,7 +28,8 @@ from modeltraces.store.coverage import (
     hour_of,
     ranges,
 )
-from modeltraces.store.engine import Store, StoreError, StoreUnavailable
+from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.errors import RightMissing
 
 log = structlog.get_logger(__name__)
 
@@ -99,10 +100,8 @@ def _is_being_changed(store: Store) -> bool:
             "WHERE database = currentDatabase() AND startsWith(table, 'runs') AND NOT is_done",
             surface="summaries.changes",
         )
-    except StoreUnavailable:
-        raise
-    except StoreError as error:
-        # A user of a server may not be allowed to look. It saves work that is done again: whoever changes runs says so after.
+    except RightMissing as error:
+        # It saves work that is done again: whoever changes runs says so after.
         log.warning("changes of the store cannot be seen; grant SELECT ON system.mutations", error=str(error))
         return False
     return bool(changes)

@@ -1,5 +1,7 @@
 """Days, and what a sweep removes, in words; and the days that people type."""
 
+from typing import Final
+
 from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.retention.policy import FOR_EVER, MOST_DAYS, Days
 from modeltraces.store.retention import Removed
@@ -35,6 +37,9 @@ def days_of(text: str, what: str) -> int | None:
             f"{what} must be kept for 1 to {MOST_DAYS:,} days, or “{_FOR_EVER}”; {text.strip()[:40]!r} is neither."
         )
     return int(typed)
+
+
+TOO_MANY: Final = "more than could be counted in time"
 
 
 def removed_words(removed: Removed) -> str:

@@ -21,7 +21,7 @@ from modeltraces.web.address import RETENTION, model_path, with_query
 from modeltraces.web.catalog_forms import moment, refusal, typed
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.retention_contexts import DaysForm, ModelDays, RetentionPage, Review, SweepFacts
-from modeltraces.web.retention_words import days_of, days_typed, days_words, payload_words, removed_words
+from modeltraces.web.retention_words import TOO_MANY, days_of, days_typed, days_words, payload_words, removed_words
 from modeltraces.web.shell import shell, zone
 from modeltraces.web.templating import html
 
@@ -93,6 +93,8 @@ async def _more(request: Request, identity: Identity, then: Policy) -> str:
     now = await parts.workers.look_up(read_policy, parts.catalog, identity.account_id, parts.sweeper.server)
     before = await would_remove(parts, identity.account_id, now)
     after = await would_remove(parts, identity.account_id, then)
+    if before is None or after is None:
+        return TOO_MANY if then != now else ""
     is_more = after.runs > before.runs or after.runs + after.payloads > before.runs + before.payloads
     return removed_words(after) if is_more else ""
 
