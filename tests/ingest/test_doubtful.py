@@ -35,7 +35,12 @@ def test_hours_are_taken_for_not_summed_up_at_once_and_twice_later(store: Store,
     now = [1000.0]
     doubtful = Doubtful(store, lambda: now[0])
     doubtful.add([run(account_id, HOUR)])
-    for now[0], expected in ((1000.0, [HOUR + 1]), (1010.0, [HOUR, HOUR + 1]), (1130.0, [HOUR + 1]), (2000.0, [HOUR + 1])):
+    for now[0], expected in (
+        (1000.0, [HOUR + 1]),
+        (1010.0, [HOUR, HOUR + 1]),
+        (1130.0, [HOUR + 1]),
+        (2000.0, [HOUR + 1]),
+    ):
         cover_again(store, account_id)
         doubtful.settle()
         assert covered(store, account_id) == expected

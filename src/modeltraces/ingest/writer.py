@@ -210,7 +210,9 @@ class Writer:
                 for one in taken:
                     self._commit_all([one])
                 return
-            log.error("commit failed", error=str(error), exc_info=not isinstance(error, StoreError | CatalogUnavailable))
+            log.error(
+                "commit failed", error=str(error), exc_info=not isinstance(error, StoreError | CatalogUnavailable)
+            )
             for _, future in taken:
                 if not future.cancelled():
                     future.set_exception(error if known else _refused(error))
