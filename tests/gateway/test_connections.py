@@ -1,7 +1,9 @@
 """The connections to upstreams: taken up again where that is safe, and never with what another call left there."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from modeltraces.gateway.connection import UpstreamConnection
 from modeltraces.gateway.sockets import SocketGuard
 from modeltraces.gateway.upstream_errors import Broken, OverTime, Silent, Unreachable, Unreadable, Unsendable
 from modeltraces.gateway.upstreams import Limit, Upstreams
+from tests.support.certificates import self_signed, served_with
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LIMIT = Limit(5, 5, 20)
@@ -41,12 +44,14 @@ class Server:
             writer.close()
 
 
-def run(server: Server, go: Callable[[str, Upstreams], Awaitable[None]]) -> None:
+def run(server: Server, go: Callable[[str, Upstreams], Awaitable[None]], tls: ssl.SSLContext | None = None) -> None:
     async def serve() -> None:
-        listening = await asyncio.start_server(server, "127.0.0.1", 0)
+        listening = await asyncio.start_server(server, "127.0.0.1", 0, ssl=tls)
         upstreams = Upstreams(SocketGuard(False))
         try:
-            await go(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/x?a=%20b", upstreams)
+            await go(
+                f"http{'s' if tls else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/x?a=%20b", upstreams
+            )
         finally:
             upstreams.close()
             listening.close()
@@ -182,3 +187,32 @@ def test_what_cannot_be_sent_or_reached_says_so() -> None:
     server = Server()
     run(server, go)
     assert server.asked == []
+
+
+def test_an_upstream_is_called_over_tls_that_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = self_signed(tmp_path)
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000
+    server = Server(OK, long, OK)
+
+    async def go(address: str, upstreams: Upstreams) -> None:
+        assert await asked(upstreams, address) == (200, b"ok")
+        assert await asked(upstreams, address, body=b"y" * 500_000) == (200, b"x" * 3_000_000)
+        assert await asked(upstreams, address) == (200, b"ok")
+        assert server.connections == 1
+        with pytest.raises(Unreachable):
+            await asked(upstreams, address.replace("127.0.0.1", "localhost"))
+        assert len(server.asked) == 3
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    run(server, go, served_with(certificate))
+
+
+def test_nothing_is_sent_to_an_upstream_whose_certificate_is_not_trusted(tmp_path: Path) -> None:
+    server = Server(OK)
+
+    async def go(address: str, upstreams: Upstreams) -> None:
+        with pytest.raises(Unreachable):
+            await asked(upstreams, address)
+
+    run(server, go, served_with(self_signed(tmp_path)))
+    assert not server.asked

@@ -2,25 +2,19 @@
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from modeltraces.catalog.errors import Invalid
 from modeltraces.gateway import probe as probing
 from modeltraces.gateway import sockets
 from modeltraces.gateway.probe import Probe, probe
 from tests.gateway.fake import KEY, MODELS, Fake, answering, http, run, sending
+from tests.support.certificates import self_signed, served_with
 
 
 @pytest.mark.parametrize(
@@ -110,19 +104,6 @@ def test_an_address_that_no_client_takes_is_a_failure_in_words(host: str) -> Non
     assert "Is the address right" in found.says
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "models.example")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    signed = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1)).sign(key, SHA256())
-    (folder / "certificate.pem").write_bytes(signed.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
-
-
 def test_a_certificate_that_is_not_trusted_is_named_and_the_credential_is_not_sent(tmp_path: Path) -> None:
     sent: list[bytes] = []
 
@@ -131,7 +112,7 @@ def test_a_certificate_that_is_not_trusted_is_named_and_the_credential_is_not_se
         writer.close()
 
     async def go() -> Probe:
-        async with await asyncio.start_server(keep, "127.0.0.1", 0, ssl=self_signed(tmp_path)) as server:
+        async with await asyncio.start_server(keep, "127.0.0.1", 0, ssl=served_with(self_signed(tmp_path))) as server:
             return await probe("openai", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", KEY)
 
     found = asyncio.run(go())

@@ -1,17 +1,11 @@
 """A ClickHouse server that is away, broken off, full or slow: what was stored is there once, and the error says what it is."""
 
-import ssl
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from modeltraces.store.contents import RejectionRow, insert_rejections, list_rejections
 from modeltraces.store.engine import (
@@ -26,6 +20,7 @@ from modeltraces.store.migrate import migrate
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import run
 from tests.support.between import READS, WRITES, Between, between
+from tests.support.certificates import self_signed
 from tests.support.clickhouse import ClickHouse, opened, our_own
 
 FOREVER = 1000
@@ -199,22 +194,7 @@ def test_commits_are_not_collected_once_more_by_the_server(remote: ClickHouseSto
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of 127.0.0.1, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    ssl.create_default_context(cafile=str(path))
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
