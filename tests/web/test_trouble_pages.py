@@ -1,6 +1,6 @@
 """When the store or the catalog does not answer: a page that says what to do, in the place of what is missing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,6 +36,13 @@ class FailingStore:
     def query(self, sql: str, params: Mapping[str, Any] | None = None, *, surface: str = "") -> Sequence[Sequence[Any]]:
         self.asked += 1
         raise self.error
+
+    def rows_about(self, table: str) -> int:
+        self.query(table)
+        return 0
+
+    def unchanged(self, key: Hashable, find: Callable[[], Any]) -> Any:
+        return find()
 
 
 @dataclass
@@ -127,7 +134,8 @@ def test_a_catalog_that_is_away_is_a_page_too(site: Site, monkeypatch: pytest.Mo
     monkeypatch.setattr(ModelRegistry, "list_models", away)
     answer = site.client.get(MODEL_TRACES)
     assert answer.status_code == 503
-    assert "The catalog cannot be read: free space." in answer.text
+    assert "The catalog cannot be used; the server&#39;s log says why." in answer.text
+    assert "free space" not in answer.text
 
 
 def test_forms_without_the_sessions_token_are_refused(site: Site) -> None:
