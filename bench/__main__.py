@@ -45,6 +45,7 @@ def main() -> None:
                     Path(directory) / "ingest",
                     runs=ingest_runs,
                     connection_counts=connection_counts,
+                    batches=(100,) if options.small else ingest.BATCHES,
                     seconds=0.5 if options.small else 5.0,
                 )
             )

@@ -48,7 +48,12 @@ def body_of(way: Way, runs: list[Run]) -> bytes:
 
 
 def measure(
-    data_dir: Path, *, runs: int, connection_counts: Sequence[int] = CONNECTIONS, seconds: float = 5.0
+    data_dir: Path,
+    *,
+    runs: int,
+    connection_counts: Sequence[int] = CONNECTIONS,
+    batches: Sequence[int] = BATCHES,
+    seconds: float = 5.0,
 ) -> list[Section]:
     """`runs`: of one measurement, at most (with single runs, a twentieth of it); `seconds`: of one, at most."""
     table = Section(
@@ -59,7 +64,7 @@ def measure(
     with running(data_dir) as server:
         _warm_up(server)
         for way in WAYS:
-            for batch in BATCHES:
+            for batch in batches:
                 for connections in connection_counts:
                     count = max(200, runs // 20) if batch == 1 else runs // batch * batch
                     table.add(way, connections, batch, *_one(server, way, connections, batch, count, seconds))
