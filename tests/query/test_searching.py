@@ -149,18 +149,23 @@ def test_a_search_finds_what_reading_every_text_finds_whatever_came_meanwhile(st
     assert known > 0
 
 
-def test_a_rare_word_is_read_where_it_is_alone(store: Store, clock: int) -> None:
-    account_id = f"rare-{uuid4()}"
-    runs = [
+def one_after_another(account_id: str, clock: int, text: str) -> list[Run]:
+    """Forty an hour, with their number behind the text."""
+    return [
         run(
             account_id,
             n,
             received_on_us=clock - 1,
             executed_on_us=MIDNIGHT_US + n * US_PER_HOUR // 40,
-            input=f"the answer of it is number {n}",
+            input=f"{text} {n}",
         )
         for n in range(400)
     ]
+
+
+def test_a_rare_word_is_read_where_it_is_alone(store: Store, clock: int) -> None:
+    account_id = f"rare-{uuid4()}"
+    runs = one_after_another(account_id, clock, "the answer of it is number")
     runs[321].output = "That is quixotic."
     insert_runs(store, runs)
     look_through(store, clock)
@@ -178,16 +183,7 @@ def test_a_rare_word_is_read_where_it_is_alone(store: Store, clock: int) -> None
 
 def test_what_is_known_of_texts_goes_with_them(store: Store, clock: int) -> None:
     account_id = f"gone-{uuid4()}"
-    runs = [
-        run(
-            account_id,
-            n,
-            received_on_us=clock - 1,
-            executed_on_us=MIDNIGHT_US + n * US_PER_HOUR // 40,
-            input=f"quixotic {n}",
-        )
-        for n in range(400)
-    ]
+    runs = one_after_another(account_id, clock, "quixotic")
     insert_runs(store, runs)
     look_through(store, clock)
     held = "SELECT count() FROM text_grams FINAL WHERE account_id = {account_id:String} AND notEmpty(places)"
@@ -203,16 +199,7 @@ def test_what_is_known_of_texts_goes_with_them(store: Store, clock: int) -> None
 
 def test_an_hour_whose_rows_are_not_all_there_is_read(store: Store, clock: int) -> None:
     account_id = f"part-{uuid4()}"
-    runs = [
-        run(
-            account_id,
-            n,
-            received_on_us=clock - 1,
-            executed_on_us=MIDNIGHT_US + n * US_PER_HOUR // 40,
-            input=f"quixotic {n}",
-        )
-        for n in range(400)
-    ]
+    runs = one_after_another(account_id, clock, "quixotic")
     insert_runs(store, runs)
     look_through(store, clock)
     store.command(

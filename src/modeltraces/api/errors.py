@@ -83,11 +83,11 @@ def problem_of(error: Exception) -> Problem:
             return Problem(422, str(error))
         case QueryLimitExceeded():
             return Problem(503, str(error), retry)
-        case CatalogUnavailable() if not isinstance(error, CatalogBusy):
+        case StoreUnavailable() | CatalogBusy():
+            return Problem(503, _sentence(str(error)), retry)
+        case CatalogUnavailable():
             # Its own words name the database's address and user, and whoever asks need not be anybody.
             return Problem(503, "The catalog cannot be used; the server's log says why.", retry)
-        case StoreUnavailable() | CatalogUnavailable():
-            return Problem(503, _sentence(str(error)), retry)
         case HTTPException():
             return Problem(error.status_code, str(error.detail or ""), dict(error.headers or {}))
         case StoreError():

@@ -81,7 +81,8 @@ async def change_retention(request: Request, identity: Admin, dry_run: bool = Fa
     """`{keep_runs_days?, keep_payloads_days?}`: days, 0 for ever, null as the server does. Inputs, outputs and payloads go
     before their run; the rest of it stays, and so does every number.
 
-    `would_remove` is what the next sweep takes, or null where it is too much to be counted in time. With `dry_run=true` nothing is changed, and that is what it would take.
+    `would_remove` is what the next sweep takes, or null where it is too much to be counted in time. With `dry_run=true`
+    nothing is changed, and that is what it would take.
     """
     return await _change(request, identity, None, dry_run)
 

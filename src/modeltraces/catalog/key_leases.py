@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from modeltraces.catalog import key_usage
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.key_usage import Used, Window
+from modeltraces.catalog.key_usage import NOTHING, Used, Window
 from modeltraces.catalog.tables import KeyUsageRow
 
 
@@ -44,8 +44,7 @@ def lease(
         if limit is not None:
             # Holds the minute's row until the end: of two processes that want the last call one gets it. What passed without
             # a share, while the catalog was away, may be of this very minute.
-            known = used.get(minute, Used(0, 0))
-            used = {**used, minute: Used(known.requests - back, known.tokens)}
+            used = {**used, minute: used.get(minute, NOTHING) + Used(requests=-back)}
         key_usage.add_in(session, catalog, used)
         requests = (
             max(0, session.scalar(select(KeyUsageRow.requests).where(*_is(minute))) or 0) if limit is not None else 0

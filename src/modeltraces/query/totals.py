@@ -28,17 +28,16 @@ PERCENTILES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number: over runs, over `summaries`, and what it is where there is nothing."""
+    """One number: over runs, and over `summaries`."""
 
     runs: str
     sums: str
-    none: str = "0"
 
 
 REQUESTS: Final = Measure("count()", "sum(requests)")
 FAILED: Final = Measure("countIf(status = 'failed')", "sumIf(requests, status = 'failed')")
-INPUT_TOKENS: Final = Measure("sum(input_tokens)", "sum(input_tokens)", "NULL")
-OUTPUT_TOKENS: Final = Measure("sum(output_tokens)", "sum(output_tokens)", "NULL")
+INPUT_TOKENS: Final = Measure("sum(input_tokens)", "sum(input_tokens)")
+OUTPUT_TOKENS: Final = Measure("sum(output_tokens)", "sum(output_tokens)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,12 +192,17 @@ def _insert(store: Store, account_id: str, hours: Sequence[int], generation: int
         f"{_INTO} * FROM ({sums}) SETTINGS max_execution_time = 0, max_threads = 1",
         {**params, "generation": generation + 1},
     )
-    # What was there and is no more. Afterwards: whoever began to read while this hour counted finds no gap.
+    _blank(store, account_id, hours, f"grain < {DAYS_ABOVE}", generation + 1)
+
+
+def _blank(store: Store, account_id: str, hours: Sequence[int], grains: str, generation: int) -> None:
+    """Write as nothing what an earlier generation had more. Afterwards: whoever began to read while these sums counted finds no
+    gap. `hours`: where the rows stand, those of days at their first. `grains`: SQL of which."""
     store.command(
         f"{_INTO} toUInt8(grain), at, {', '.join(KEYS)}, 0, 0, 0, NULL, NULL, [], [], [] FROM summaries FINAL "
-        f"WHERE account_id = {{account_id:String}} AND at IN {{hours:Array(Int32)}} AND grain < {DAYS_ABOVE} AND requests > 0 "
+        f"WHERE account_id = {{account_id:String}} AND at IN {{hours:Array(Int32)}} AND {grains} AND requests > 0 "
         "AND generation < {generation:UInt64}",
-        {"account_id": account_id, "hours": hours, "generation": generation + 1},
+        {"account_id": account_id, "hours": hours, "generation": generation},
     )
 
 
@@ -224,7 +229,6 @@ def _sum_up_days(store: Store, version: int, now: Checkpoint, go_on: Callable[[]
 def _insert_days(store: Store, account_id: str, days: Sequence[int], version: int) -> None:
     keys = ", ".join(KEYS)
     of_days = " OR ".join(f"(at >= {first} AND at < {first + HOURS_PER_DAY})" for first in days)
-    params = {"account_id": account_id, "generation": version}
     store.command(
         f"{_INTO} grain, day, {keys}, requests, timed, ms, input_tokens, output_tokens, many.1, many.2, [] FROM ("
         f"SELECT toUInt8(grain) + {DAYS_ABOVE} AS grain, {day_of()} AS day, {keys}, sum(s.requests) AS requests, "
@@ -232,14 +236,9 @@ def _insert_days(store: Store, account_id: str, days: Sequence[int], version: in
         "sum(s.output_tokens) AS output_tokens, sumMap(classes, arrayMap(one -> toUInt64(one), counts)) AS many "
         f"FROM summaries AS s FINAL WHERE account_id = {{account_id:String}} AND ({of_days}) AND s.grain < {DAYS_ABOVE} "
         f"AND s.requests > 0 GROUP BY s.grain, day, {keys}) SETTINGS max_execution_time = 0, max_threads = 1",
-        params,
+        {"account_id": account_id, "generation": version},
     )
-    store.command(
-        f"{_INTO} toUInt8(grain), at, {keys}, 0, 0, 0, NULL, NULL, [], [], [] FROM summaries FINAL "
-        f"WHERE account_id = {{account_id:String}} AND at IN {{days:Array(Int32)}} AND grain >= {DAYS_ABOVE} AND requests > 0 "
-        "AND generation < {generation:UInt64}",
-        {**params, "days": days},
-    )
+    _blank(store, account_id, days, f"grain >= {DAYS_ABOVE}", version)
 
 
 def _of_hours(account_id: str, hours: Sequence[int]) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,9 @@ from modeltraces.catalog.retention.policy import FOR_EVER, MOST_DAYS, Days
 from modeltraces.store.retention import Removed
 from modeltraces.web.formatting import count, size
 
+TOO_MANY: Final = "more than could be counted in time"
+"""In place of `removed_words`."""
+
 _FOR_EVER = "for ever"
 
 
@@ -37,9 +40,6 @@ def days_of(text: str, what: str) -> int | None:
             f"{what} must be kept for 1 to {MOST_DAYS:,} days, or “{_FOR_EVER}”; {text.strip()[:40]!r} is neither."
         )
     return int(typed)
-
-
-TOO_MANY: Final = "more than could be counted in time"
 
 
 def removed_words(removed: Removed) -> str:
