@@ -3,13 +3,17 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import structlog
 import typer
 
 from modeltraces import __version__
-from modeltraces.settings import BadSettings, Settings, load_settings
+from modeltraces.cli_options import DataDirOption, data_dir_help, setting_default
+from modeltraces.settings import DEMO_DATA_DIR, BadSettings, Settings, load_demo_settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = typer.Typer(
     name="modeltraces",
@@ -19,10 +23,12 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
-Port = Annotated[int | None, typer.Option(help="Port of HTTP. [default: 8321]")]
-DataDir = Annotated[Path | None, typer.Option(help="Directory of everything that is kept. [default: ./data]")]
-GrpcPort = Annotated[int | None, typer.Option(help="Port of OTLP/gRPC; 0 turns it off. [default: 4317]")]
+Host = Annotated[str | None, typer.Option(help=f"Address to listen on. {setting_default('host')}")]
+Port = Annotated[int | None, typer.Option(help=f"Port of HTTP. {setting_default('port')}")]
+GrpcPort = Annotated[
+    int | None, typer.Option(help=f"Port of OTLP/gRPC; 0 turns it off. {setting_default('otlp_grpc_port')}")
+]
+DemoDataDir = Annotated[Path | None, typer.Option("--data-dir", help=data_dir_help(DEMO_DATA_DIR))]
 
 
 def fail(line: str) -> NoReturn:
@@ -31,10 +37,10 @@ def fail(line: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def settings_of(**options: Any) -> Settings:
+def settings_of(load: "Callable[..., Settings]" = load_settings, **options: Any) -> Settings:
     """The settings, or one clear line for what is wrong with them."""
     try:
-        return load_settings(**options)
+        return load(**options)
     except BadSettings as error:
         fail(str(error))
 
@@ -72,7 +78,9 @@ def main_options(
 
 
 @app.command()
-def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, otlp_grpc_port: GrpcPort = None) -> None:
+def serve(
+    host: Host = None, port: Port = None, data_dir: DataDirOption = None, otlp_grpc_port: GrpcPort = None
+) -> None:
     """Serve the pages, the API and OTLP."""
     from modeltraces.serving import CannotStart
     from modeltraces.serving import serve as run_server
@@ -86,12 +94,12 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, otlp_g
 
 
 @app.command()
-def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, otlp_grpc_port: GrpcPort = None) -> None:
+def demo(host: Host = None, port: Port = None, data_dir: DemoDataDir = None, otlp_grpc_port: GrpcPort = None) -> None:
     """Serve, with an account that has a month of runs and live traffic; prints a sign-in link."""
     from modeltraces.demo.serving import serve_demo
     from modeltraces.serving import CannotStart
 
-    settings = settings_of(host=host, port=port, data_dir=data_dir, otlp_grpc_port=otlp_grpc_port)
+    settings = settings_of(load_demo_settings, host=host, port=port, data_dir=data_dir, otlp_grpc_port=otlp_grpc_port)
     configure_logs(settings)
     try:
         serve_demo(settings)
@@ -101,11 +109,12 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None, otlp_gr
 
 def with_all_commands() -> typer.Typer:
     """The commands, with the groups that are kept in files of their own."""
-    from modeltraces.cli_access import keys, users
+    from modeltraces.cli_access import keys
     from modeltraces.cli_catalog import catalog
     from modeltraces.cli_export import export
     from modeltraces.cli_retention import retention
     from modeltraces.cli_store import store
+    from modeltraces.cli_users import users
 
     app.add_typer(keys, name="keys")
     app.add_typer(users, name="users")

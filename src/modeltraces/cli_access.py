@@ -1,4 +1,4 @@
-"""The commands `keys` and `users`: what an operator does at the machine, also while the server runs."""
+"""The command `keys`, and how commands open the catalog: what an operator does at the machine, also while the server runs."""
 
 import sys
 from collections.abc import Iterator
@@ -11,20 +11,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from modeltraces.catalog import accounts, links
+from modeltraces.catalog import accounts
 from modeltraces.catalog import keys as api_keys
-from modeltraces.catalog import users as members
 from modeltraces.catalog.accounts import DEFAULT_NAME, Account
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError, Invalid, NotFound
 from modeltraces.catalog.key_limits import check_limits
-from modeltraces.catalog.text import clean_email
+from modeltraces.cli_options import DataDirOption
 
 keys = typer.Typer(help="Make, list, change and revoke API keys.", no_args_is_help=True)
-users = typer.Typer(help="Add users and sign them in.", no_args_is_help=True)
 
 AccountOption = Annotated[str, typer.Option("--account", help="The account's name.")]
-DataDirOption = Annotated[Path | None, typer.Option("--data-dir", help="Directory of everything that is kept.")]
 WhichKey = Annotated[str, typer.Argument(help="The key's id, name, or first characters (mt_abcd).", metavar="KEY")]
 RequestsOption = Annotated[
     int | None,
@@ -44,9 +41,8 @@ ModelOption = Annotated[
 RecordingOption = Annotated[
     str | None, typer.Option("--recording", help="What is recorded of its calls: full (default), metadata or off.")
 ]
-EmailOption = Annotated[str, typer.Option("--email", help="The user's email.")]
 
-_ACTOR = "cli"
+ACTOR = "cli"
 
 
 @contextmanager
@@ -62,7 +58,7 @@ def open_catalog(data_dir: Path | None = None) -> Iterator[Catalog]:
         finally:
             catalog.close()
     except (CatalogError, BadSettings, NoInstallation, OSError) as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(1) from None
 
 
@@ -73,11 +69,11 @@ def address_of(given: str) -> str:
     try:
         return Path(given[1:]).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        _say(f"the address cannot be read from {given[1:]}: {getattr(error, 'strerror', None) or 'it is no text'}")
+        say(f"the address cannot be read from {given[1:]}: {getattr(error, 'strerror', None) or 'it is no text'}")
         raise typer.Exit(1) from None
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """To the person at the terminal; stdout is kept for what a program reads."""
     print(text, file=sys.stderr)
 
@@ -92,11 +88,11 @@ def existing_account(catalog: Catalog, name: str) -> Account:
     return account
 
 
-def _ensured(catalog: Catalog, name: str) -> Account:
+def ensured_account(catalog: Catalog, name: str) -> Account:
     """The account, made if need be: it is by its first key or user that an account comes to be."""
-    account, made = accounts.ensure(catalog, name, actor=_ACTOR)
+    account, made = accounts.ensure(catalog, name, actor=ACTOR)
     if made and name != DEFAULT_NAME:
-        _say(f"There was no account {account.name!r}: it was made.")
+        say(f"There was no account {account.name!r}: it was made.")
     return account
 
 
@@ -130,9 +126,9 @@ def create_key(
         check_limits(limits)
         plain, _ = api_keys.create_key(
             catalog,
-            _ensured(catalog, account).id,
+            ensured_account(catalog, account).id,
             name,
-            actor=_ACTOR,
+            actor=ACTOR,
             scopes=scopes,
             default_source_type=source_type,
             default_source=source,
@@ -166,8 +162,8 @@ def change_key(
         key = api_keys.find_key(catalog, account_id, which)
         if not values:
             raise Invalid("Say what to change, for example --requests-per-minute 60.")
-        changed = api_keys.change_key(catalog, account_id, key.id, values, actor=_ACTOR)
-        _say(f"Changed {changed.name!r} ({changed.prefix}): {_limit_words(changed)}.")
+        changed = api_keys.change_key(catalog, account_id, key.id, values, actor=ACTOR)
+        say(f"Changed {changed.name!r} ({changed.prefix}): {_limit_words(changed)}.")
 
 
 def _limits(
@@ -209,10 +205,10 @@ def list_keys(
                 " ".join(key.scopes),
                 source,
                 _limit_words(key),
-                *map(_day, (key.created_on_us, key.expires_on_us, key.last_used_on_us, key.revoked_on_us)),
+                *map(day, (key.created_on_us, key.expires_on_us, key.last_used_on_us, key.revoked_on_us)),
                 key.id,
             )
-        _print(table)
+        print_table(table)
 
 
 @keys.command("revoke")
@@ -225,85 +221,17 @@ def revoke_key(
     with open_catalog(data_dir) as catalog:
         account_id = existing_account(catalog, account).id
         key = api_keys.find_key(catalog, account_id, which)
-        api_keys.revoke_key(catalog, account_id, key.id, actor=_ACTOR)
-        _say(f"Revoked {key.name!r} ({key.prefix}).")
+        api_keys.revoke_key(catalog, account_id, key.id, actor=ACTOR)
+        say(f"Revoked {key.name!r} ({key.prefix}).")
 
 
-@users.command("create")
-def create_user(
-    email: EmailOption,
-    role: Annotated[str, typer.Option("--role", help="owner, admin, member or viewer.")],
-    account: AccountOption = DEFAULT_NAME,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from stdin; else a sign-in link is printed.")
-    ] = False,
-    data_dir: DataDirOption = None,
-) -> None:
-    """Add a user to an account. Without --password-stdin, prints a one-time sign-in link."""
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    with open_catalog(data_dir) as catalog:
-        # Checked before an account is made for it.
-        parsed, cleaned = members.parse_role(role), clean_email(email)
-        account_id = _ensured(catalog, account).id
-        user = members.create(catalog, account_id, cleaned, parsed, actor=_ACTOR, password=password)
-        if password is None and not user.has_password:
-            _print_link(links.create(catalog, account_id, user.id, valid_hours=72), data_dir)
-        else:
-            _say(f"{user.email} is {parsed} of {account!r} and signs in with a password.")
-
-
-@users.command("link")
-def link_user(
-    email: EmailOption,
-    account: AccountOption = DEFAULT_NAME,
-    data_dir: DataDirOption = None,
-) -> None:
-    """Print a one-time link that signs the user in: its whole address while the server runs, else its path."""
-    with open_catalog(data_dir) as catalog:
-        account_id = existing_account(catalog, account).id
-        if (user := members.find(catalog, email)) is None:
-            raise NotFound(f"There is no user {email!r}.")
-        _print_link(links.create(catalog, account_id, user.id, valid_hours=24), data_dir)
-
-
-@users.command("password")
-def set_password(email: EmailOption, data_dir: DataDirOption = None) -> None:
-    """Set the user's password to the line read from stdin, and end their sessions."""
-    password = sys.stdin.readline().rstrip("\r\n")
-    with open_catalog(data_dir) as catalog:
-        if (user := members.find(catalog, email)) is None:
-            raise NotFound(f"There is no user {email!r}.")
-        members.change_password(catalog, user.id, password, actor=_ACTOR)
-        _say(f"The password of {user.email} was set.")
-
-
-@users.command("list")
-def list_users(account: AccountOption = DEFAULT_NAME, data_dir: DataDirOption = None) -> None:
-    """List the account's members."""
-    with open_catalog(data_dir) as catalog:
-        table = Table("Email", "Role", "Joined", "State")
-        for member in members.list_members(catalog, existing_account(catalog, account).id):
-            state = "disabled" if member.user.disabled else "" if member.user.has_password else "has no password yet"
-            table.add_row(member.user.email, member.role, _day(member.joined_on_us), state)
-        _print(table)
-
-
-def _print_link(token: str, data_dir: Path | None) -> None:
-    from modeltraces.installation import running_address
-    from modeltraces.settings import load_settings
-
-    address = running_address(load_settings(data_dir=data_dir))
-    print(address + links.path_of(token))
-    _say("It works once." if address else "Open this path at the server's address. It works once.")
-
-
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
     # A program that reads the list must find whole ids, however narrow its terminal claims to be.
     console = Console() if sys.stdout.isatty() else Console(width=300)
     console.print(table)
 
 
-def _day(at_us: int | None) -> str:
+def day(at_us: int | None) -> str:
     if at_us is None:
         return "-"
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).strftime("%Y-%m-%d %H:%M")

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from modeltraces.catalog.accounts import DEFAULT_NAME
-from modeltraces.cli_access import AccountOption, DataDirOption, address_of, existing_account, open_catalog
+from modeltraces.cli_access import AccountOption, address_of, existing_account, open_catalog
+from modeltraces.cli_options import DataDirOption
 
 catalog = typer.Typer(help="Write the catalog out as a file, and apply one.", no_args_is_help=True)
 

@@ -5,29 +5,29 @@ from typing import Annotated
 
 import typer
 
+from modeltraces.cli_options import DataDirOption, shown_default
+
 
 def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; - for standard output.")],
     model: Annotated[
         list[str] | None, typer.Option(help="A model's name; repeat it for several. Default: all.")
     ] = None,
-    period: Annotated[str | None, typer.Option(help="24h, 7d, 30d, 90d or all. [default: all]")] = None,
+    period: Annotated[str | None, typer.Option(help=f"24h, 7d, 30d, 90d or all. {shown_default('all')}")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="RFC 3339 with an offset; inclusive.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="RFC 3339 with an offset; exclusive.")] = None,
     filter: Annotated[str | None, typer.Option(help="A filter, as on the page.")] = None,
-    sort: Annotated[str | None, typer.Option(help="The field to sort by. [default: executed_on]")] = None,
-    order: Annotated[str | None, typer.Option(help="asc or desc. [default: desc]")] = None,
+    sort: Annotated[str | None, typer.Option(help=f"The field to sort by. {shown_default('executed_on')}")] = None,
+    order: Annotated[str | None, typer.Option(help=f"asc or desc. {shown_default('desc')}")] = None,
     format: Annotated[str, typer.Option(help="csv, jsonl or parquet.")] = "csv",
     tz: Annotated[
-        str | None, typer.Option(help="Time zone of the times in a CSV, such as Europe/Berlin. [default: UTC]")
+        str | None, typer.Option(help=f"Time zone of the times in a CSV, such as Europe/Berlin. {shown_default('UTC')}")
     ] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Leave cells that a spreadsheet would run as formulas as they are.")
     ] = False,
     account: Annotated[str, typer.Option(help="The account's name.")] = "default",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of everything that is kept. [default: ./data]")
-    ] = None,
+    data_dir: DataDirOption = None,
 ) -> None:
     """Write the runs of a selection to a file: the same runs, in the same order, as the page shows."""
     from modeltraces.cli import fail, settings_of

@@ -7,7 +7,8 @@ import typer
 
 from modeltraces.catalog.accounts import DEFAULT_NAME
 from modeltraces.catalog.errors import Conflict, Invalid
-from modeltraces.cli_access import AccountOption, DataDirOption, existing_account, open_catalog
+from modeltraces.cli_access import AccountOption, existing_account, open_catalog
+from modeltraces.cli_options import DataDirOption
 
 if TYPE_CHECKING:
     from modeltraces.catalog.retention.policy import Days

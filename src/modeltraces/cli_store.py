@@ -20,9 +20,7 @@ def store_options() -> None:
 def copy_store(
     source: Annotated[
         str,
-        typer.Option(
-            "--from", help="chdb:///path, clickhouse://user:password@host:8123/database, or @FILE that holds it"
-        ),
+        typer.Option("--from", help="chdb:///path, clickhouse://user:pw@host:8123/db, or @FILE that holds it"),
     ],
     target: Annotated[str, typer.Option("--to", help="As --from. Its tables are made when they are missing.")],
     source_cluster: Annotated[

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import inspect, make_url
 
 from modeltraces.catalog.db import Catalog
-from modeltraces.settings import ADDRESS_FILE, Settings
+from modeltraces.settings import ADDRESS_FILE, DEMO_DATA_DIR, DEMO_FILE, Settings
 
 
 class NoInstallation(Exception):
@@ -66,7 +66,12 @@ def _look_for_file(settings: Settings) -> None:
     inside = path.parent == settings.data_dir.absolute()
     place = settings.data_dir.absolute() if inside else path
     names = "--data-dir or MODELTRACES_DATA_DIR" if inside else "MODELTRACES_CATALOG_URL"
+    demo = (
+        f"; the demo's is here, too: --data-dir {DEMO_DATA_DIR}"
+        if "data_dir" not in settings.model_fields_set and (DEMO_DATA_DIR / DEMO_FILE).exists()
+        else ""
+    )
     raise NoInstallation(
-        f"There is no installation in {place}: no server ever ran there. Name the server's own with {names}; "
+        f"There is no installation in {place}: no server ever ran there. Name the server's own with {names}{demo}. "
         "`modeltraces serve` makes a new one."
     )

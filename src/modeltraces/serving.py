@@ -18,7 +18,7 @@ from modeltraces.catalog.errors import CatalogError
 from modeltraces.http_protocol import BoundedHttpProtocol
 from modeltraces.ingest.redaction import BadPattern
 from modeltraces.parts import Parts, build
-from modeltraces.settings import ADDRESS_FILE, Settings
+from modeltraces.settings import ADDRESS_FILE, DEMO_FILE, Settings
 from modeltraces.store.engine import StoreError
 
 
@@ -92,6 +92,11 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     if ready is not None:
         ready(parts, address)
     say(f"Model Traces is at {address}")
+    if ready is None and (settings.data_dir / DEMO_FILE).exists():
+        say(
+            f"{settings.data_dir} holds the demo's runs, which are made up, and connections that only `modeltraces demo` answers. "
+            "For runs of your own choose another directory with --data-dir."
+        )
     if parts.first.link_token is not None:
         say(f"No owner yet. Become it here, once: {address}{links.path_of(parts.first.link_token)}")
     BoundedHttpProtocol.grpc_port = settings.otlp_grpc_port

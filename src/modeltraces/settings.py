@@ -15,6 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ADDRESS_FILE = "server.json"
 """In the data directory while a server runs: where commands reach it."""
+DEMO_FILE = "demo.json"
+"""In a data directory that the demo filled: with which history, and whether all of it is there."""
+DEMO_DATA_DIR = Path("demo-data")
+"""Where the demo keeps its runs unless told otherwise: not where `serve` would take them for the reader's own."""
 
 _SECRETS = ("admin_password", "secret_key", "store_url", "catalog_url")
 """The addresses may bear a password."""
@@ -260,6 +264,14 @@ def load_settings(**options: Any) -> Settings:
         raise BadSettings(f'MODELTRACES_{name.upper()}: must be a JSON list, such as ["sk-[A-Za-z0-9]+"]') from None
     except OSError as error:
         raise BadSettings(f"a secret's file cannot be read: {error.filename}: {error.strerror}") from None
+
+
+def load_demo_settings(**options: Any) -> Settings:
+    """As load_settings, with the demo's own data directory where nothing names one."""
+    settings = load_settings(**options)
+    if "data_dir" in settings.model_fields_set:
+        return settings
+    return load_settings(**options | {"data_dir": DEMO_DATA_DIR})
 
 
 class BadSettings(ValueError):

@@ -9,8 +9,9 @@ from modeltraces.catalog import accounts
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.demo.models import MODELS
-from modeltraces.demo.seeding import MARKER_NAME, Marker, NotADemo, seed_history
+from modeltraces.demo.seeding import Marker, NotADemo, seed_history
 from modeltraces.run import Run, now_us
+from modeltraces.settings import DEMO_FILE
 from modeltraces.store.engine import ClickHouseStore
 from modeltraces.store.rows import insert_runs
 
@@ -105,11 +106,11 @@ def test_an_account_with_runs_of_its_own_is_left_alone(
     with pytest.raises(NotADemo, match="--data-dir"):
         seed_history(store, registry, account, tmp_path, runs=RUNS)
     assert count(store, account) == (1, 1)
-    assert not (tmp_path / MARKER_NAME).exists()
+    assert not (tmp_path / DEMO_FILE).exists()
 
 
 def test_a_marker_that_cannot_be_read_is_no_marker(tmp_path: Path) -> None:
-    path = tmp_path / MARKER_NAME
+    path = tmp_path / DEMO_FILE
     assert Marker.read(path) is None
     path.write_text('{"account_id": "a", "now_us"')
     assert Marker.read(path) is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modeltraces.settings import DEMO_FILE
 from tests.support.server import Server, command, free_port, run_command
 
 pytestmark = pytest.mark.faults
@@ -48,6 +49,19 @@ def test_a_data_directory_in_use_is_said(tmp_path: Path) -> None:
         assert "in use by another modeltraces process" in line
         with server.client() as client:
             assert client.get("/readyz").status_code == 200
+    finally:
+        server.close()
+
+
+def test_a_data_directory_that_the_demo_filled_is_served_and_said(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    server.data_dir.mkdir(mode=0o700)
+    (server.data_dir / DEMO_FILE).write_text("{}")
+    try:
+        server.start()
+        (line,) = [line for line in server.log.splitlines() if "demo" in line]
+        assert line.startswith(f"{server.data_dir} holds the demo's runs")
+        assert "--data-dir" in line
     finally:
         server.close()
 

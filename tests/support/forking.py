@@ -23,7 +23,7 @@ from importlib import import_module
 from typing import IO, Any, Protocol
 
 _PRELOADED = (
-    "modeltraces.serving", "modeltraces.exporting", "modeltraces.cli", "modeltraces.cli_access", "modeltraces.cli_catalog",
+    "modeltraces.serving", "modeltraces.exporting", "modeltraces.cli", "modeltraces.cli_users", "modeltraces.cli_catalog",
     "modeltraces.demo.serving", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "rich.console",
 )  # fmt: skip
 _LONGEST_REQUEST = 1 << 20

@@ -16,8 +16,8 @@ from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.key_limits import KeyLimits
 from modeltraces.catalog.signin import SignIn
 from modeltraces.cli_access import keys as keys_app
-from modeltraces.cli_access import users as users_app
-from modeltraces.settings import ADDRESS_FILE
+from modeltraces.cli_users import users as users_app
+from modeltraces.settings import ADDRESS_FILE, DEMO_DATA_DIR, DEMO_FILE
 
 app = typer.Typer()
 app.add_typer(keys_app, name="keys")
@@ -207,6 +207,25 @@ def test_no_second_installation_is_made_that_no_server_knows(tmp_path: Path, arg
     assert line.startswith(f"There is no installation in {nowhere}: no server ever ran there.")
     assert "--data-dir" in line
     assert not nowhere.exists()
+
+
+def test_the_demo_that_is_here_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / DEMO_DATA_DIR).mkdir()
+    (tmp_path / DEMO_DATA_DIR / DEMO_FILE).write_text("{}")
+    assert "the demo's" not in refused("keys", "create", "--name", "ci"), "the environment named another"
+    monkeypatch.delenv("MODELTRACES_DATA_DIR")
+    assert f"the demo's is here, too: --data-dir {DEMO_DATA_DIR}." in refused("keys", "create", "--name", "ci")
+
+
+def test_who_is_no_user_yet_is_told_how_to_become_one(catalog: Catalog) -> None:
+    line = refused("users", "link", "--email", "you@example.com")
+    assert line.startswith("There is no user 'you@example.com'. The account has no members yet: ")
+    assert "modeltraces users create --email you@example.com --role owner" in line
+    run("users", "create", "--email", "bob@example.com", "--role", "owner")
+    for arguments in (["link"], ["password"]):
+        line = refused("users", *arguments, "--email", "you@example.com", text="secret horse battery\n")
+        assert line == "There is no user 'you@example.com'. See: modeltraces users list."
 
 
 def test_a_catalog_elsewhere_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

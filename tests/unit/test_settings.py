@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modeltraces.settings import BadSettings, load_settings
+from modeltraces.settings import DEMO_DATA_DIR, BadSettings, load_demo_settings, load_settings
 
 
 def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,6 +12,17 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings().port == 1111
     assert load_settings(port=2222).port == 2222
     assert load_settings(port=None).port == 1111
+
+
+def test_the_demo_has_a_directory_of_its_own_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODELTRACES_DATA_DIR", raising=False)
+    settings = load_demo_settings(port=2222, data_dir=None)
+    assert (settings.data_dir, settings.port) == (DEMO_DATA_DIR, 2222)
+    assert settings.catalog_url == f"sqlite:///{DEMO_DATA_DIR.absolute()}/catalog.db"
+    assert load_settings().data_dir != DEMO_DATA_DIR
+    assert load_demo_settings(data_dir=Path("mine")).data_dir == Path("mine")
+    monkeypatch.setenv("MODELTRACES_DATA_DIR", "theirs")
+    assert load_demo_settings().data_dir == Path("theirs")
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,11 @@ from modeltraces.catalog.models import ModelRegistry
 from modeltraces.demo.history import DEMO_DAYS, DEMO_RUNS, DEMO_SEED, generate_history
 from modeltraces.demo.models import MODELS
 from modeltraces.run import Run, now_us
+from modeltraces.settings import DEMO_FILE
 from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
 
-MARKER_NAME = "demo.json"
 INSTRUMENTATION = "demo"
 
 
@@ -71,7 +71,7 @@ def seed_history(
     `progress` is called with (runs stored, runs in all). Raises NotADemo for an account that has runs which no demo
     made, StoreError and CatalogUnavailable.
     """
-    path = data_dir / MARKER_NAME
+    path = data_dir / DEMO_FILE
     marker = Marker.read(path)
     if marker is None or marker.account_id != account_id:
         _refuse_foreign_runs(store, account_id)

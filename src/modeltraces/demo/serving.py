@@ -13,12 +13,12 @@ from modeltraces.catalog.bootstrap import FirstOwner
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError
 from modeltraces.demo.hosting import lead_to_upstream, seed_hosting
-from modeltraces.demo.seeding import MARKER_NAME, Marker, NotADemo, seed_history
+from modeltraces.demo.seeding import Marker, NotADemo, seed_history
 from modeltraces.demo.traffic import LiveTraffic
 from modeltraces.demo.upstream import DemoUpstream
 from modeltraces.parts import Parts
 from modeltraces.serving import CannotStart, say, serve
-from modeltraces.settings import Settings
+from modeltraces.settings import DEMO_FILE, Settings
 from modeltraces.store.engine import StoreError
 
 OWNER_EMAIL = "demo@example.com"
@@ -101,6 +101,6 @@ def _seed(parts: Parts, account_id: str) -> None:
             parts.settings.data_dir,
             progress=lambda stored, in_all: bar.update(task, completed=stored, total=in_all, visible=True),
         )
-    marker = Marker.read(parts.settings.data_dir / MARKER_NAME)
+    marker = Marker.read(parts.settings.data_dir / DEMO_FILE)
     assert marker is not None
     seed_hosting(parts.catalog, parts.vault, account_id, end_us=marker.now_us, days=marker.days)
