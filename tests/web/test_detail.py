@@ -32,3 +32,16 @@ def test_a_payload_that_was_removed_says_when_and_after_how_long() -> None:
         ("6 B", "Payload removed on 25 Nov 2025, after 1 day"),
         ("", ""),
     ]
+
+
+def test_a_base_model_that_only_the_catalog_knows_says_so() -> None:
+    for said, shown_as in (
+        ("gpt-4o-2024", ("gpt-4o-2024", "")),
+        ("", ("of/catalog", "As the catalog says: the run itself does not.")),
+    ):
+        run = Run("a", "r", now_us(), "gpt-4o", base_model=said)
+        shown = detail(
+            run, Address(), UTC, kind="external", base_model="of/catalog", previous_id=None, next_id=None, now_us=now_us()
+        )  # fmt: skip
+        row = next(row for row in shown.metadata if row.label == "Base Model")
+        assert (row.value.text, row.value.title) == shown_as

@@ -76,7 +76,7 @@ class _Asked:
     def sql(self, store: Store, expressions: str) -> tuple[str, dict[str, object]]:
         """(SELECT of these expressions over the selection in its order, parameters)."""
         condition, params = where(self._selection, self.context)
-        ordering = Ordering(self._selection.sort, self._selection.order, self.context.model)
+        ordering = Ordering.of(self._selection, self.context, self.bound)
         rows = self._block_rows(store)
         settings = ", ".join(f"{name} = {value}" for name, value in {**_SETTINGS, **_block_settings(rows)}.items())
         sql = f"SELECT {expressions} FROM runs FINAL WHERE {condition} ORDER BY {ordering.by()} SETTINGS {settings}"

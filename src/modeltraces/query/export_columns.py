@@ -39,7 +39,7 @@ def csv(zone: tzinfo, raw: bool, context: FilterContext, bound: Bound) -> str:
         _instant(zone, bound),
         _or_removed("input", text),
         _or_removed("output", text),
-        text(_base_model(context, bound)),
+        text(context.base_model(bound)),
         text("connection_name"),
         "input_tokens",
         "output_tokens",
@@ -55,7 +55,7 @@ def json_line(context: FilterContext, bound: Bound) -> str:
         "status": "toJSONString(status)",
         "model": f"toJSONString({context.model})",
         "model_kind": _json_text(_model_kind(context, bound)),
-        "base_model": _json_text(_base_model(context, bound)),
+        "base_model": _json_text(context.base_model(bound)),
         **{name: _json_text(name) for name in ("provider", "deployment_version", "connection_name", "operation")},
         "response_time_ms": _json_number("response_time_ms"),
         "response_time_clamped": "toJSONString(response_time_clamped)",
@@ -104,7 +104,7 @@ def parquet(context: FilterContext, bound: Bound) -> str:
         "status": "toString(status)",
         "model": f"toString({context.model})",
         "model_kind": _or_null(_model_kind(context, bound)),
-        "base_model": _or_null(_base_model(context, bound)),
+        "base_model": _or_null(context.base_model(bound)),
         "executed_on": "executed_on",
         "input": "input",
         "output": "output",
@@ -138,14 +138,6 @@ def _json_payload(column: str) -> str:
         f"multiIf({column} = '', 'null', isValidJSON({column}), translate({column}, '\\n\\r', '  '), "
         f"toJSONString({column}))"
     )
-
-
-def _base_model(context: FilterContext, bound: Bound) -> str:
-    known = {name: base for name, base in context.base_models.items() if base}
-    if not known:
-        return "toString(base_model)"
-    names, bases = bound(list(known), "Array(String)"), bound(list(known.values()), "Array(String)")
-    return f"if(base_model = '', transform(toString(model), {names}, {bases}, ''), toString(base_model))"
 
 
 def _model_kind(context: FilterContext, bound: Bound) -> str:

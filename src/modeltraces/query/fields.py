@@ -112,7 +112,12 @@ FIELDS: Final[tuple[Field, ...]] = (
     ),
     _keyword("model", "Model", "The model's name in the catalog."),
     Field("model_kind", "Model Kind", "model_kind", (), "How the model came here.", suggestable=True),
-    _keyword("base_model", "Base Model", "The model that served the request, as the provider names it."),
+    _keyword(
+        "base_model",
+        "Base Model",
+        "The model that served the request, as the provider names it; of runs that do not say it, the base model of "
+        "their model in the catalog.",
+    ),
     _keyword("connection_name", "Connection Name", "The connection by which an external model was reached."),
     _keyword("provider", "Provider", "The provider, as the emitter names it."),
     _keyword("server_address", "Server Address", "Host, or host:port, of the server that was called."),

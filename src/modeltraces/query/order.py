@@ -8,8 +8,8 @@ from typing import Final
 
 from modeltraces.query.cursor import Direction, Position, SortValue
 from modeltraces.query.fields import Field, field_named
-from modeltraces.query.filters import Bound
-from modeltraces.query.selection import Order
+from modeltraces.query.filters import Bound, FilterContext
+from modeltraces.query.selection import Order, Selection
 
 _REVERSED: Final[dict[Order, Order]] = {"asc": "desc", "desc": "asc"}
 
@@ -22,6 +22,15 @@ class Ordering:
     order: Order
     model: str = "model"
     """SQL of a model's name, `FilterContext.model`."""
+    base_model: str = "base_model"
+    """SQL of a base model, `FilterContext.base_model`."""
+
+    @classmethod
+    def of(cls, selection: Selection, context: FilterContext, bound: Bound) -> "Ordering":
+        """The selection's order. `bound` takes the values that its SQL needs, beside the context's own."""
+        # Only where it is asked: the catalog's base models may be thousands of values.
+        base = context.base_model(bound) if selection.sort == "base_model" else "base_model"
+        return cls(selection.sort, selection.order, context.model, base)
 
     @property
     def value(self) -> str:
@@ -34,6 +43,8 @@ class Ordering:
             return "toString(status)"
         if spec.name == "model":
             column = self.model
+        if spec.name == "base_model":
+            column = self.base_model
         return f"nullIf({column}, '')" if spec.kind in ("keyword", "id") else column
 
     @property

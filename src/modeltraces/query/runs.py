@@ -5,7 +5,7 @@ So sorting and filtering never read the texts of runs that are not shown, and no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from modeltraces.query.cursor import Direction, Position, decode, encode
@@ -120,9 +120,9 @@ def _positions(
     direction: Direction,
     limit: int,
 ) -> list[Position]:
-    ordering = Ordering(selection.sort, selection.order, context.model)
-    condition, params = where(selection, context)
     bound = Bound("k")
+    ordering = Ordering.of(selection, context, bound)
+    condition, params = where(selection, context)
     if position is not None:
         condition += f" AND {ordering.beyond(position, direction, bound)}"
     keys = f"SELECT {ordering.value}, toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition}"
@@ -162,8 +162,13 @@ def summaries(
         },
         surface="runs.rows",
     )
-    found = {(row[1], row[0]): RunSummary(*row) for row in rows}
+    found = {(row[1], row[0]): _with_base_model(RunSummary(*row), context) for row in rows}
     return [found[key] for key in keys if key in found]
+
+
+def _with_base_model(run: RunSummary, context: FilterContext) -> RunSummary:
+    base = "" if run.base_model else context.base_models.get(run.model, "")
+    return replace(run, base_model=base) if base else run
 
 
 def get_run(store: Store, account_id: str, request_id: str) -> Run | None:
@@ -216,11 +221,13 @@ def neighbours(
     run = get_run(store, selection.account_id, request_id)
     if run is None:
         return None, None
-    ordering = Ordering(selection.sort, selection.order, context.model)
+    bound = Bound("k")
+    ordering = Ordering.of(selection, context, bound)
+    here = {"account_id": run.account_id, "at": run.executed_on_us, "request_id": run.request_id}
     rows = store.query(
         f"SELECT {ordering.value} FROM runs FINAL PREWHERE account_id = {{account_id:String}} "
         "AND executed_on = fromUnixTimestamp64Micro({at:Int64}, 'UTC') AND request_id = {request_id:String}",
-        {"account_id": run.account_id, "at": run.executed_on_us, "request_id": run.request_id, **context.params},
+        {**here, **context.params, **bound.params},
         surface="run.place",
     )
     place = Position(rows[0][0] if rows else None, run.executed_on_us, run.request_id)

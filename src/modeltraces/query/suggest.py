@@ -70,6 +70,8 @@ def _expression(name: str, context: FilterContext, bound: Bound) -> str:
         models = bound([model for model, _ in pairs], "Array(String)")
         kinds = bound([kind for _, kind in pairs], "Array(String)")
         return f"transform(toString(model), {models}, {kinds}, '')" if pairs else "''"
+    if spec.name == "base_model":
+        return context.base_model(bound)
     return f"toString({context.model})" if spec.name == "model" else _plain(spec)
 
 

@@ -86,9 +86,10 @@ def _payload(run: Run, key: Literal["input", "output"], zone: tzinfo) -> Payload
 def _nine(run: Run, base_model: str, zone: tzinfo, now_us: int) -> tuple[MetadataRow, ...]:
     """The fields of the specification, in its order."""
     executed = Text(instant(run.executed_on_us, zone), iso(run.executed_on_us))
+    of_catalog = Text(base_model, "As the catalog says: the run itself does not.")
     return (
         MetadataRow("Request ID", _text(run.request_id), mono=True),
-        MetadataRow("Base Model", _text(run.base_model or base_model)),
+        MetadataRow("Base Model", _text(run.base_model) if run.base_model or not base_model else of_catalog),
         MetadataRow("Connection Name", _text(run.connection_name)),
         MetadataRow("Response Time", _time(run.response_time_ms)),
         MetadataRow("Input Tokens", _tokens(run.input_tokens)),

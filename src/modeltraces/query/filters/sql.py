@@ -25,7 +25,7 @@ class FilterContext:
 
     names_of_kind: Mapping[ModelKind, Sequence[str]] = field(default_factory=dict)
     base_models: Mapping[str, str] = field(default_factory=dict)
-    """Model → base model, for runs that do not say theirs; exports need it, filters do not."""
+    """A name that runs bear, or the catalog's → base model, for runs that do not say theirs."""
     names: Mapping[str, str] = field(default_factory=dict)
     """The name that runs bear → the model's name in the catalog, where they differ (it was renamed, or merged)."""
     recorded: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -39,6 +39,14 @@ class FilterContext:
         if not self.names:
             return "model"
         return "transform(toString(model), {renamed:Array(String)}, {renamed_to:Array(String)}, toString(model))"
+
+    def base_model(self, bound: "Bound") -> str:
+        """SQL of the base model: the run's own word, or else the catalog's."""
+        known = {name: base for name, base in self.base_models.items() if base}
+        if not known:
+            return "toString(base_model)"
+        names, bases = bound(list(known), "Array(String)"), bound(list(known.values()), "Array(String)")
+        return f"if(base_model = '', transform(toString(model), {names}, {bases}, ''), toString(base_model))"
 
     @property
     def params(self) -> dict[str, Any]:
@@ -105,8 +113,12 @@ def _term(term: Term, context: FilterContext, bound: Bound) -> str:
     if spec.kind == "model_kind":
         names = [name for value in term.values for name in _names_of_kind(value, context)]
         return f"(model IN {bound(names, 'Array(String)')})"
-    columns = (context.model,) if spec.name == "model" else spec.columns
-    if spec.kind == "map":
+    columns = spec.columns
+    if spec.name == "model":
+        columns = (context.model,)
+    elif spec.name == "base_model":
+        columns = (context.base_model(bound),)
+    elif spec.kind == "map":
         columns = (f"attributes[{bound.text(attribute_key(term.field))}]",)
     if term.operator == "present":
         return _any(_present(spec, column) for column in columns)
