@@ -93,6 +93,13 @@ def copy_catalog(
         ),
     ],
     target: Annotated[str, typer.Option("--to", help="As --from: an empty database. Its tables are made.")],
+    while_running: Annotated[
+        bool,
+        typer.Option(
+            "--while-running",
+            help="Also while a server uses the source. What changes afterwards is missing in the copy.",
+        ),
+    ] = False,
 ) -> None:
     """Copy everything but the runs to another database: all of it or nothing, and compared. Stop the servers first."""
     from contextlib import closing
@@ -105,7 +112,7 @@ def copy_catalog(
     try:
         check_addresses(source, target)
         with closing(Catalog(source)) as there, closing(Catalog(target)) as here:
-            copied = copy(there, here)
+            copied = copy(there, here, while_running=while_running)
     except CatalogError as error:
         _say(str(error))
         raise typer.Exit(1) from None

@@ -171,6 +171,7 @@ def build(settings: Settings) -> Parts:
     try:
         migrate(store)
         catalog = Catalog(settings.catalog_url, connections=settings.catalog_connections)
+        catalog.hold()
         catalog.upgrade()
         shared_key.hold_to_one(catalog, secret)
         password = settings.admin_password.get_secret_value() if settings.admin_password else ""

@@ -9,10 +9,11 @@ from sqlalchemy import JSON, BigInteger, Boolean, Integer, cast, func, insert, n
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import Text as SqlText
 
-from modeltraces.catalog import accounts, audit, copying, keys
+from modeltraces.catalog import accounts, audit, copying, in_use, keys
 from modeltraces.catalog.copying import CannotCopy, check_addresses, copy
 from modeltraces.catalog.db import HEAD, Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.in_use import CatalogInUse, without_servers
 from modeltraces.catalog.tables import Table
 from tests.support.postgres import Postgres
 from tests.support.server import run_command
@@ -167,6 +168,35 @@ def test_addresses_are_judged_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailable, match="cannot be read"):
         check_addresses("catalog.db", "postgresql://host/db")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("origin", "goal"), [("sqlite", "postgresql"), ("postgresql", "sqlite")])
+def test_a_catalog_that_a_server_uses_is_copied_only_when_asked_to(
+    making: Making, monkeypatch: pytest.MonkeyPatch, origin: str, goal: str
+) -> None:
+    monkeypatch.setattr(in_use, "_PATIENCE_SECONDS", 0.2)
+    url = making(origin)
+    server = filled(url)
+    server.hold()
+    source, target = Catalog(url), Catalog(making(goal))
+    with pytest.raises(CannotCopy, match=r"A server uses the catalog.* Stop it first, .* --while-running"):
+        copy(source, target)
+    assert copy(source, target, while_running=True)["api_keys"] == ROWS
+    for catalog in (server, source, target):
+        catalog.close()
+
+
+def test_no_server_starts_while_its_catalog_is_copied_and_one_that_ended_is_none(making: Making) -> None:
+    url = making("sqlite")
+    catalog = filled(url)
+    with without_servers(catalog.engine), pytest.raises(CatalogUnavailable, match="is being copied by another process"):
+        catalog.hold()
+    catalog.hold()
+    with pytest.raises(CatalogInUse), without_servers(catalog.engine):
+        pass
+    catalog.close()
+    with without_servers(catalog.engine):
+        pass
 
 
 def test_the_command_copies_and_says_how_much_without_a_password(making: Making, tmp_path: Path) -> None:

@@ -47,6 +47,14 @@ def test_a_data_directory_in_use_is_said(tmp_path: Path) -> None:
         elsewhere = f"chdb://{server.data_dir}/runs"
         line = line_of("--port=0", f"--data-dir={tmp_path / 'other'}", MODELTRACES_STORE_URL=elsewhere)
         assert "in use by another modeltraces process" in line
+        origin, goal = f"sqlite:///{server.data_dir}/catalog.db", f"sqlite:///{tmp_path}/copy.db"
+        refused = run_command("catalog", "copy", "--from", origin, "--to", goal)
+        assert refused.returncode == 1
+        (line,) = refused.stderr.splitlines()
+        assert line.startswith("modeltraces: A server uses the catalog")
+        assert "--while-running" in line
+        done = run_command("catalog", "copy", "--from", origin, "--to", goal, "--while-running")
+        assert (done.returncode, "1 accounts" in done.stdout) == (0, True), done.stderr
         with server.client() as client:
             assert client.get("/readyz").status_code == 200
     finally:

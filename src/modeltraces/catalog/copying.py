@@ -25,6 +25,7 @@ from sqlalchemy import Table as SqlTable
 from modeltraces.catalog.connecting import parse
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError
+from modeltraces.catalog.in_use import CatalogInUse, without_servers
 from modeltraces.catalog.tables import Table
 
 _AT_ONCE: Final = 1_000
@@ -43,12 +44,25 @@ def check_addresses(source: str, target: str) -> None:
         raise CannotCopy(f"There is no catalog at {there.database}.")
 
 
-def copy(source: Catalog, target: Catalog) -> dict[str, int]:
+def copy(source: Catalog, target: Catalog, *, while_running: bool = False) -> dict[str, int]:
     """All rows of `source` into `target`, which must be empty; how many of each table.
 
-    The servers of both must have stopped. Raises CannotCopy, CatalogUnavailable.
+    The servers of both must have stopped, unless `while_running`. Raises CannotCopy, CatalogUnavailable.
     """
     source.check()
+    if while_running:
+        return _copy(source, target)
+    try:
+        with without_servers(source.engine):
+            return _copy(source, target)
+    except CatalogInUse as error:
+        raise CannotCopy(
+            f"{error} Stop it first, for what changes there afterwards would be missing in the copy; or copy what is there now "
+            "with --while-running. Nothing was copied."
+        ) from None
+
+
+def _copy(source: Catalog, target: Catalog) -> dict[str, int]:
     target.upgrade()
     with source.snapshot() as there, target.writing() as session:
         here = session.connection()

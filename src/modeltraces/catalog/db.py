@@ -5,6 +5,7 @@ write lock from its start (`BEGIN IMMEDIATE`): a transaction that reads first an
 once, busy timeout or not, when another process wrote in between. On PostgreSQL rows are locked where it matters.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from modeltraces.catalog import in_use
 from modeltraces.catalog.connecting import CONNECTIONS, WRITING, open_engine, parse, snapshots
 from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.troubles import explained
@@ -46,6 +48,7 @@ class Catalog:
             ) from None
         self._reading_engine = snapshots(self.engine)
         self._writing_engine = self.engine.execution_options(**{WRITING: True})
+        self._held: int | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -124,8 +127,16 @@ class Catalog:
     def generation(self, what: str) -> int:
         return self._generations[what]
 
+    def hold(self) -> None:
+        """Let who would copy the database know that a server uses it, until it is closed. Raises CatalogUnavailable."""
+        if self.is_sqlite:
+            self._held = in_use.hold(Path(self._url.database or ""))
+
     def close(self) -> None:
         self.engine.dispose()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
