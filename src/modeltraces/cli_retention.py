@@ -58,8 +58,8 @@ def set_days(
         after = preview_policy(catalog, account_id, values, server=server, model=model)
         if not yes and after.is_shorter_than(before):
             raise Conflict(
-                "This is a shorter time, and what is past it does not come back after the next sweep. Settings, Retention says how "
-                "many runs that is, and so does PATCH /api/v1/retention?dry_run=true. Then say --yes."
+                "This is a shorter time, and what is past it does not come back after the next sweep: to change it, add --yes. "
+                "How many runs that is, is told under Settings, Retention, and by PATCH /api/v1/retention?dry_run=true."
             )
         change_policy(catalog, account_id, values, server=server, actor="cli", model=model)
         _say_days(model or "the account", after.days if model is None else after.days_of(model))

@@ -28,7 +28,10 @@ def copy_store(
     ] = "",
     target_cluster: Annotated[str, typer.Option("--to-cluster", help="The same of the target.")] = "",
 ) -> None:
-    """Copy all runs, verified by counts and checksums. Started again after a break, it goes on where it was."""
+    """Copy all runs to another store, verified by counts and checksums. Started again after a break, it goes on where it was.
+
+    One of the two is a ClickHouse server: to move an embedded store to another directory, stop the server and move its directory.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -12,7 +12,22 @@ from modeltraces import cli
 from tests.docs.documents import ROOT, ShellCommand, documents, name_of, shell_commands
 
 OTHER_PROGRAMS: Final = {
-    *("cat", "cd", "chmod", "cp", "docker", "echo", "export", "mkdir", "open", "source", "ssh", "sudo", "systemctl"),
+    *(
+        "cat",
+        "cd",
+        "chmod",
+        "cp",
+        "docker",
+        "kubectl",
+        "echo",
+        "export",
+        "mkdir",
+        "open",
+        "source",
+        "ssh",
+        "sudo",
+        "systemctl",
+    ),
     *("curl", "git", "gunzip", "gzip", "head", "jq", "kill", "openssl", "rsync", "tail", "tar", "wc"),
     *("litellm", "node", "npm", "npx", "opentelemetry-instrument", "pip", "pipx", "python", "python3", "uv", "uvx"),
 }
@@ -86,6 +101,15 @@ def _options(node: Any) -> dict[str, bool]:
 def test_every_shown_command_exists_with_its_options(document: Path) -> None:
     problems = [f"{command}: {problem}" for command in shell_commands(document) if (problem := _problem(command))]
     assert not problems
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_commands_stand_in_blocks_that_say_so(document: Path) -> None:
+    """Others are not looked at here."""
+    unmarked = re.findall(
+        r"^```\n(?:modeltraces|make|python|cp|pip|docker|curl) .*$", document.read_text(), re.MULTILINE
+    )
+    assert unmarked == []
 
 
 def test_the_readme_shows_the_two_commands_to_start_with() -> None:

@@ -41,7 +41,7 @@ def test_a_shorter_time_wants_to_be_confirmed_and_a_longer_one_does_not(catalog:
     for shorter in (("--keep-runs", "30"), ("--keep-payloads", "7"), ("--model", "gpt", "--keep-runs", "1")):
         refused = run("set", *shorter)
         assert (refused.exit_code, refused.stdout) == (1, "")
-        assert "say --yes" in refused.stderr
+        assert "to change it, add --yes" in refused.stderr
     assert audit.list_entries(catalog, account_id, audit.AuditFilter(action="retention.*")) == []
     assert run("set", "--keep-payloads", "7", "--yes").stdout == "the account: runs 90 days, payloads 7 days\n"
     assert run("set", "--model", "gpt", "--keep-runs", "for-ever", "--keep-payloads", "30").exit_code == 0

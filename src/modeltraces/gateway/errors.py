@@ -8,7 +8,9 @@ from prometheus_client import Counter
 from modeltraces.gateway.targets import Family
 
 REFUSED: Final = Counter(
-    "modeltraces_gateway_refused", "Calls that the gateway refused, so that no upstream saw them.", ["reason"]
+    "modeltraces_gateway_refused",
+    "Calls that the gateway refused, so that no upstream saw them, by reason.",
+    ["reason"],
 )
 
 _OPENAI_TYPES: Final = {

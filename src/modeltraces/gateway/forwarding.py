@@ -24,7 +24,9 @@ from modeltraces.gateway.upstreams import Limit, Upstreams
 from modeltraces.gateway.usage import UsageAsking, beginning_of, is_about_usage, is_refusal
 
 FALLBACKS: Final = Counter(
-    "modeltraces_gateway_fallbacks", "Attempts of calls that failed and were followed by another.", ["reason"]
+    "modeltraces_gateway_fallbacks",
+    "Attempts of calls that failed and were followed by another, by reason.",
+    ["reason"],
 )
 
 _LEAST_SECONDS: Final = 0.05

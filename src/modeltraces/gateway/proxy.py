@@ -42,7 +42,11 @@ from modeltraces.ingest.native import MAX_NAME
 
 log = structlog.get_logger(__name__)
 
-CALLS: Final = Counter("modeltraces_gateway_calls", "Calls through the gateway.", ["family", "outcome"])
+CALLS: Final = Counter(
+    "modeltraces_gateway_calls",
+    "Calls through the gateway, by family (openai, anthropic) and outcome.",
+    ["family", "outcome"],
+)
 
 
 Told = Mapping[str, str]

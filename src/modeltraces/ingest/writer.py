@@ -34,8 +34,8 @@ from modeltraces.store.summaries import SETTLED_SECONDS
 
 log = structlog.get_logger(__name__)
 
-RUNS_STORED = Counter("modeltraces_runs_stored", "Runs stored.", ["signal"])
-REJECTED = Counter("modeltraces_rejected", "Recordings refused as malformed.", ["signal"])
+RUNS_STORED = Counter("modeltraces_runs_stored", "Runs stored, by signal (traces, logs, runs, gateway).", ["signal"])
+REJECTED = Counter("modeltraces_rejected", "Recordings refused as malformed, by signal.", ["signal"])
 QUEUED_BYTES = Gauge("modeltraces_ingest_queue_bytes", "Bytes of decoded runs waiting to be stored.")
 _LOOK_SECONDS = 1.0
 """Between looks at what other processes wrote, when there is nothing to store."""

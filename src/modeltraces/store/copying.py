@@ -218,6 +218,6 @@ def check_addresses(source: str, target: str) -> None:
         raise CannotCopy(f"there is no store at {source}. The embedded one is the folder `runs` in the data directory.")
     if source.startswith("chdb:") and target.startswith("chdb:"):
         raise CannotCopy(
-            "a process can open one embedded store. To move one to another directory, stop the server and copy its "
-            "directory."
+            "a process can open one embedded store. To move one to another directory, stop the server and copy or move the "
+            "directory itself."
         )
