@@ -111,3 +111,11 @@ def test_times_are_in_the_readers_zone_and_say_which(visitors: Visitors, dora: S
         utc,
     )
     expect(shown).to_contain_text(local)
+
+
+def test_times_follow_the_browser_to_another_zone(visitors: Visitors, dora: StorageState) -> None:
+    assert any(
+        cookie.get("name") == "tz" and "Berlin" in str(cookie.get("value")) for cookie in dora.get("cookies", [])
+    )
+    page = visitors.visit(dora, zone="Asia/Tokyo").go()
+    expect(page.get_by_text("Times in Asia/Tokyo (UTC+9)")).to_be_visible()

@@ -23,11 +23,10 @@ export function startPreferences(): void {
   tellZone();
 }
 
-/** The first page ever may have been drawn in UTC; then it is asked for again, once. */
+/** The first page ever was drawn in UTC, and one after a journey in the zone left behind; then it is asked for again, once. */
 function tellZone(): void {
-  if (cookie("tz")) return;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone) return;
+  if (!zone || cookie("tz") === zone) return;
   setCookie("tz", zone);
   const shown = document.body.dataset["zone"];
   if (cookie("tz") === zone && shown && shown !== zone) location.reload();
