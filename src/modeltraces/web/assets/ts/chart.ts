@@ -4,6 +4,7 @@
  */
 
 import uPlot from "uplot";
+import { type TimeAxis, tickLabel, timeAxis } from "./axis";
 import { all, element, one } from "./dom";
 import { count, duration } from "./numbers";
 import { showPeriod } from "./period";
@@ -52,18 +53,23 @@ function draw(): void {
   data = JSON.parse(text) as Data;
   plot?.destroy();
   place.replaceChildren();
-  plot = new uPlot(options(place, data), series(data), place);
+  const times = timeAxis(data.measure === "requests" ? [] : (data.lines?.flat() ?? [...(data.p90 ?? []), ...(data.p99 ?? [])]));
+  plot = new uPlot(options(place, data, times), series(data, times), place);
+  const scale = one("[data-chart-logarithmic]");
+  if (scale) scale.hidden = !times.logarithmic;
   readOut(plot);
 }
 
-function series(from: Data): uPlot.AlignedData {
+function series(from: Data, times: TimeAxis): uPlot.AlignedData {
   const total = from.ok.map((value, i) => value + (from.failed[i] ?? 0));
-  if (from.lines) return [from.at, total, ...from.lines];
-  return [from.at, total, from.failed, from.p99 ?? [], from.p90 ?? []];
+  const placed = (line: (number | null)[]): (number | null)[] => line.map(times.place);
+  if (from.lines) return [from.at, total, ...(from.measure === "requests" ? from.lines : from.lines.map(placed))];
+  return [from.at, total, from.failed, placed(from.p99 ?? []), placed(from.p90 ?? [])];
 }
 
-function options(place: HTMLElement, from: Data): uPlot.Options {
-  const axis = { stroke: colour("--text-3"), font: `11px ${getComputedStyle(document.body).fontFamily}` };
+function options(place: HTMLElement, from: Data, times: TimeAxis): uPlot.Options {
+  const family = getComputedStyle(document.body).fontFamily;
+  const axis = { stroke: colour("--text-3"), font: `11px ${family}` };
   const grid = { stroke: colour("--chart-grid"), width: 1 };
   const none = { show: false };
   const bars = uPlot.paths.bars;
@@ -81,12 +87,12 @@ function options(place: HTMLElement, from: Data): uPlot.Options {
     scales: {
       x: { time: true, range: () => [from.at[0] ?? 0, right] },
       y: { range: (_, __, max) => [0, Math.max(1, max * 1.08)] },
-      ms: { range: (_, __, max) => [0, Math.max(1, (max || 0) * 1.08)] },
+      ms: { range: () => [times.min, times.max], ...(times.logarithmic ? { distr: 3 as const, log: 10 as const } : {}) },
     },
     axes: [
       { ...axis, grid: none, ticks: none, size: 24, gap: 6, space: 72, splits: (self) => ticks(from.at[0] ?? 0, right, self.bbox.width / devicePixelRatio / 76), values: timeLabels(from) },
       { ...axis, grid, ticks: none, size: 46, gap: 6, space: 26, values: (_, values) => values.map((v) => (v % 1 ? "" : short(v))) },
-      { ...axis, show: from.measure !== "requests", scale: "ms", side: 1, grid: none, ticks: none, size: 54, gap: 6, space: 26, values: (_, values) => values.map((v) => duration(v)) },
+      { ...axis, show: from.measure !== "requests", scale: "ms", side: 1, grid: none, ticks: none, size: widthOf(family), gap: 6, space: 26, splits: (self) => times.ticks(self.bbox.height / devicePixelRatio / 26), filter: (_, splits) => splits, values: (_, values) => values.map(tickLabel) },
     ],
     series: [
       {},
@@ -98,6 +104,17 @@ function options(place: HTMLElement, from: Data): uPlot.Options {
       ]),
     ],
     hooks: { setSelect: [narrow] },
+  };
+}
+
+/** As wide as the longest label, and no narrower than most charts need: a filter that is typed must not move the bars. */
+function widthOf(family: string): uPlot.Axis.Size {
+  return (self, values) => {
+    self.ctx.save();
+    self.ctx.font = `${11 * devicePixelRatio}px ${family}`;
+    const widest = Math.max(0, ...(values ?? []).map((value) => self.ctx.measureText(value).width / devicePixelRatio));
+    self.ctx.restore();
+    return Math.max(54, Math.ceil(widest) + 8);
   };
 }
 
@@ -155,10 +172,20 @@ function short(value: number): string {
 
 function narrow(self: uPlot): void {
   if (!data || self.select.width < DRAG_PIXELS) return;
-  const from = self.posToVal(self.select.left, "x");
-  const to = self.posToVal(self.select.left + self.select.width, "x");
+  // Whole steps: a link that says 10:00 to 12:00 is read, and each of its bars is the one that was seen.
+  const edges = [...data.at, (data.at.at(-1) ?? 0) + data.step];
+  const first = closest(edges, self.posToVal(self.select.left, "x"));
+  const last = closest(edges, self.posToVal(self.select.left + self.select.width, "x"));
+  const from = edges[Math.min(first, edges.length - 2)];
+  const to = edges[Math.max(last, first + 1)] ?? edges.at(-1);
   self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  if (Math.round(to) > Math.round(from)) void showPeriod(iso(from), iso(to));
+  if (from !== undefined && to !== undefined) void showPeriod(iso(from), iso(to));
+}
+
+function closest(edges: number[], at: number): number {
+  const i = nearest(edges, at, 0);
+  const [here, next] = [edges[i] ?? 0, edges[i + 1] ?? Infinity];
+  return next - at < at - here ? i + 1 : i;
 }
 
 const iso = (seconds: number): string => new Date(Math.round(seconds) * 1000).toISOString().replace(".000Z", "Z");

@@ -1,0 +1,83 @@
+"""The chart's axes and what a drag over it chooses."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+
+_RECORD = """
+(() => {
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  window.drawn = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const { width } = this.measureText(text);
+    const left = this.textAlign === "right" ? x - width : this.textAlign === "center" ? x - width / 2 : x;
+    window.drawn.push({ text, inside: left >= 0 && left + width <= this.canvas.width });
+    return draw.apply(this, arguments);
+  };
+})();
+"""
+"""What the chart writes on its canvas, and whether it fits."""
+_REDRAW = """
+(p99) => {
+  const place = document.querySelector("#chart-data");
+  const data = JSON.parse(place.textContent);
+  data.p99 = data.at.map((_, i) => p99[i % p99.length]);
+  data.p90 = data.p99.map((value) => value / 2);
+  place.textContent = JSON.stringify(data);
+  window.drawn.length = 0;
+  document.dispatchEvent(new Event("swapped"));
+}
+"""
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    visit.page.add_init_script(_RECORD)
+    page = visit.go()
+    expect(page.locator(".chart-area canvas")).to_be_visible()
+    return page
+
+
+def drawn(page: Page, values: list[float]) -> list[str]:
+    """What the axes say once the P99 takes these values in turn."""
+    page.evaluate(_REDRAW, values)
+    page.wait_for_function("window.drawn.length > 0")
+    found: list[dict[str, Any]] = page.evaluate("window.drawn")
+    assert [one["text"] for one in found if not one["inside"]] == [], "no label is clipped"
+    return [one["text"] for one in found]
+
+
+def test_response_times_stand_at_round_values_and_whole(page: Page) -> None:
+    for values, ticks in (
+        ([200_000.0, 400_000.0], ["0", "2 min", "4 min", "6 min"]),
+        ([40.0, 90.0], ["0", "50 ms", "100 ms"][:2]),
+        ([21_000.0, 29_000.0], ["0", "10 s", "20 s", "30 s"]),
+        ([5_000_000.0, 6_100_000.0], ["0", "30 min", "1 h", "1:30 h"]),
+    ):
+        labels = drawn(page, values)
+        assert [tick for tick in ticks if tick not in labels] == [], labels
+        expect(page.locator("[data-chart-logarithmic]")).to_be_hidden()
+
+
+def test_one_very_slow_run_does_not_flatten_the_others(page: Page) -> None:
+    labels = drawn(page, [*[2_000.0] * 40, 600_000.0])
+    assert [tick for tick in ("1 s", "10 s", "1 min", "10 min") if tick not in labels] == [], labels
+    expect(page.locator("[data-chart-logarithmic]")).to_be_visible()
+
+
+def test_a_drag_chooses_whole_steps(page: Page) -> None:
+    data = page.evaluate("JSON.parse(document.querySelector('#chart-data').textContent)")
+    box = page.locator(".u-over").bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.503, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.755, y, steps=5)
+    page.mouse.up()
+    page.wait_for_url("**from=**to=**")
+    chosen: list[str] = page.evaluate("['from', 'to'].map((name) => new URL(location.href).searchParams.get(name))")
+    assert all(int(datetime.fromisoformat(at).timestamp()) in data["at"] for at in chosen), chosen
