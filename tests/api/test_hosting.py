@@ -105,6 +105,10 @@ def test_example_6_utilization(admin: httpx.Client) -> None:
     found = metrics(admin)
     assert found["utilization"] == pytest.approx(0.1)
     assert found["credits_per_1000_requests"] == pytest.approx(2 / 6 * 1000)
+    for text, known in (("model:llama", True), ("deployment_version:v1", True), ("status:success", False)):
+        found = metrics(admin, filter=text)
+        assert found["total_requests"] == 6
+        assert (found["credits_per_1000_requests"] is not None) is known, text
 
 
 def test_a_price_list_that_changes_never_rewrites_history(admin: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """Numbers, durations and instants as the page writes them."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -128,3 +129,19 @@ def test_zones_are_labelled_with_their_offset_at_the_time() -> None:
     assert formatting.zone_label(ZoneInfo("Asia/Kolkata"), winter) == "Asia/Kolkata (UTC+5:30)"
     assert formatting.zone_label(ZoneInfo("America/New_York"), winter) == "America/New_York (UTC−5)"
     assert formatting.zone_label(UTC, winter) == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("credits", "shown"),
+    [
+        ("0", "0"),
+        ("0.000001", "<0.01"),
+        ("0.014", "0.01"),
+        ("3.500000", "3.5"),
+        ("152.833333", "152.83"),
+        ("1814.113", f"1{THIN}814.11"),
+        ("123456.789", f"123{THIN}457"),
+    ],
+)
+def test_credits_have_two_decimals_and_what_is_not_zero_never_reads_as_zero(credits: str, shown: str) -> None:
+    assert formatting.credits_text(Decimal(credits)) == shown

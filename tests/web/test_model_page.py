@@ -67,7 +67,11 @@ def test_the_page_says_what_is_up_since_when_and_what_it_costs(llama: CatalogSit
     )
     page = llama.get(PAGE).text
     assert "Down" in page
-    assert re.search(r"<strong>10(\.00\d*)?</strong> <span class=\"quiet\">credits so far", page)
+    shown = re.search(
+        r"<strong><span title=\"([\d.]+) credits\">10</span></strong> <span class=\"quiet\">credits so far", page
+    )
+    assert shown is not None, "two decimals at most"
+    assert float(shown[1]) == pytest.approx(10, abs=0.001), "and the whole figure in the title"
     assert "Only seen on runs" in page
     assert "<bdi>key:ci</bdi>" in page
     assert "keeps the price it began with until it is scaled or redeployed" in page

@@ -18,6 +18,7 @@ from modeltraces.web.comparison import compared, comparison
 from modeltraces.web.contexts import Chart, Comparison, MetricCard
 from modeltraces.web.hosting_card import hosting_card
 from modeltraces.web.overview import overview
+from modeltraces.web.steps import Steps
 
 NONE = Percentiles(None, None, None)
 BEFORE = "the 7 days before"
@@ -36,12 +37,17 @@ def series(*totals: int) -> Series:
     )
 
 
+def steps(made: Series, from_us: int | None = None, now_us: int = 10**15) -> Steps:
+    return Steps.of(made, from_us, None, now_us)
+
+
 @pytest.mark.parametrize(
     ("now", "before", "good", "text", "tone", "words"),
     [
         (110, 100, None, "10%", "neutral", "up 10% from the 7 days before"),
-        (110, 100, "down", "10%", "bad", "up 10% from the 7 days before"),
-        (90, 100, "down", "10%", "good", "down 10% from the 7 days before"),
+        (110, 100, "down", "10%", "neutral", "up 10% from the 7 days before"),
+        (125, 100, "down", "25%", "bad", "up 25% from the 7 days before"),
+        (75, 100, "down", "25%", "good", "down 25% from the 7 days before"),
         (100, 100.2, "down", "same", "neutral", "as in the 7 days before"),
         (5000, 100, None, "50×", "neutral", "50× of the 7 days before"),
         (0, 100, "down", "100%", "good", "down 100% from the 7 days before"),
@@ -62,7 +68,13 @@ def test_there_is_no_change_from_nothing(now: float | None, before: float | None
 
 @pytest.mark.parametrize(
     ("now", "before", "text", "tone"),
-    [(0.05, 0.04, "1.0 pp", "bad"), (0.04, 0.0427, "0.27 pp", "good"), (0.04, 0.04, "same", "neutral")],
+    [
+        (0.05, 0.04, "1.0 pp", "bad"),
+        (0.03, 0.04, "1.0 pp", "good"),
+        (0.04, 0.0427, "0.27 pp", "neutral"),
+        (0.42, 0.40, "2.0 pp", "neutral"),
+        (0.04, 0.04, "same", "neutral"),
+    ],
 )
 def test_rates_change_by_percentage_points(now: float, before: float, text: str, tone: str) -> None:
     change = point_change(now, before, BEFORE)
@@ -77,12 +89,23 @@ def test_a_rate_of_nothing_has_no_change() -> None:
 
 def test_hosting_credits_have_no_card_where_they_are_not_defined() -> None:
     for card, keys in ((CREDITS, ["total", "times", "failures", "credits"]), (None, ["total", "times", "failures"])):
-        made = overview(metrics(10, 1, 5.0), None, series(5, 5), period=BEFORE, hosting=card, zone=UTC, now_us=0)
+        made = overview(
+            metrics(10, 1, 5.0),
+            None,
+            series(5, 5),
+            steps(series(5, 5)),
+            period=BEFORE,
+            hosting=card,
+            zone=UTC,
+            now_us=0,
+        )
         assert [card.key for card in made.cards] == keys
 
 
 def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
-    made = overview(metrics(0, 0, None), None, series(0, 0), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
+    made = overview(
+        metrics(0, 0, None), None, series(0, 0), steps(series(0, 0)), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0
+    )
     assert made.chart is None
     total, times, failures, _ = made.cards
     assert total.figures[0].value == "0"
@@ -92,7 +115,16 @@ def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
 
 def test_a_period_that_had_hardly_begun_is_not_compared_with() -> None:
     for before, told in ((metrics(5, 0, 1.0), True), (metrics(4, 0, 1.0), False)):
-        made = overview(metrics(100, 1, 5.0), before, series(100), period=BEFORE, hosting=None, zone=UTC, now_us=0)
+        made = overview(
+            metrics(100, 1, 5.0),
+            before,
+            series(100),
+            steps(series(100)),
+            period=BEFORE,
+            hosting=None,
+            zone=UTC,
+            now_us=0,
+        )
         assert [card.change is not None for card in made.cards] == [told] * 3
 
 
@@ -102,12 +134,21 @@ def test_a_period_that_was_hardly_hosted_is_not_compared_with(hours: int, text: 
         return hosted([Interval(0, hours * 3_600_000_000, 1, Decimal("1.5"))], None, None, 10**15)
 
     hosting = Hosting(True, (ENTRY,), (), up(100))
-    card = hosting_card(hosting, metrics(100, 0, 5.0), up(hours), series(1), period=BEFORE, several=False, now_us=0)
+    card = hosting_card(hosting, metrics(100, 0, 5.0), up(hours), steps(series(1)), period=BEFORE, several=False)
     assert (card.change and card.change.text) == text
 
 
 def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
-    made = overview(metrics(12, 0, 5.0), None, series(2, 0, 10), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
+    made = overview(
+        metrics(12, 0, 5.0),
+        None,
+        series(2, 0, 10),
+        steps(series(2, 0, 10)),
+        period=BEFORE,
+        hosting=CREDITS,
+        zone=UTC,
+        now_us=0,
+    )
     assert made.chart is not None
     data = json.loads(made.chart.data)
     assert data["ok"] == [2, 0, 10]
@@ -117,7 +158,9 @@ def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
 
 
 def test_the_charts_data_cannot_end_its_element() -> None:
-    made = overview(metrics(1, 0, 5.0), None, series(1), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0)
+    made = overview(
+        metrics(1, 0, 5.0), None, series(1), steps(series(1)), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0
+    )
     assert made.chart is not None
     assert "<" not in made.chart.data
 
@@ -191,3 +234,22 @@ def test_a_comparison_that_no_longer_applies_can_be_left() -> None:
     assert [(option.label, option.current) for option in offers.choices] == [("None", False), ("Versions", True)]
     assert offers.choices[0].href.endswith("model-traces?cursor=c")
     assert [option.label for option in offers.measures if option.current] == ["P99"]
+
+
+def test_the_sparkline_of_requests_leaves_out_the_steps_that_the_period_holds_a_part_of() -> None:
+    made = series(9, 4, 4, 4, 1)
+    seen = steps(made, from_us=30_000_000, now_us=4 * 60_000_000 + 1)
+    card, *_ = overview(metrics(22, 0, 5.0), None, made, seen, period=BEFORE, hosting=None, zone=UTC, now_us=0).cards
+    assert card.spark is not None
+    assert card.spark.line == "M0.0 2.0L44.0 2.0L88.0 2.0"
+    assert steps(made, now_us=5 * 60_000_000).whole([1, 2, 3, 4, 5]) == [1, 2, 3, 4, 5]
+    assert steps(Series(60, [])).whole([]) == []
+
+
+def test_hosting_is_not_shared_out_among_the_requests_of_a_filter() -> None:
+    up = hosted([Interval(0, 3_600_000_000, 1, Decimal("1.5"))], None, None, 10**15)
+    asked = Metrics(500, 0, 0.0, NONE, None, None, 1.0, 500, 1_000)
+    for is_whole, note in ((True, "3 per 1\N{NARROW NO-BREAK SPACE}000 requests, 1 model"), (False, "1 model")):
+        hosting = Hosting(True, (ENTRY,), (), up, is_whole)
+        card = hosting_card(hosting, asked, None, steps(series(1)), period=BEFORE, several=True)
+        assert card.note == note

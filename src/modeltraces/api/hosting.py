@@ -10,6 +10,7 @@ from typing import Any, Final
 from modeltraces.api.run_json import old_names_of
 from modeltraces.catalog.hosting.intervals import Hosted, added, hosted
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
+from modeltraces.query.covered import fields_of
 from modeltraces.query.filters import Filter
 from modeltraces.query.filters.narrow import may_match
 from modeltraces.query.filters.old_names import with_names_of_now
@@ -17,6 +18,8 @@ from modeltraces.query.metrics import Metrics
 from modeltraces.query.selection import Selection
 
 _US_PER_HOUR: Final = Decimal(3_600_000_000)
+_OF_DEPLOYMENTS: Final = frozenset({"model", "deployment_version", "connection_name"})
+"""The columns that hosting is narrowed by as runs are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Hosting:
     """The models of which hosting is known."""
     deployments: tuple[DeploymentEntry, ...]
     hosted: Hosted
+    is_whole: bool = True
+    """Whether the selection holds all of their runs in its period: a filter may leave some out."""
 
     @property
     def names(self) -> list[str]:
@@ -77,6 +82,7 @@ def hosting_of(selection: Selection, entries: Sequence[ModelEntry]) -> Hosting:
         covered=tuple({entry.id: entry for entry, _ in pairs}.values()),
         deployments=tuple(deployment for _, deployment in pairs),
         hosted=_sum([deployment for _, deployment in pairs], selection.from_us, selection.to_us, selection.now_us),
+        is_whole=fields_of(filter) <= _OF_DEPLOYMENTS,
     )
 
 
@@ -97,8 +103,9 @@ def utilization(hosting: Hosting, metrics: Metrics) -> float | None:
 
 
 def credits_per_1000(hosting: Hosting, metrics: Metrics) -> float | None:
-    """Hosting credits per 1 000 requests to the hosted models; None without either."""
-    if hosting.hosted.credits is None or not metrics.hosted_requests:
+    """Hosting credits per 1 000 requests to the hosted models; None without either, and where a filter leaves requests
+    out that were hosted for the same credits."""
+    if hosting.hosted.credits is None or not metrics.hosted_requests or not hosting.is_whole:
         return None
     return float(hosting.hosted.credits * 1000 / Decimal(metrics.hosted_requests))
 

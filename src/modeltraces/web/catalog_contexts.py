@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modeltraces.web.contexts import Empty, Moment, Option, Shell, Trouble
+from modeltraces.web.contexts import Empty, Moment, Option, Shell, Text, Trouble
 from modeltraces.web.routing_contexts import RoutingCard
 
 State = Literal["up", "down", "seen"]
@@ -88,7 +88,7 @@ class IntervalLine:
     hours: str
     hardware: str
     price: str
-    credits: str
+    credits: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class DeploymentCard:
     upstream_model: str
     has_credential: bool
     deployed: Moment | None
-    credits: str
+    credits: Text
     hours: str
     price_notice: str
     """Says so when an open interval is charged at another price than the list's."""
@@ -233,7 +233,7 @@ class ModelPage:
     zone_label: str
     deployments: tuple[DeploymentCard, ...]
     more_deployments: Option | None
-    credits: str
+    credits: Text
     deployed: Moment | None
     hardware: tuple[HardwareOption, ...]
     protocols: tuple[Option, ...]

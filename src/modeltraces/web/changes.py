@@ -6,7 +6,10 @@ from modeltraces.web.contexts import Change, Tone
 
 _STEADY: Final = 0.005
 """Relative changes below half a percent are none."""
-
+NOTABLE: Final = 0.2
+"""Relative changes below a fifth are told without the colour of an alarm, or of a success: a busy day makes as much."""
+NOTABLE_POINTS: Final = 0.5
+"""A rate changes notably by half a percentage point, if that is a fifth of what it was: 1.2% to 1.7%, not 40% to 41%."""
 
 FEWER: Final = 20
 """With so many times less of it, the period before had hardly begun: changes against it would say nothing."""
@@ -24,7 +27,8 @@ def relative_change(
     direction = "up" if ratio > 0 else "down"
     amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{now / before:.0f}\N{MULTIPLICATION SIGN}"
     words = f"{subject}{direction} {amount} from {period}" if abs(ratio) < 10 else f"{subject}{amount} of {period}"
-    return Change(f"{subject}{amount}", "up" if ratio > 0 else "down", _tone(direction, good), words)
+    tone = _tone(direction, good) if abs(ratio) >= NOTABLE else "neutral"
+    return Change(f"{subject}{amount}", "up" if ratio > 0 else "down", tone, words)
 
 
 def point_change(now: float | None, before: float | None, period: str) -> Change | None:
@@ -36,8 +40,9 @@ def point_change(now: float | None, before: float | None, period: str) -> Change
         return Change("same", "same", "neutral", f"as in {period}")
     direction = "up" if points > 0 else "down"
     amount = f"{abs(points):.2f}" if abs(points) < 1 else f"{abs(points):.1f}"
+    is_notable = abs(points) >= NOTABLE_POINTS and abs(points) >= NOTABLE * before * 100
     return Change(
-        f"{amount} pp", "up" if points > 0 else "down", _tone(direction, "down"),
+        f"{amount} pp", "up" if points > 0 else "down", _tone(direction, "down") if is_notable else "neutral",
         f"{direction} {amount} percentage points from {period}",
     )  # fmt: skip
 

@@ -16,8 +16,8 @@ from modeltraces.gateway.probe import Probe
 from modeltraces.web.address import with_query
 from modeltraces.web.catalog_contexts import DeploymentCard, DeploymentForm, EventForm, EventLine, IntervalLine, State
 from modeltraces.web.catalog_forms import PROTOCOL_LABELS, amount, hours, moment
-from modeltraces.web.contexts import Option
-from modeltraces.web.formatting import count
+from modeltraces.web.contexts import Option, Text
+from modeltraces.web.formatting import UNKNOWN, count, credits_text
 from modeltraces.web.probe_result import probe_result
 
 SHOWN: Final = 20
@@ -65,9 +65,15 @@ def ordered(deployments: Sequence[DeploymentEntry]) -> list[DeploymentEntry]:
     return [one for one in newest if one.replicas] + [one for one in newest if not one.replicas]
 
 
-def credits_of(deployments: Sequence[DeploymentEntry], now_us: int) -> str:
+def credits_of(deployments: Sequence[DeploymentEntry], now_us: int) -> Text:
     """What all have cost so far."""
-    return amount(added([hosted(one.intervals, None, None, now_us) for one in deployments]).credits)
+    return _credits(added([hosted(one.intervals, None, None, now_us) for one in deployments]).credits)
+
+
+def _credits(value: Decimal | None) -> Text:
+    if value is None:
+        return Text(UNKNOWN, "no price", unknown=True)
+    return Text(credits_text(value), f"{amount(value)} credits")
 
 
 def up_in_words(deployments: Sequence[DeploymentEntry]) -> str:
@@ -112,7 +118,7 @@ def deployment_card(
         upstream_model=deployment.upstream_model,
         has_credential=deployment.has_credential,
         deployed=None if deployment.deployed_on_us is None else moment(deployment.deployed_on_us, zone, now_us),
-        credits=amount(sum_.credits),
+        credits=_credits(sum_.credits),
         hours=hours(sum_.replica_us),
         price_notice=_price_notice(deployment, price),
         intervals=tuple(_interval(interval, zone, now_us) for interval in reversed(deployment.intervals)),
@@ -171,7 +177,7 @@ def _interval(interval: Interval, zone: tzinfo, now_us: int) -> IntervalLine:
         hours=hours(sum_.replica_us),
         hardware=interval.hardware,
         price=amount(interval.credits_per_replica_hour),
-        credits=amount(sum_.credits),
+        credits=_credits(sum_.credits),
     )
 
 

@@ -4,12 +4,16 @@ Unknown (None) is an em dash, never 0. Thousands are set apart by a narrow no-br
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from modeltraces.catalog.amounts import amount_text
 
 UNKNOWN: Final = "—"
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
+_LEAST_CREDITS: Final = Decimal("0.01")
 
 
 def count(value: int | None) -> str:
@@ -18,6 +22,14 @@ def count(value: int | None) -> str:
         return UNKNOWN
     text = f"{abs(value):,}".replace(",", _THIN)
     return f"{_MINUS}{text}" if value < 0 else text
+
+
+def credits_text(credits: Decimal) -> str:
+    """`1 814.11`: two decimals, none from a hundred thousand on. What is not zero never reads as 0."""
+    if 0 < credits < _LEAST_CREDITS:
+        return f"<{_LEAST_CREDITS}"
+    whole, _, rest = amount_text(round(credits, 2 if credits < 100_000 else 0)).partition(".")
+    return f"{count(int(whole))}.{rest}" if rest else count(int(whole))
 
 
 def duration_parts(milliseconds: float | None) -> tuple[str, str]:

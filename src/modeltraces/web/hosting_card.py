@@ -1,17 +1,16 @@
 """The Hosting Credits card: what keeping the deployments up came to, and how much of it was put to use."""
 
-from decimal import Decimal
 from typing import Final
 
 from modeltraces.api.hosting import Hosting, credits_per_1000, utilization
 from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.hosting.intervals import Hosted
 from modeltraces.query.metrics import Metrics
-from modeltraces.query.series import Series
 from modeltraces.web.changes import FEWER, relative_change
 from modeltraces.web.contexts import Figure, MetricCard
-from modeltraces.web.formatting import count, percent
+from modeltraces.web.formatting import count, credits_text, percent
 from modeltraces.web.sparkline import Sparkline, sparkline
+from modeltraces.web.steps import Steps
 
 _TITLE: Final = "Hosting Credits"
 _HELP: Final = (
@@ -21,7 +20,7 @@ _HELP: Final = (
 
 
 def hosting_card(
-    hosting: Hosting, now: Metrics, before: Hosted | None, points: Series, *, period: str, several: bool, now_us: int
+    hosting: Hosting, now: Metrics, before: Hosted | None, steps: Steps, *, period: str, several: bool
 ) -> MetricCard:
     """`before`: hosting in the period before. `several`: whether the selection may hold more than one model."""
     if not hosting.covered:
@@ -56,15 +55,8 @@ def hosting_card(
         tuple(figures),
         change=relative_change(None if credits is None else float(credits), earlier, period, None),
         note=_note(hosting, now, several),
-        spark=_spark(hosting, points, now_us),
+        spark=_spark(hosting, steps),
     )
-
-
-def credits_text(credits: Decimal) -> str:
-    """Three decimals up to a thousand, two above, none from a hundred thousand on; the whole figure stands in the title."""
-    rounded = round(credits, 3 if credits < 1000 else 2 if credits < 100_000 else 0)
-    whole, _, rest = amount_text(rounded).partition(".")
-    return f"{count(int(whole))}.{rest}" if rest else count(int(whole))
 
 
 def _note(hosting: Hosting, now: Metrics, several: bool) -> str:
@@ -81,9 +73,8 @@ def _note(hosting: Hosting, now: Metrics, several: bool) -> str:
     return ", ".join(parts)
 
 
-def _spark(hosting: Hosting, points: Series, now_us: int) -> Sparkline | None:
-    edges = [point.at_us for point in points.points]
-    if not edges:
+def _spark(hosting: Hosting, steps: Steps) -> Sparkline | None:
+    if not steps.edges:
         return None
-    edges.append(edges[-1] + points.step_seconds * 1_000_000)
-    return sparkline([float(credits) for credits in hosting.credits_between(edges, now_us)])
+    credits = hosting.credits_between(steps.edges, steps.to_us)
+    return sparkline(steps.whole([float(amount) for amount in credits]))

@@ -9,6 +9,7 @@ from modeltraces.web.changes import FEWER, point_change, relative_change
 from modeltraces.web.contexts import Chart, Comparison, Figure, MetricCard, Moment, Overview, SeriesRow
 from modeltraces.web.formatting import UNKNOWN, count, duration, duration_parts, instant, iso, percent
 from modeltraces.web.sparkline import sparkline
+from modeltraces.web.steps import Steps
 from modeltraces.web.templating import script_json
 
 _NOT_OFFERED: Final = Comparison()
@@ -18,6 +19,7 @@ def overview(
     now: Metrics,
     before: Metrics | None,
     points: Series,
+    steps: Steps,
     *,
     period: str,
     hosting: MetricCard | None,
@@ -32,7 +34,7 @@ def overview(
     if before is not None and before.total_requests * FEWER < now.total_requests:
         before = None
     cards = [
-        _requests(now, before, points, period),
+        _requests(now, before, points, steps, period),
         _response_time(now, before, points, period),
         _failure_rate(now, before, points, period),
     ]
@@ -43,7 +45,7 @@ def overview(
     return Overview(tuple(cards), chart or _chart(points, zone, now_us, comparison))
 
 
-def _requests(now: Metrics, before: Metrics | None, points: Series, period: str) -> MetricCard:
+def _requests(now: Metrics, before: Metrics | None, points: Series, steps: Steps, period: str) -> MetricCard:
     return MetricCard(
         "total",
         "Total Requests",
@@ -51,7 +53,7 @@ def _requests(now: Metrics, before: Metrics | None, points: Series, period: str)
         (Figure("", count(now.total_requests)),),
         change=relative_change(now.total_requests, before.total_requests if before else None, period, None),
         note=f"{count(now.total_requests_since_deployment)} since deployment",
-        spark=sparkline([float(point.total_requests) for point in points.points]),
+        spark=sparkline(steps.whole([float(point.total_requests) for point in points.points])),
     )
 
 

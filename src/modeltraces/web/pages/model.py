@@ -33,7 +33,7 @@ from modeltraces.web.catalog_contexts import (
     ModelPage,
 )
 from modeltraces.web.catalog_forms import KIND_LABELS, PROTOCOL_LABELS, amount, kind_options, moment, refusal, typed
-from modeltraces.web.contexts import Option
+from modeltraces.web.contexts import Option, Text
 from modeltraces.web.deployment_cards import (
     SHOWN,
     Links,
@@ -183,7 +183,7 @@ async def _page(
         more_deployments=None
         if len(shown) == len(every)
         else Option(f"Show all {count(len(every))}", with_query(path, [("all", "1")])),
-        credits="" if is_external else credits_of(entry.deployments, now),
+        credits=Text("") if is_external else credits_of(entry.deployments, now),
         deployed=None if entry.deployed_on_us is None else moment(entry.deployed_on_us, here, now),
         hardware=tuple(HardwareOption(one.name, amount(one.credits_per_replica_hour)) for one in hardware),
         protocols=tuple(Option(PROTOCOL_LABELS[name], "", value=name) for name in PROTOCOLS),

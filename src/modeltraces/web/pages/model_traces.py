@@ -33,6 +33,7 @@ from modeltraces.web.hosting_card import hosting_card
 from modeltraces.web.overview import overview
 from modeltraces.web.payloads import model_suffix, pretty
 from modeltraces.web.shell import shell
+from modeltraces.web.steps import Steps
 from modeltraces.web.table import PAGE_ROWS, table
 from modeltraces.web.templating import html
 from modeltraces.web.toolbar import toolbar
@@ -181,11 +182,12 @@ async def _numbers(view: View) -> _Numbers:
     except StoreError as error:
         return _Numbers(trouble=_trouble(error, view.address.url))
     words = f"the {PERIODS[view.address.period]} before" if view.address.period in PERIODS else "the period before"
+    steps = Steps.of(points, selection.from_us, selection.to_us, view.now_us)
     card = None
     if view.hosting_applies:
         earlier = hosting_of(before, view.entries).hosted if before else None
         several = len(view.address.models) != 1
-        card = hosting_card(hosting, now, earlier, points, period=words, several=several, now_us=view.now_us)
+        card = hosting_card(hosting, now, earlier, steps, period=words, several=several)
     offers = comparison(
         view.address, hosted=view.hosting_applies, external="external" in view.kinds(), several=view.several
     )
@@ -193,7 +195,7 @@ async def _numbers(view: View) -> _Numbers:
     if groups is not None and groups.groups:
         chart = compared(view.address, groups, points, offers, view.zone, now_us=view.now_us, several=view.several)
     made = overview(
-        now, then, points,
+        now, then, points, steps,
         period=words, hosting=card, zone=view.zone, now_us=view.now_us, comparison=offers, chart=chart,
     )  # fmt: skip
     return _Numbers(made, now.total_requests)
