@@ -66,11 +66,9 @@ def set_days(
 
 
 def _say_days(of: str, days: "Days") -> None:
-    print(f"{of}: runs {_words(days.runs)}, payloads {_words(days.payloads)}")
+    from modeltraces.web.retention_words import days_words, payload_words
 
-
-def _words(days: int) -> str:
-    return f"{days} days" if days else "for ever"
+    print(f"{of}: runs {days_words(days.runs)}, payloads {payload_words(days)}")
 
 
 def _days(text: str) -> int | None:

@@ -1,4 +1,5 @@
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -253,6 +254,39 @@ def test_the_last_use_is_written_at_most_once_a_minute(
     authenticator.close()
     assert [list(used.values()) for used in writes] == [[first], [first + 60_000_000], [clock.now_us - 1_000_000]]
     assert last_used(catalog, cast.account_a.id) == clock.now_us - 1_000_000
+
+
+def test_a_use_that_is_not_written_yet_is_known_to_its_process(
+    catalog: Catalog, cast: Cast, clock: Clock, authenticator: KeyAuthenticator
+) -> None:
+    plain = make(catalog, cast.account_a.id)
+    make(catalog, cast.account_a.id, "unused")
+    assert authenticator.authenticate(plain)
+    clock.advance(50)
+    assert authenticator.authenticate(plain)
+    found = {
+        key.name: key.last_used_on_us for key in authenticator.with_last_use(keys.list_keys(catalog, cast.account_a.id))
+    }
+    assert found == {"ci": clock.now_us, "unused": None}
+    authenticator._write({keys.find_key(catalog, cast.account_a.id, "ci").id: clock.now_us + 1})
+    (key,) = authenticator.with_last_use([keys.find_key(catalog, cast.account_a.id, "ci")])
+    assert key.last_used_on_us == clock.now_us + 1, "another process saw it later"
+
+
+def test_the_last_of_several_uses_is_written_though_none_follows(
+    catalog: Catalog, cast: Cast, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_authenticator, "_LATER_SECONDS", 0.02)
+    plain = make(catalog, cast.account_a.id)
+    authenticator = KeyAuthenticator(catalog)
+    for _ in range(3):
+        clock.advance(5)
+        assert authenticator.authenticate(plain)
+        deadline = time.monotonic() + 10
+        while last_used(catalog, cast.account_a.id) != clock.now_us:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    authenticator.close()
 
 
 def test_a_later_use_known_to_another_process_stands(catalog: Catalog, cast: Cast, clock: Clock) -> None:

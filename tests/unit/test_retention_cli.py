@@ -37,7 +37,7 @@ def run(*arguments: str) -> Result:
 def test_a_shorter_time_wants_to_be_confirmed_and_a_longer_one_does_not(catalog: Catalog) -> None:
     account_id = accounts.ensure_default(catalog).id
     ModelRegistry(catalog).ensure(account_id, {"gpt": SeenModel()})
-    assert run("show").stdout == "the account: runs 90 days, payloads 90 days\n"
+    assert run("show").stdout == "the account: runs 90 days, payloads as long as the run\n"
     for shorter in (("--keep-runs", "30"), ("--keep-payloads", "7"), ("--model", "gpt", "--keep-runs", "1")):
         refused = run("set", *shorter)
         assert (refused.exit_code, refused.stdout) == (1, "")
@@ -46,7 +46,10 @@ def test_a_shorter_time_wants_to_be_confirmed_and_a_longer_one_does_not(catalog:
     assert run("set", "--keep-payloads", "7", "--yes").stdout == "the account: runs 90 days, payloads 7 days\n"
     assert run("set", "--model", "gpt", "--keep-runs", "for-ever", "--keep-payloads", "30").exit_code == 0
     assert run("set", "--keep-payloads", "default").exit_code == 0
-    assert run("show").stdout == "the account: runs 90 days, payloads 90 days\ngpt: runs for ever, payloads 30 days\n"
+    assert (
+        run("show").stdout
+        == "the account: runs 90 days, payloads as long as the run\ngpt: runs for ever, payloads 30 days\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from modeltraces.api.identity import SESSION_COOKIE
 from modeltraces.catalog import accounts, users
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.hosting.deployments import Fields
+from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.matching.book import RuleBook
 from modeltraces.catalog.matching.job import Rematcher
 from modeltraces.catalog.models import ModelEntry, ModelRegistry, SeenModel
@@ -120,6 +121,7 @@ def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
     app.state.parts = SimpleNamespace(
         settings=SimpleNamespace(allow_link_local=False),
         catalog=catalog,
+        keys=KeyAuthenticator(catalog),
         sessions=sessions,
         registry=registry,
         rules=rules,

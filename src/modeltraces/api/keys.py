@@ -31,7 +31,7 @@ async def list_keys(request: Request, identity: Admin) -> dict[str, Any]:
     parts = parts_of(request)
     of = parts.catalog, identity.account_id
     found, used = await parts.workers.look_up(lambda: (keys.list_keys(*of), key_usage.current(*of)))
-    return {"keys": [_json(key, used, parts.catalog.clock()) for key in found]}
+    return {"keys": [_json(key, used, parts.catalog.clock()) for key in parts.keys.with_last_use(found)]}
 
 
 @router.post("", summary="Make an API key", status_code=201)
@@ -63,7 +63,7 @@ async def change_key(request: Request, key_id: str, identity: Admin) -> dict[str
     parts = parts_of(request)
     body = await object_of(request, keys.SETTABLE)
     change = partial(keys.change_key, parts.catalog, identity.account_id, key_id, body, actor=identity.actor)
-    key = await parts.workers.look_up(change)
+    [key] = parts.keys.with_last_use([await parts.workers.look_up(change)])
     used = await parts.workers.look_up(key_usage.current, parts.catalog, identity.account_id)
     return _json(key, used, parts.catalog.clock())
 

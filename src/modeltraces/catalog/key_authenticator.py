@@ -1,15 +1,16 @@
 """Telling whose a key is, on every request of every sender: a digest and a look into memory.
 
 What the database said is believed for a second or two, so that a key revoked by another process is refused soon; while it
-does not answer, for five minutes, in which programs go on. The time of last use is written by a thread of its own, at most once a minute for a key.
+does not answer, for five minutes, in which programs go on. The time of last use is written by a thread of its own: the first in a minute
+at once, later ones together some seconds after the first of them.
 """
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -27,6 +28,8 @@ _LONGEST_KEY = 200
 _MOST_CACHED = 10_000
 """Keys of a very large installation; only keys that exist get in, so nobody fills the memory with guesses."""
 _TOUCH_US = 60_000_000
+_LATER_SECONDS = 10.0
+"""Until uses that follow one just written are written, too: so late they are seen by other processes and commands."""
 _OUTAGE_SECONDS = 300.0
 """How long a key is believed while the database is away: as a failover or a restart takes, and no longer."""
 _PATIENCE_SECONDS = 1.0
@@ -73,6 +76,7 @@ class KeyAuthenticator:
         self._away_until = float("-inf")
         self._used: dict[str, int] = {}
         self._written: dict[str, int] = {}
+        self._later: threading.Timer | None = None
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
 
     def authenticate(self, token: str) -> KeyIdentity | None:
@@ -146,9 +150,34 @@ class KeyAuthenticator:
         self._used[identity.key_id] = now
         if now - self._written.get(identity.key_id, 0) >= _TOUCH_US:
             self._written[identity.key_id] = now
-            with contextlib.suppress(RuntimeError):  # closed meanwhile: a request that outlives the server
-                self._background.submit(self._write, {identity.key_id: now})
+            self._write_behind({identity.key_id: now})
+        elif self._later is None:
+            self._later = threading.Timer(_LATER_SECONDS, self._write_unwritten)
+            self._later.daemon = True
+            self._later.start()
         return identity
+
+    def with_last_use(self, keys: Iterable[ApiKey]) -> list[ApiKey]:
+        """The keys, with what this process knows of their last use and has not written yet."""
+        return [
+            replace(key, last_used_on_us=used)
+            if (used := self._used.get(key.id, 0)) > (key.last_used_on_us or 0)
+            else key
+            for key in keys
+        ]
+
+    def _write_unwritten(self) -> None:
+        self._later = None
+        self._write_behind(self._take_unwritten())
+
+    def _take_unwritten(self) -> dict[str, int]:
+        late = {key_id: at for key_id, at in self._used.copy().items() if at > self._written.get(key_id, 0)}
+        self._written.update(late)
+        return late
+
+    def _write_behind(self, used: dict[str, int]) -> None:
+        with contextlib.suppress(RuntimeError):  # closed meanwhile: a request that outlives the server
+            self._background.submit(self._write, used)
 
     def _write(self, used: dict[str, int]) -> None:
         try:
@@ -167,9 +196,10 @@ class KeyAuthenticator:
 
     def close(self) -> None:
         """Write what is not written yet, and end the thread."""
+        if self._later is not None:
+            self._later.cancel()
         self._background.shutdown(wait=True)
-        late = {key_id: at for key_id, at in self._used.items() if at > self._written.get(key_id, 0)}
-        if late:
+        if late := self._take_unwritten():
             self._write(late)
 
 

@@ -128,7 +128,7 @@ async def _page(
     refused = None if editing else form
     page = KeysPage(
         shell=shell(request, identity, "API keys", API_KEYS),
-        keys=tuple(row(key) for key in found),
+        keys=tuple(row(key) for key in parts.keys.with_last_use(found)),
         may_change=may_change,
         recordings=RECORDING_OPTIONS,
         create_href=with_query(API_KEYS, [("do", "create")]) if may_change else "",
