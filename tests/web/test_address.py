@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from modeltraces.web.address import Address
+from modeltraces.web.notices import notices
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 words = texts.filter(lambda text: text.strip() == text and text != "")
@@ -59,3 +60,27 @@ def test_the_chart_compares_without_leaving_the_place_in_the_list() -> None:
 @given(ADDRESSES, texts)
 def test_the_address_of_each_model_is_that_of_the_state_with_it_alone(address: Address, name: str) -> None:
     assert address.of_each_model()(name) == address.changed(models=(name,)).url
+
+
+def said(query: str, unknown: tuple[str, ...] = ()) -> list[tuple[str, list[str]]]:
+    params = QueryParams(query)
+    return [(one.text, [link.href for link in one.links]) for one in notices(params, Address.of(params), unknown)]
+
+
+def test_what_an_address_means_nothing_by_is_said_with_what_was_meant() -> None:
+    assert said("model=a&period=24h&columns=input,model&compare=model&after=50&cursor=c") == []
+    assert said("modle=a%2Fb&period=24h") == [
+        (
+            "This page knows no parameter “modle”, and left it out.",
+            ["/settings/monitoring/model-traces?model=a%2Fb&period=24h"],
+        )
+    ]
+    assert said("utm_source=x&utm_source=y") == [("This page knows no parameter “utm_source”, and left it out.", [])]
+    assert said("columns=input,modell") == [
+        ("There is no column “modell”.", ["/settings/monitoring/model-traces?columns=input,model"])
+    ]
+
+
+def test_a_model_that_is_not_there_is_said_beside_those_that_are() -> None:
+    assert said("model=a&model=b", ("b",)) == [("No model is named “b”.", [])]
+    assert said("model=a&model=b", ("a", "b")) == [], "then the table says it"

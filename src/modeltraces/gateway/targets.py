@@ -1,6 +1,5 @@
 """Where a call goes: the model that it names, the deployments or connections that serve it, best first."""
 
-import difflib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
 from modeltraces.catalog.models import ModelRegistry
+from modeltraces.catalog.nearest import nearest_models
 
 Family = Literal["openai", "anthropic"]
 """What callers speak. An upstream of the other one cannot serve them: bodies pass as they are."""
@@ -299,9 +299,8 @@ def _through(one: Connection, model: str, upstream: str) -> Target:
 
 
 def _meant(name: str, known: _Known) -> str:
-    near = difflib.get_close_matches(name.lower(), [other.lower() for other in known.by_name], 3)
-    spelled = [other for other in known.by_name if other.lower() in near]
-    return f" Did you mean {', '.join(spelled[:3])}?" if spelled else ""
+    near = nearest_models(name, known.by_name)
+    return f" Did you mean {', '.join(near)}?" if near else ""
 
 
 def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known) -> str:

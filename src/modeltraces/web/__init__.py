@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from modeltraces.api.errors import Problem
 from modeltraces.web import static
 from modeltraces.web.address import MODEL_TRACES
-from modeltraces.web.guard import message
+from modeltraces.web.guard import message, recognise
 from modeltraces.web.pages import (
     access,
     api_docs,
@@ -65,6 +65,7 @@ def install(app: FastAPI) -> None:
         """Who looks for a page that is not there is shown one; programs get the problem."""
         nowhere = isinstance(error, HTTPException) and error.status_code == 404
         if nowhere and request.method in ("GET", "HEAD") and _is_for_people(request):
+            await recognise(request)
             return message(request, Problem(404, "The address may have been mistyped, or what it named is gone."))
         answer = problem(request, error)
         return await answer if isawaitable(answer) else answer

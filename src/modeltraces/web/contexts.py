@@ -73,6 +73,14 @@ class ModelGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What of the address could not be used. `links`: what was probably meant."""
+
+    text: str
+    links: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Toolbar:
     model_label: str
     all_models: Option
@@ -353,6 +361,7 @@ class TracesPage:
     detail: RunDetail | None = None
     first_run: FirstRun | None = None
     trouble: Trouble | None = None
+    notices: tuple[Notice, ...] = ()
     deferred: bool = False
     """Metrics and chart are asked for apart: the table need not wait for them."""
     hosted: bool = True

@@ -13,10 +13,11 @@ from starlette.responses import RedirectResponse, Response
 
 from modeltraces.api.errors import Problem, problem_of
 from modeltraces.api.identity import Forbidden, Identity, Unauthenticated, authenticate, checked
+from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.web.account_contexts import MessagePage
 from modeltraces.web.address import MODEL_TRACES, SIGN_IN
 from modeltraces.web.contexts import Option
-from modeltraces.web.shell import theme
+from modeltraces.web.shell import shell, theme
 from modeltraces.web.templating import html
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,8 @@ async def _reader(request: Request) -> Identity:
     identity = await authenticate(request)
     if identity is None or identity.user is None:
         raise Unauthenticated
+    # Also for what goes wrong from here on: its page keeps the navigation.
+    request.state.reader = identity
     identity = await checked(request, identity)
     if "read" not in identity.scopes:
         raise Forbidden("Your role does not allow this. Ask an owner or admin of the account.")
@@ -92,16 +95,31 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(address, 303)
 
 
+async def recognise(request: Request) -> None:
+    """Who asks, for the navigation of a message where no route asked; nobody, when that cannot be told."""
+    try:
+        identity = await authenticate(request)
+    except CatalogUnavailable:
+        return
+    if identity is not None and identity.user is not None:
+        request.state.reader = identity
+
+
 def message(request: Request, problem: Problem) -> Response:
+    title = _TITLES.get(problem.status, "Something went wrong")
+    reader: Identity | None = getattr(request.state, "reader", None)
+    # Out of order, the server may have no navigation to show.
+    surround = shell(request, reader, title, "") if reader is not None and problem.status < 500 else None
     page = MessagePage(
-        shell=None,
+        shell=surround,
         theme=theme(request),
         status=problem.status,
-        title=_TITLES.get(problem.status, "Something went wrong"),
+        title=title,
         text=problem.detail,
         actions=(Option("Try again", str(request.url)), Option("Model Traces", MODEL_TRACES))
         if problem.status >= 500 and request.method == "GET"
         else (Option("Model Traces", MODEL_TRACES),),
     )
     headers = {**problem.headers, **({"HX-Retarget": "body", "HX-Reswap": "innerHTML"} if is_fragment(request) else {})}
-    return html(request, "message.html", page, status=problem.status, headers=headers)
+    template = "message.html" if surround is None else "message_in_shell.html"
+    return html(request, template, page, status=problem.status, headers=headers)

@@ -15,6 +15,8 @@ from modeltraces.query.filters import FilterContext
 from modeltraces.query.selection import Selection, SelectionError, parse_selection
 from modeltraces.run import ModelKind, now_us
 from modeltraces.web.address import COMPARE, MEASURES, SHOWN_ONLY, Address
+from modeltraces.web.contexts import Notice
+from modeltraces.web.notices import notices
 from modeltraces.web.shell import zone
 
 
@@ -31,6 +33,8 @@ class View:
     facts: ModelFacts
     zone: tzinfo
     now_us: int
+    notices: tuple[Notice, ...] = ()
+    """What of the address could not be used."""
 
     def kinds(self) -> set[ModelKind]:
         """The kinds of the chosen models, or of all."""
@@ -47,6 +51,16 @@ class View:
         """Whether runs of more than one model may be shown."""
         names = self.address.models or tuple(entry.name for entry in self.entries)
         return len({self.facts.name_of(name) for name in names}) > 1
+
+    @property
+    def unknown_models(self) -> tuple[str, ...]:
+        """The chosen models that the catalog does not have."""
+        return _unknown(self.address, self.facts)
+
+    @property
+    def knows_no_model(self) -> bool:
+        """Whether none of the chosen models is there: then there is nothing to be counted."""
+        return bool(self.address.models) and len(self.unknown_models) == len(self.address.models)
 
     @property
     def has_runs(self) -> bool:
@@ -67,7 +81,12 @@ async def view_of(request: Request, identity: Identity) -> View:
         selection, error = None, wrong
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
     facts = ModelFacts.of(entries)
-    return View(parts, identity, address, selection, error, facts.context, entries, facts, zone(request), asked)
+    said = notices(request.query_params, address, _unknown(address, facts))
+    return View(parts, identity, address, selection, error, facts.context, entries, facts, zone(request), asked, said)
+
+
+def _unknown(address: Address, facts: ModelFacts) -> tuple[str, ...]:
+    return tuple(name for name in address.models if name not in facts.kinds)
 
 
 def _check_chart(address: Address) -> None:

@@ -21,15 +21,16 @@ from modeltraces.query.series import series
 from modeltraces.query.series_by import series_by
 from modeltraces.run import Run
 from modeltraces.store.engine import StoreError
-from modeltraces.web.address import MODEL_TRACES, PERIODS, Address
+from modeltraces.web.address import MODEL_TRACES, PERIODS
 from modeltraces.web.comparison import compared, comparison
-from modeltraces.web.contexts import Empty, FirstRun, Option, Overview, RunDetail, RunsTable, TracesPage, Trouble
+from modeltraces.web.contexts import FirstRun, Overview, RunDetail, RunsTable, TracesPage, Trouble
 from modeltraces.web.detail import detail
 from modeltraces.web.filter_bar import filter_bar
 from modeltraces.web.filter_rows import reads_texts
 from modeltraces.web.first_run import first_run
 from modeltraces.web.guard import PageReader, PageRoute, is_fragment
 from modeltraces.web.hosting_card import hosting_card
+from modeltraces.web.nothing_found import no_such_model, nothing_matches
 from modeltraces.web.overview import overview
 from modeltraces.web.payloads import model_suffix, pretty
 from modeltraces.web.shell import shell
@@ -151,6 +152,7 @@ def _respond(
         detail=detail,
         first_run=first,
         trouble=numbers.trouble if numbers else None,
+        notices=view.notices,
         deferred=numbers.deferred if numbers else False,
         hosted=view.hosting_applies,
     )
@@ -167,6 +169,8 @@ async def _numbers(view: View) -> _Numbers:
     """Metrics, the period before, and the chart; what keeps them away is said in their place, the table stands."""
     if (selection := view.selection) is None:
         return _Numbers()
+    if view.knows_no_model:
+        return _Numbers(total=0)
     query, store, context = view.parts.workers.query, view.parts.store, view.context
     before, compare = selection.before(), view.address.compare
     hosting, since = hosting_of(selection, view.entries), deployed_since(view.entries)
@@ -252,7 +256,7 @@ def _table(view: View, rows: Page | Trouble, total: int | None, run: Run | None)
         now_us=view.now_us,
         open_id=run.request_id if run else "",
         several=view.several,
-        empty=_empty(view.address),
+        empty=no_such_model(view.address, view.entries) if view.knows_no_model else nothing_matches(view.address),
         trouble=rows if isinstance(rows, Trouble) else None,
     )
 
@@ -295,19 +299,3 @@ def _misunderstood(view: View) -> Trouble:
 def _trouble(error: StoreError, address: str) -> Trouble:
     log.error("the page's query failed", error=str(error), exc_info=error)
     return Trouble("The answer could not be had", problem_of(error).detail, address)
-
-
-def _empty(address: Address) -> Empty:
-    """Nothing matches: what was asked for, and the ways out."""
-    period = PERIODS.get(address.period, "")
-    within = "since deployment" if address.period == "all" else f"in the last {period}" if period else "in this period"
-    actions = []
-    if address.filter:
-        actions.append(Option("Clear the filter", address.changed(filter="").url))
-    if address.period != "all":
-        actions.append(Option("Show all since deployment", address.changed(period="all", from_="", to="").url))
-    if address.models:
-        actions.append(Option("All models", address.changed(models=()).url))
-    what = f"No run {within} matches “{address.filter}”" if address.filter else f"No run {within}"
-    whose = f" of {', '.join(address.models)}" if address.models else ""
-    return Empty("Nothing matches" if address.filter else "No runs", f"{what}{whose}.", tuple(actions))

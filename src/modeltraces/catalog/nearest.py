@@ -1,0 +1,18 @@
+"""Which models a misspelt name may have meant."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+_MOST: Final = 3
+_SHORTEST_PART: Final = 3
+"""Characters from which on a part of a name says something."""
+
+
+def nearest_models(name: str, among: Iterable[str]) -> list[str]:
+    """Up to three of the names, as they are spelled: those most alike in any case, then those that hold it."""
+    wanted, spelled = name.lower(), {other.lower(): other for other in among}
+    found = difflib.get_close_matches(wanted, spelled, _MOST)
+    if len(wanted) >= _SHORTEST_PART:
+        found += [other for other in spelled if wanted in other and other not in found]
+    return [spelled[other] for other in found[:_MOST]]
