@@ -11,6 +11,11 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from modeltraces.api.errors import problem_of
+from modeltraces.api.otlp_grpc import refusal_of
+from modeltraces.catalog.errors import CatalogBusy, CatalogUnavailable
+from modeltraces.ingest.writer import QueueFull
+from modeltraces.store.engine import StoreError, StoreUnavailable
 from tests.support.otlp import genai_span, log_record, traces
 from tests.support.server import Server
 
@@ -89,6 +94,25 @@ def test_what_is_not_an_export_is_an_invalid_argument(server: Server, channel: g
     with pytest.raises(grpc.RpcError) as failure:
         call(b"\xff\xff\xff", metadata=bearer(server, account="default"), timeout=20)
     assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert str(failure.value.details()).startswith("The body is not an OTLP protobuf export of traces: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CatalogBusy("Two changes met each other, and this one was undone. Try again."), grpc.StatusCode.UNAVAILABLE),
+        (CatalogUnavailable("postgresql://user@host is away"), grpc.StatusCode.UNAVAILABLE),
+        (StoreUnavailable("the disk is full"), grpc.StatusCode.UNAVAILABLE),
+        (QueueFull(), grpc.StatusCode.UNAVAILABLE),
+        (StoreError("DB::Exception"), grpc.StatusCode.INTERNAL),
+        (KeyError("secret"), grpc.StatusCode.INTERNAL),
+    ],
+)
+def test_what_is_wrong_here_is_told_as_by_http(error: Exception, code: grpc.StatusCode) -> None:
+    assert refusal_of(error) == (code, problem_of(error).detail)
+    assert problem_of(error).detail.endswith(".")
+    for hidden in ("secret", "user@host", "DB::"):
+        assert hidden not in refusal_of(error)[1]
 
 
 def export(channel: grpc.Channel) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":

@@ -1,6 +1,7 @@
 """OTLP/HTTP: what is taken, what is refused and how, and that nothing is stored by half."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -286,6 +287,37 @@ def test_other_types_and_encodings_are_refused_by_name(client: httpx.Client) -> 
     assert "gzip" in refused(
         client.post("/v1/traces", content=body, headers={**PROTOBUF, "Content-Encoding": "br"}), 415
     )
+
+
+def rejected(server: Server) -> dict[str, float]:
+    with server.client("admin") as client:
+        text = client.get("/metrics").text
+    return {name: float(value) for name, value in re.findall(r'modeltraces_rejected_total{signal="(\w+)"} (\S+)', text)}
+
+
+def test_a_body_that_is_refused_as_a_whole_is_counted(server: Server, client: httpx.Client) -> None:
+    before = rejected(server)
+    text, broken, br = (
+        {"Content-Type": "text/plain"},
+        {**PROTOBUF, "Content-Encoding": "gzip"},
+        {"Content-Encoding": "br"},
+    )
+    for path, body, headers, status in (
+        ("/v1/traces", b"\xff\xff", PROTOBUF, 400),
+        ("/v1/traces", b"{", JSON, 400),
+        ("/v1/traces", b"", text, 415),
+        ("/v1/traces", b"no gzip", broken, 400),
+        ("/v1/logs", b"[]", JSON, 400),
+        ("/v1/logs", b"", {**JSON, **br}, 415),
+        ("/api/v1/runs", b"nonsense", JSON, 400),
+        ("/api/v1/runs", b"[]", text, 415),
+    ):
+        assert "detail" in client.post(path, content=body, headers=headers).json()
+        assert client.post(path, content=body, headers=headers).status_code == status
+    with_key = {"Authorization": "Bearer mt_unknown"}
+    assert client.post("/v1/traces", content=b"{", headers={**JSON, **with_key}).status_code == 401
+    after = rejected(server)
+    assert {name: after[name] - before.get(name, 0) for name in after} == {"traces": 8, "logs": 4, "runs": 4}
 
 
 def test_an_empty_export_is_welcome(client: httpx.Client) -> None:

@@ -185,7 +185,13 @@ def test_what_was_refused_is_listed_with_its_reason(visit: Visit, world: World) 
         headers={"x-api-key": key},
     )
     assert len(answer.json()["rejected"]) == 2
+    broken = httpx.post(
+        f"{visit.url}/api/v1/runs", content="{", headers={"x-api-key": key, "Content-Type": "application/json"}
+    )
+    assert broken.status_code == 400
     page = visit.go(REJECTED)
+    row = page.get_by_role("row").filter(has_text="the whole body")
+    expect(row.filter(has_text="runs")).to_contain_text(broken.json()["detail"])
     expect(page.get_by_role("row").filter(has_text="latency")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="'model' is required")).to_be_visible()
 

@@ -2,23 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from modeltraces.api.errors import Problem
-from modeltraces.ingest.bodies import read_body
+from modeltraces.api.errors import Problem, problem_of
+from modeltraces.catalog.errors import CatalogError
+from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding, read_body
 from modeltraces.ingest.recordings import Decoded, Rejection
 from modeltraces.ingest.writer import Batch
 from modeltraces.parts import Parts
 from modeltraces.run import now_us
 from modeltraces.store.contents import RejectionRow
+from modeltraces.store.engine import StoreError
 
 _MOST_IDLES = 10
 """A body may take so many times `body_idle_seconds` in all: a sender of one byte now and then is no better than none."""
 _MOST_REJECTIONS = 200
 """Rejections of one request that are kept for the page; all are counted."""
+
+
+class BadBody(Problem):
+    """The whole body is refused: it is not what it should be."""
 
 
 @dataclass(slots=True)
@@ -71,6 +77,25 @@ async def arriving(request: Request, idle_seconds: float) -> AsyncIterator[bytes
 async def store(parts: Parts, batch: Batch) -> None:
     """Wait until the batch is on disk. A sender that leaves meanwhile changes nothing: what was handed over is stored."""
     await asyncio.shield(asyncio.wrap_future(parts.writer.submit(batch)))
+
+
+@asynccontextmanager
+async def counting_bad_bodies(parts: Parts, account_id: str, signal: str, key_name: str) -> AsyncIterator[None]:
+    """A body that is refused as a whole is counted and shown like a span that is refused by itself."""
+    try:
+        yield
+    except (BadBody, BodyTooLarge, BodyMalformed, UnsupportedEncoding) as error:
+        rejections = rejection_rows(
+            [Rejection(problem_of(error).detail, "the whole body")], account_id, signal, key_name
+        )
+        # Whether that can be kept or not, the sender is told the same.
+        with suppress(StoreError, CatalogError):
+            await store(parts, Batch(account_id, signal, rejections=rejections, rejected=1, key_name=key_name))
+        raise
+
+
+def not_an_export(signal: str, as_json: bool, error: Exception) -> BadBody:
+    return BadBody(400, f"The body is not an {'OTLP/JSON' if as_json else 'OTLP protobuf'} export of {signal}: {error}")
 
 
 def batch_of(decoded: Decoded, account_id: str, signal: str, key_name: str, size: int) -> Batch:

@@ -17,7 +17,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from modeltraces.api import intake
-from modeltraces.api.errors import Problem
 from modeltraces.api.identity import Identity, Ingester, require
 from modeltraces.api.state import parts_of
 from modeltraces.ingest.decoding import decode_logs, decode_traces
@@ -75,19 +74,19 @@ async def _take_in(
     signal: str,
     decode: Callable[[bytes, bool, str, SourceDefaults, Limits], Decoded],
 ) -> tuple[Decoded, bool]:
-    parts = parts_of(request)
-    as_json = _is_json(request)
-    async with intake.body_of(request, parts) as body:
-        try:
-            decoded = await parts.decoders.run(
-                decode, len(body.data), body.data, as_json, identity.account_id, defaults_of(identity), parts.limits
+    parts, defaults = parts_of(request), defaults_of(identity)
+    async with intake.counting_bad_bodies(parts, identity.account_id, signal, defaults.key_name):
+        as_json = _is_json(request)
+        async with intake.body_of(request, parts) as body:
+            try:
+                decoded = await parts.decoders.run(
+                    decode, len(body.data), body.data, as_json, identity.account_id, defaults, parts.limits
+                )
+            except (DecodeError, ValueError) as error:
+                raise intake.not_an_export(signal, as_json, error) from error
+            await intake.store(
+                parts, intake.batch_of(decoded, identity.account_id, signal, defaults.key_name, len(body.data))
             )
-        except (DecodeError, ValueError) as error:
-            form = "OTLP/JSON" if as_json else "OTLP protobuf"
-            raise Problem(400, f"The body is not an {form} export of {signal}: {error}") from error
-        await intake.store(
-            parts, intake.batch_of(decoded, identity.account_id, signal, defaults_of(identity).key_name, len(body.data))
-        )
     return decoded, as_json
 
 
@@ -97,7 +96,7 @@ def _is_json(request: Request) -> bool:
         return True
     if media_type in _PROTOBUF:
         return False
-    raise Problem(
+    raise intake.BadBody(
         415,
         f"Content-Type {media_type[:80]!r} is not read here; OTLP/HTTP sends application/x-protobuf or application/json.",
     )

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from modeltraces.api import intake
-from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.api.errors import Problem, problem_of
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.keys import KEY_START
 from modeltraces.ingest.decoding import decode_logs, decode_traces
@@ -25,7 +25,6 @@ from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.parts import Parts
 from modeltraces.seldom import Seldom
-from modeltraces.store.engine import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 _refusals: Final = Seldom(60)
@@ -34,6 +33,19 @@ _STOP_SECONDS: Final = 5.0
 _MOST_CALLS: Final = 256
 """Calls at once; each waits for its commit, and holds a few KB beside the message that was reserved for."""
 Context = grpc.aio.ServicerContext[Any, Any]
+
+
+_CODES: Final = {
+    400: grpc.StatusCode.INVALID_ARGUMENT, 408: grpc.StatusCode.DEADLINE_EXCEEDED, 503: grpc.StatusCode.UNAVAILABLE,
+}  # fmt: skip
+"""Of an HTTP status, where the same is said."""
+_OURS: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+
+
+def refusal_of(error: Exception) -> tuple[grpc.StatusCode, str]:
+    """What to say of an error, in the words of OTLP/HTTP."""
+    problem = problem_of(error)
+    return _CODES.get(problem.status, grpc.StatusCode.INTERNAL), problem.detail
 
 
 class OtlpReceiver:
@@ -83,37 +95,28 @@ class OtlpReceiver:
                 return await self._store(data, key, signal, decode)
             finally:
                 self._parts.writer.release(len(data))
-        except (DecodeError, ValueError) as error:
-            return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not an OTLP export of {signal}: {error}")
-        except QueueFull:
-            return await context.abort(
-                grpc.StatusCode.UNAVAILABLE, "more runs wait to be stored than fit; send again later"
-            )
-        except TimeoutError:
-            return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the message stopped coming")
-        except CatalogUnavailable as error:
-            log.error("gRPC request failed", signal=signal, error=str(error))
-            return await context.abort(
-                grpc.StatusCode.UNAVAILABLE, "the catalog cannot be used; the server's log says why"
-            )
-        except StoreUnavailable as error:
-            return await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         except (grpc.aio.AbortError, grpc.aio.BaseError):
             raise
         except Exception as error:
             # The library would tell the caller the exception's text.
-            log.error("gRPC request failed", signal=signal, error=str(error), exc_info=error)
-            return await context.abort(
-                grpc.StatusCode.INTERNAL, "something went wrong here; the server's log says what"
-            )
+            code, said = refusal_of(error)
+            if code in _OURS and not isinstance(error, QueueFull):
+                log.error(
+                    "gRPC request failed", signal=signal, error=str(error),
+                    exc_info=error if code is grpc.StatusCode.INTERNAL else None,
+                )  # fmt: skip
+            return await context.abort(code, said)
         finally:
             self._calls -= 1
 
     async def _message(self, messages: AsyncIterator[bytes]) -> bytes:
-        """The message, whose bytes are reserved. Raises QueueFull, and TimeoutError for one that does not come."""
+        """The message, whose bytes are reserved. Raises QueueFull, and Problem for one that does not come."""
         async with self._reading:
-            async with asyncio.timeout(self._parts.settings.body_idle_seconds):
-                data = await anext(aiter(messages), b"")
+            try:
+                async with asyncio.timeout(self._parts.settings.body_idle_seconds):
+                    data = await anext(aiter(messages), b"")
+            except TimeoutError as error:
+                raise Problem(408, "The message stopped coming.") from error
             self._parts.writer.reserve(len(data))
             return data
 
@@ -126,7 +129,13 @@ class OtlpReceiver:
     ) -> Decoded:
         parts = self._parts
         defaults = SourceDefaults(key.default_source_type, key.default_source, key.name)
-        decoded = await parts.decoders.run(decode, len(data), data, False, key.account_id, defaults, parts.limits)
+        async with intake.counting_bad_bodies(parts, key.account_id, signal, key.name):
+            try:
+                decoded = await parts.decoders.run(
+                    decode, len(data), data, False, key.account_id, defaults, parts.limits
+                )
+            except (DecodeError, ValueError) as error:
+                raise intake.not_an_export(signal, False, error) from error
         await intake.store(parts, intake.batch_of(decoded, key.account_id, signal, key.name, len(data)))
         return decoded
 
