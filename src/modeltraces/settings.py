@@ -248,6 +248,13 @@ class Settings(BaseSettings):
         return self.store_url.startswith("chdb:")
 
 
+def keep_grpc_out_of_forks() -> None:
+    """To be called before gRPC is imported. Its handlers are for programs that go on after a fork, and complain in the log of each
+    decoding process that is started; ours run another program at once. https://github.com/grpc/grpc/blob/master/doc/fork_support.md
+    """
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
 def load_settings(**options: Any) -> Settings:
     """The settings from the environment, overridden by those options that are not None.
 

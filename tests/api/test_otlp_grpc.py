@@ -201,6 +201,7 @@ def test_more_than_fits_is_said_so_that_exporters_send_it_again(tmp_path: Path) 
             thread.join()
         # By OTLP's rules an exporter drops what RESOURCE_EXHAUSTED refuses.
         assert set(codes) == {None, grpc.StatusCode.UNAVAILABLE}
+        assert "fork" not in server.log, "what gRPC has to say of the decoding processes is nothing to an operator"
     finally:
         server.close()
 

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
@@ -25,6 +24,10 @@ from modeltraces.ingest.recordings import Decoded, Limits, SourceDefaults
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.parts import Parts
 from modeltraces.seldom import Seldom
+from modeltraces.settings import keep_grpc_out_of_forks
+
+keep_grpc_out_of_forks()
+import grpc  # noqa: E402
 
 log = structlog.get_logger(__name__)
 _refusals: Final = Seldom(60)
