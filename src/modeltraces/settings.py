@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         20,
         ge=0,
         le=1000,
-        description="Milliseconds a commit waits for company. Requests that arrive together are stored together.",
+        description="Milliseconds a commit waits, at most, for as many requests as the last one stored together.",
     )
     max_commit_runs: int = Field(
         20_000, ge=1, description="Runs of one commit, at most: bounds its memory and its time."

@@ -1,6 +1,7 @@
 """The writer: what fails fails alone, what is stored is acknowledged, and its thread outlives everything."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,13 @@ def running(faulty: Faulty, **options: Any) -> Iterator[Writer]:
         writer.stop()
 
 
+@contextmanager
+def at_once(writer: Writer) -> Iterator[None]:
+    """What is submitted meanwhile comes to be stored together."""
+    with writer._wake:
+        yield
+
+
 def batch(account_id: str, model: str = "m", runs: int = 1, **more: Any) -> Batch:
     made = [Run(account_id, new_request_id(now_us()), now_us(), model) for _ in range(runs)]
     return Batch(account_id, "runs", made, size=1000, **more)
@@ -83,12 +91,31 @@ def test_what_is_acknowledged_is_in_the_next_answer(faulty: Faulty, account_id: 
     assert len([1 for table, _ in faulty.inserts if table == "runs"]) < 20, "they were stored together"
 
 
+def test_a_sender_that_is_alone_waits_for_nobody(faulty: Faulty, account_id: str) -> None:
+    with running(faulty, commit_wait_seconds=3600) as writer:
+        for _ in range(3):
+            writer.submit(batch(account_id)).result(WAIT)
+    assert stored(faulty.store, account_id) == 3
+
+
+def test_as_many_as_were_stored_together_are_waited_for_again(faulty: Faulty, account_id: str) -> None:
+    with running(faulty, commit_wait_seconds=3600) as writer:
+        with at_once(writer):
+            both = [writer.submit(batch(account_id)) for _ in range(2)]
+        assert not wait(both, WAIT).not_done
+        one = writer.submit(batch(account_id))
+        assert not wait([one], 0.2).done
+        assert not wait([one, writer.submit(batch(account_id))], WAIT).not_done
+    assert faulty.inserts == [("runs", 2), ("runs", 2)]
+
+
 def test_one_batch_that_the_store_refuses_fails_alone(faulty: Faulty, account_id: str) -> None:
     faulty.refused_model = "poison"
-    with running(faulty, commit_wait_seconds=0.2) as writer:
-        good = [writer.submit(batch(account_id)) for _ in range(3)]
-        bad = writer.submit(batch(account_id, "poison"))
-        good += [writer.submit(batch(account_id)) for _ in range(3)]
+    with running(faulty) as writer:
+        with at_once(writer):
+            good = [writer.submit(batch(account_id)) for _ in range(3)]
+            bad = writer.submit(batch(account_id, "poison"))
+            good += [writer.submit(batch(account_id)) for _ in range(3)]
         for future in good:
             future.result(WAIT)
         with pytest.raises(StoreUnavailable):
@@ -124,9 +151,10 @@ def test_runs_that_are_stored_are_acknowledged_whatever_follows(faulty: Faulty, 
 
 
 def test_a_caller_that_cancels_does_not_end_the_writer(faulty: Faulty, account_id: str) -> None:
-    with running(faulty, commit_wait_seconds=0.2) as writer:
-        gone = [writer.submit(batch(account_id)) for _ in range(3)]
-        assert gone[1].cancel()
+    with running(faulty) as writer:
+        with at_once(writer):
+            gone = [writer.submit(batch(account_id)) for _ in range(3)]
+            assert gone[1].cancel()
         writer.submit(batch(account_id)).result(WAIT)
         writer.submit(batch(account_id)).result(WAIT)
         assert not gone[0].cancel(), "what was taken cannot be cancelled any more"
@@ -134,14 +162,16 @@ def test_a_caller_that_cancels_does_not_end_the_writer(faulty: Faulty, account_i
 
 
 def test_a_commit_is_bounded_in_runs_and_bytes(faulty: Faulty, account_id: str) -> None:
-    with running(faulty, commit_wait_seconds=0.3, max_commit_runs=10) as writer:
-        futures = [writer.submit(batch(account_id, runs=4)) for _ in range(10)]
+    with running(faulty, max_commit_runs=10) as writer:
+        with at_once(writer):
+            futures = [writer.submit(batch(account_id, runs=4)) for _ in range(10)]
         for future in futures:
             future.result(WAIT)
     assert max(count for _, count in faulty.inserts) <= 10
     faulty.inserts.clear()
-    with running(faulty, commit_wait_seconds=0.3, max_commit_bytes=3000) as writer:
-        futures = [writer.submit(batch(account_id)) for _ in range(10)]
+    with running(faulty, max_commit_bytes=3000) as writer:
+        with at_once(writer):
+            futures = [writer.submit(batch(account_id)) for _ in range(10)]
         for future in futures:
             future.result(WAIT)
     assert max(count for _, count in faulty.inserts) <= 3
@@ -186,11 +216,12 @@ def test_a_batch_that_is_stored_again_by_itself_is_linked_by_what_it_says(faulty
     for one in (outer, inner):
         one.account_id = account_id
     faulty.refused_model = "refused"
-    with running(faulty, rules=lambda _: rules, commit_wait_seconds=0.5) as writer:
-        futures = [
-            writer.submit(Batch(account_id, "traces", [outer, inner], size=1000)),
-            writer.submit(batch(account_id, "refused")),
-        ]
+    with running(faulty, rules=lambda _: rules) as writer:
+        with at_once(writer):
+            futures = [
+                writer.submit(Batch(account_id, "traces", [outer, inner], size=1000)),
+                writer.submit(batch(account_id, "refused")),
+            ]
         futures[0].result(WAIT)
         with pytest.raises(StoreUnavailable):
             futures[1].result(WAIT)

@@ -100,6 +100,9 @@ class Writer:
     on_commit: list[Callable[[set[str]], None]] = field(default_factory=list)
     """Called from the writer's thread with the accounts that have new rows."""
     _queue: "deque[tuple[Batch, Future[None]]]" = field(default_factory=deque)
+    _company: int = 1
+    """How many batches the last commit had: when as many are there again, nobody is waited for. A sender that is alone waits
+    for none; many that send at the same time are stored together."""
     _waiting: int = 0
     _reserved: int = 0
     _closing: bool = False
@@ -181,6 +184,7 @@ class Writer:
     def _enough(self) -> bool:
         return (
             self._closing
+            or len(self._queue) >= self._company
             or sum(len(batch.runs) for batch, _ in self._queue) >= self.max_commit_runs
             or self._waiting >= self.max_commit_bytes
         )
@@ -195,6 +199,7 @@ class Writer:
             if runs > self.max_commit_runs or size > self.max_commit_bytes:
                 break
             taken.append(self._queue.popleft())
+        self._company = len(taken)
         for _, future in taken:
             # From here on nobody can cancel it: setting the result of a cancelled one would end this thread.
             future.set_running_or_notify_cancel()
