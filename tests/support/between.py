@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -117,6 +117,9 @@ class _Listener(ThreadingHTTPServer):
 
     def close_connections(self) -> None:
         for connection in tuple(self.open):
+            # What is sent meanwhile could still be read and answered, were it closed to reading alone.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
             _reset(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
