@@ -64,7 +64,7 @@ def link_user(
     with open_catalog(data_dir) as catalog:
         account_id = existing_account(catalog, account).id
         if (user := members.find(catalog, email)) is None:
-            raise _no_user(catalog, account_id, email)
+            raise _no_user(catalog, account_id, email, data_dir)
         _print_link(links.create(catalog, account_id, user.id, valid_hours=24), data_dir)
 
 
@@ -74,7 +74,7 @@ def set_password(email: EmailOption, data_dir: DataDirOption = None) -> None:
     password = sys.stdin.readline().rstrip("\r\n")
     with open_catalog(data_dir) as catalog:
         if (user := members.find(catalog, email)) is None:
-            raise _no_user(catalog, accounts.ensure_default(catalog).id, email)
+            raise _no_user(catalog, accounts.ensure_default(catalog).id, email, data_dir)
         members.change_password(catalog, user.id, password, actor=ACTOR)
         say(f"The password of {user.email} was set.")
 
@@ -90,12 +90,13 @@ def list_users(account: AccountOption = DEFAULT_NAME, data_dir: DataDirOption = 
         print_table(table)
 
 
-def _no_user(catalog: Catalog, account_id: str, email: str) -> NotFound:
+def _no_user(catalog: Catalog, account_id: str, email: str, data_dir: Path | None) -> NotFound:
+    place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     if members.list_members(catalog, account_id):
-        return NotFound(f"There is no user {email!r}. See: modeltraces users list.")
+        return NotFound(f"There is no user {email!r}. See: modeltraces users list{place}")
     return NotFound(
         f"There is no user {email!r}. The account has no members yet: the server prints a link for the first owner when it "
-        f"starts, and so does: modeltraces users create --email {shlex.quote(email)} --role owner"
+        f"starts, and so does: modeltraces users create --email {shlex.quote(email)} --role owner{place}"
     )
 
 

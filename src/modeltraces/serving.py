@@ -1,7 +1,6 @@
 """Run the server in this process: take the port, say where it listens, and end well on SIGTERM."""
 
 import contextlib
-import gc
 import signal
 import socket
 import sys
@@ -15,6 +14,7 @@ import uvicorn
 from modeltraces.app import create_app
 from modeltraces.catalog import links
 from modeltraces.catalog.errors import CatalogError
+from modeltraces.garbage import collect_seldom
 from modeltraces.http_protocol import BoundedHttpProtocol
 from modeltraces.ingest.redaction import BadPattern
 from modeltraces.parts import Parts, build
@@ -43,6 +43,12 @@ def take_port(host: str, port: int, option: str) -> socket.socket:
     return listener
 
 
+def address_of(host: str, port: int) -> str:
+    """Where a browser on this machine finds who listens there: "every address" is none that it can open."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def open_parts(settings: Settings) -> Parts:
     """Raises CannotStart."""
     try:
@@ -54,13 +60,6 @@ def open_parts(settings: Settings) -> Parts:
 _SWITCH_SECONDS: Final = 0.0005
 """That a thread which stores or reads keeps the interpreter from a call that goes through; Python's own 5 ms, several times a call,
 were the slowest calls of a hundred."""
-
-
-def _collect_seldom() -> None:
-    """Runs are made in tens of thousands and hold no cycles: looking for them took a third of ingest's time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = None) -> None:
@@ -76,11 +75,9 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     except BaseException:
         listener.close()
         raise
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{port}"
+    address = address_of(*listener.getsockname()[:2])
     app = create_app(parts)
-    _collect_seldom()
+    collect_seldom()
     sys.setswitchinterval(_SWITCH_SECONDS)
     address_file = settings.data_dir / ADDRESS_FILE
     try:

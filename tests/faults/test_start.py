@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modeltraces.serving import address_of
 from modeltraces.settings import DEMO_FILE
 from tests.support.server import Server, command, free_port, run_command
 
@@ -135,6 +136,13 @@ def test_what_is_kept_is_nobody_elses_to_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--port=abc"], ["--prot=1"], ["--data-dir"], ["extra"]])
 def test_an_option_that_cannot_be_read_is_one_line(arguments: list[str]) -> None:
     assert "--help" in line_of(*arguments)
+
+
+def test_the_address_that_is_told_can_be_opened() -> None:
+    assert address_of("127.0.0.1", 8321) == "http://127.0.0.1:8321"
+    assert address_of("::1", 8321) == "http://[::1]:8321"
+    assert address_of("0.0.0.0", 8321) == "http://127.0.0.1:8321"
+    assert address_of("::", 8321) == "http://[::1]:8321"
 
 
 def test_two_ports_that_are_one_are_said(tmp_path: Path) -> None:

@@ -218,14 +218,18 @@ def test_the_demo_that_is_here_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert f"the demo's is here, too: --data-dir {DEMO_DATA_DIR}." in refused("keys", "create", "--name", "ci")
 
 
-def test_who_is_no_user_yet_is_told_how_to_become_one(catalog: Catalog) -> None:
+def test_who_is_no_user_yet_is_told_how_to_become_one(catalog: Catalog, data_dir: Path) -> None:
     line = refused("users", "link", "--email", "you@example.com")
     assert line.startswith("There is no user 'you@example.com'. The account has no members yet: ")
     assert "modeltraces users create --email you@example.com --role owner" in line
+    there = str(data_dir)
+    assert refused("users", "link", "--email", "you@example.com", "--data-dir", there).endswith(
+        f"owner --data-dir {there}"
+    )
     run("users", "create", "--email", "bob@example.com", "--role", "owner")
     for arguments in (["link"], ["password"]):
         line = refused("users", *arguments, "--email", "you@example.com", text="secret horse battery\n")
-        assert line == "There is no user 'you@example.com'. See: modeltraces users list."
+        assert line == "There is no user 'you@example.com'. See: modeltraces users list"
 
 
 def test_a_catalog_elsewhere_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

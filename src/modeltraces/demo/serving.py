@@ -4,6 +4,7 @@ import secrets
 import shlex
 import sys
 import threading
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -52,8 +53,9 @@ def serve_demo(settings: Settings) -> None:
         # The demo's owner is the account's; there is no first one to be made.
         parts.first = FirstOwner(parts.first.account, None)
         say(f"Sign in to the demo here, once: {address}{links.path_of(link)}")
-        place = shlex.quote(str(settings.data_dir))
-        say(f"For another link: modeltraces users link --email {OWNER_EMAIL} --data-dir {place}")
+        program, place = _program(), shlex.quote(str(settings.data_dir))
+        say(f"For another link: {program} users link --email {OWNER_EMAIL} --data-dir {place}")
+        say(f'For a key to send runs of your own: {program} keys create --name "my app" --data-dir {place}')
         traffic.append(LiveTraffic(address, key).start(stop))
 
     try:
@@ -64,6 +66,12 @@ def serve_demo(settings: Settings) -> None:
             thread.join(timeout=5)
         for upstream in upstreams:
             upstream.stop()
+
+
+def _program() -> str:
+    """As it was called: what `make demo` runs need not be on the reader's path."""
+    called = Path(sys.argv[0])
+    return shlex.quote(str(called)) if called.name == "modeltraces" else "modeltraces"
 
 
 def sign_in_link(catalog: Catalog, account_id: str) -> str:
