@@ -92,6 +92,8 @@ class Toolbar:
     custom_label: str
     quick: tuple[Option, ...]
     """Periods that begin at a round time: today, since noon."""
+    since: Option
+    """The one of them that lies nearest: a complaint begins with it."""
     from_local: str
     to_local: str
     """For `datetime-local` inputs, in the page's zone."""
@@ -112,6 +114,8 @@ class Figure:
     none: bool = False
     """There is no figure: `value` is a word that says so."""
     title: str = ""
+    href: str = ""
+    """The runs that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ class MetricCard:
     change: Change | None = None
     note: str = ""
     spark: Sparkline | None = None
+    action: Option | None = None
+    """The way to the runs behind the figures."""
 
 
 @dataclass(frozen=True, slots=True)

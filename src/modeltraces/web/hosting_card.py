@@ -7,7 +7,7 @@ from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.hosting.intervals import Hosted
 from modeltraces.query.metrics import Metrics
 from modeltraces.web.changes import FEWER, relative_change
-from modeltraces.web.contexts import Figure, MetricCard
+from modeltraces.web.contexts import Figure, MetricCard, Option
 from modeltraces.web.formatting import count, credits_text, percent
 from modeltraces.web.sparkline import Sparkline, sparkline
 from modeltraces.web.steps import Steps
@@ -20,9 +20,12 @@ _HELP: Final = (
 
 
 def hosting_card(
-    hosting: Hosting, now: Metrics, before: Hosted | None, steps: Steps, *, period: str, several: bool
+    hosting: Hosting, now: Metrics, before: Hosted | None, steps: Steps, *, period: str, several: bool, href: str = ""
 ) -> MetricCard:
-    """`before`: hosting in the period before. `several`: whether the selection may hold more than one model."""
+    """`before`: hosting in the period before. `several`: whether the selection may hold more than one model. `href`: where
+    the deployments are entered.
+    """
+    action = Option("Deployments", href) if href else None
     if not hosting.covered:
         return MetricCard(
             "credits",
@@ -33,6 +36,7 @@ def hosting_card(
                     "", "not configured", none=True, title="No hosting is entered for these models: Settings, Models."
                 ),
             ),
+            action=action,
         )
     credits, used = hosting.hosted.credits, utilization(hosting, now)
     figures = [
@@ -56,6 +60,7 @@ def hosting_card(
         change=relative_change(None if credits is None else float(credits), earlier, period, None),
         note=_note(hosting, now, several),
         spark=_spark(hosting, steps),
+        action=action,
     )
 
 

@@ -3,16 +3,19 @@
 from datetime import tzinfo
 from typing import Final
 
+from modeltraces.query.filters import And, Pattern, Term, all_of, parse, to_text
 from modeltraces.query.metrics import Metrics
 from modeltraces.query.series import Series
+from modeltraces.web.address import DEFAULT_SORT, Address
 from modeltraces.web.changes import FEWER, point_change, relative_change
-from modeltraces.web.contexts import Chart, Comparison, Figure, MetricCard, Moment, Overview, SeriesRow
+from modeltraces.web.contexts import Chart, Comparison, Figure, MetricCard, Moment, Option, Overview, SeriesRow
 from modeltraces.web.formatting import UNKNOWN, count, duration, duration_parts, instant, iso, percent
 from modeltraces.web.sparkline import sparkline
 from modeltraces.web.steps import Steps
 from modeltraces.web.templating import script_json
 
 _NOT_OFFERED: Final = Comparison()
+_WHOLE: Final = Address()
 
 
 def overview(
@@ -25,18 +28,19 @@ def overview(
     hosting: MetricCard | None,
     zone: tzinfo,
     now_us: int,
+    address: Address = _WHOLE,
     comparison: Comparison = _NOT_OFFERED,
     chart: Chart | None = None,
 ) -> Overview:
     """`period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply.
-    `comparison`: what the chart offers to compare. `chart`: the one that compares, in place of that of all runs.
+    `address`: of the page, which the cards lead on from. `comparison`: what the chart offers to compare. `chart`: the one that compares, in place of that of all runs.
     """
     if before is not None and before.total_requests * FEWER < now.total_requests:
         before = None
     cards = [
-        _requests(now, before, points, steps, period),
-        _response_time(now, before, points, period),
-        _failure_rate(now, before, points, period),
+        _requests(now, before, points, steps, period, address),
+        _response_time(now, before, points, period, address),
+        _failure_rate(now, before, points, period, address),
     ]
     if hosting is not None:
         cards.append(hosting)
@@ -45,7 +49,10 @@ def overview(
     return Overview(tuple(cards), chart or _chart(points, zone, now_us, comparison))
 
 
-def _requests(now: Metrics, before: Metrics | None, points: Series, steps: Steps, period: str) -> MetricCard:
+def _requests(
+    now: Metrics, before: Metrics | None, points: Series, steps: Steps, period: str, address: Address
+) -> MetricCard:
+    newest = address.changed(sort=DEFAULT_SORT, order="desc").url
     return MetricCard(
         "total",
         "Total Requests",
@@ -54,17 +61,19 @@ def _requests(now: Metrics, before: Metrics | None, points: Series, steps: Steps
         change=relative_change(now.total_requests, before.total_requests if before else None, period, None),
         note=f"{count(now.total_requests_since_deployment)} since deployment",
         spark=sparkline(steps.whole([float(point.total_requests) for point in points.points])),
+        action=Option("Newest", newest, hint="runs") if now.total_requests else None,
     )
 
 
-def _response_time(now: Metrics, before: Metrics | None, points: Series, period: str) -> MetricCard:
+def _response_time(now: Metrics, before: Metrics | None, points: Series, period: str, address: Address) -> MetricCard:
     times = now.response_time_ms
+    slowest = address.changed(sort="response_time", order="desc").url if times.p99 is not None else ""
 
     def figure(label: str, value: float | None, minor: bool = False) -> Figure:
         number, unit = duration_parts(value)
         share = label.removeprefix("P")
         title = "unknown" if value is None else f"{share}% of the requests took no longer"
-        return Figure(label, number, unit, minor=minor, none=value is None, title=title)
+        return Figure(label, number, unit, minor=minor, none=value is None, title=title, href="" if minor else slowest)
 
     return MetricCard(
         "times",
@@ -75,10 +84,12 @@ def _response_time(now: Metrics, before: Metrics | None, points: Series, period:
             times.p90, before.response_time_ms.p90 if before else None, period, "down", subject="P90 "
         ),
         spark=sparkline([point.response_time_ms.p90 for point in points.points]),
+        action=Option("Slowest", slowest, hint="runs") if slowest else None,
     )
 
 
-def _failure_rate(now: Metrics, before: Metrics | None, points: Series, period: str) -> MetricCard:
+def _failure_rate(now: Metrics, before: Metrics | None, points: Series, period: str, address: Address) -> MetricCard:
+    failed = address.changed(filter=with_failed(address.filter)).url if now.failed_requests else ""
     rates = [point.failed_requests / point.total_requests if point.total_requests else None for point in points.points]
     return MetricCard(
         "failures",
@@ -90,12 +101,23 @@ def _failure_rate(now: Metrics, before: Metrics | None, points: Series, period: 
                 percent(now.failure_rate),
                 none=now.failure_rate is None,
                 title=f"{count(now.failed_requests)} of {count(now.total_requests)}",
+                href=failed,
             ),
         ),
         change=point_change(now.failure_rate, before.failure_rate if before else None, period),
         note=f"{count(now.failed_requests)} failed",
         spark=sparkline(rates, tone="bad"),
+        action=Option("Failed", failed, hint="page") if failed else None,
     )
+
+
+def with_failed(text: str) -> str:
+    """A readable filter, narrowed to the failed runs."""
+    asked, failed = parse(text), Term("status", "is", (Pattern(("failed",)),))
+    if asked is None:
+        return to_text(failed)
+    parts = asked.parts if isinstance(asked, And) else (asked,)
+    return to_text(asked if failed in parts else all_of([*parts, failed]))
 
 
 def _chart(points: Series, zone: tzinfo, now_us: int, comparison: Comparison) -> Chart:

@@ -69,6 +69,7 @@ def toolbar(
     else:
         model_label = address.models[0] if len(address.models) == 1 else f"{len(address.models)} models"
     custom = not address.period
+    quick = _quick(address, zone, now_us)
     export_pairs = [*address.selection(), *address.ordering()]
     zone_name = getattr(zone, "key", "UTC")
     return Toolbar(
@@ -87,7 +88,8 @@ def toolbar(
         ),
         custom=custom,
         custom_label=_custom_label(from_us, to_us, zone, now_us),
-        quick=_quick(address, zone, now_us),
+        quick=quick,
+        since=next((option for option in quick if option.label.endswith(":00")), quick[1]),
         from_local=_local(from_us if from_us is not None else now_us - 7 * 86_400_000_000, zone),
         to_local=_local(to_us if to_us is not None else now_us, zone),
         zone_label=zone_label(zone, now_us),

@@ -21,7 +21,7 @@ from modeltraces.query.series import series
 from modeltraces.query.series_by import series_by
 from modeltraces.run import Run
 from modeltraces.store.engine import StoreError
-from modeltraces.web.address import MODEL_TRACES, PERIODS
+from modeltraces.web.address import MODEL_TRACES, MODELS, PERIODS, model_path
 from modeltraces.web.comparison import compared, comparison
 from modeltraces.web.contexts import FirstRun, Overview, RunDetail, RunsTable, TracesPage, Trouble
 from modeltraces.web.detail import detail
@@ -191,7 +191,8 @@ async def _numbers(view: View) -> _Numbers:
     if view.hosting_applies:
         earlier = hosting_of(before, view.entries).hosted if before else None
         several = len(view.address.models) != 1
-        card = hosting_card(hosting, now, earlier, steps, period=words, several=several)
+        page = MODELS if several else model_path(view.facts.name_of(view.address.models[0]))
+        card = hosting_card(hosting, now, earlier, steps, period=words, several=several, href=page)
     offers = comparison(
         view.address, hosted=view.hosting_applies, external="external" in view.kinds(), several=view.several
     )
@@ -200,7 +201,7 @@ async def _numbers(view: View) -> _Numbers:
         chart = compared(view.address, groups, points, offers, view.zone, now_us=view.now_us, several=view.several)
     made = overview(
         now, then, points, steps,
-        period=words, hosting=card, zone=view.zone, now_us=view.now_us, comparison=offers, chart=chart,
+        address=view.address, period=words, hosting=card, zone=view.zone, now_us=view.now_us, comparison=offers, chart=chart,
     )  # fmt: skip
     return _Numbers(made, now.total_requests)
 

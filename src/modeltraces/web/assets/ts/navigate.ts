@@ -38,8 +38,8 @@ export function startNavigation(): void {
     if (isPlain(event)) {
       event.preventDefault();
       const arriving = go((link as HTMLAnchorElement).href, link.dataset["nav"] === "runs" ? "runs" : "page");
-      // Another page of rows is read from its top.
-      if (link.hasAttribute("data-page")) void arriving.then(() => one(".runs-head")?.scrollIntoView({ block: "start" }));
+      // Another page of rows is read from its top; and who asks for the slowest wants to see them.
+      if (link.matches("[data-page], [data-to-runs]")) void arriving.then(() => one(".runs-head")?.scrollIntoView({ block: "start" }));
     }
   });
   document.addEventListener("htmx:before:request", () => document.body.classList.add("is-loading"));
