@@ -90,7 +90,7 @@ def test_with_several_models_each_row_says_its_own(page: Page) -> None:
     for column in ("input", "output"):
         box = page.locator(f"td.c-{column}").first.bounding_box()
         assert box is not None
-        assert box["width"] >= 110
+        assert box["width"] >= 135
 
 
 def test_runs_come_newest_first_and_say_what_they_are(visit: Visit, world: World) -> None:
