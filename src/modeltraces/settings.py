@@ -46,7 +46,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds that requests under way, streams too, may go on after the server is told to stop.",
     )
-    data_dir: Path = Field(Path("data"), description="Directory of everything that is kept.")
+    data_dir: Path = Field(
+        Path("data"),
+        description="Directory of everything that is kept. `modeltraces demo` has one of its own, `demo-data`, unless this names another.",
+    )
     store_url: str = Field(
         "",
         description="Where runs live: `chdb:///path`, the embedded engine (default: inside the data directory), or "
