@@ -83,6 +83,14 @@ def shell_commands(document: Path) -> list[ShellCommand]:
     return found
 
 
+def inline_commands(document: Path) -> list[tuple[str, ...]]:
+    """The words of the commands of ours that stand in a sentence: `modeltraces …`, `make …`."""
+    spans = [token.content for token in _tokens(document) if token.type == "code_inline"]
+    return [
+        tuple(shlex.split(span)) for span in spans if re.match(r"(\.venv/bin/)?(modeltraces|make) [a-z-]+( |$)", span)
+    ]
+
+
 def _logical_lines(block: str) -> Iterator[tuple[int, str]]:
     """Numbered lines, with continued ones joined, quoted line ends kept and here-documents left out."""
     pending, start, heredoc = "", 0, ""

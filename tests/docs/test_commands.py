@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from modeltraces import cli
-from tests.docs.documents import ROOT, ShellCommand, documents, name_of, shell_commands
+from tests.docs.documents import ROOT, ShellCommand, documents, inline_commands, name_of, shell_commands
 
 OTHER_PROGRAMS: Final = {
     *(
@@ -101,6 +101,13 @@ def _options(node: Any) -> dict[str, bool]:
 def test_every_shown_command_exists_with_its_options(document: Path) -> None:
     problems = [f"{command}: {problem}" for command in shell_commands(document) if (problem := _problem(command))]
     assert not problems
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_command_in_a_sentence_exists_with_its_options(document: Path) -> None:
+    problems = [_problem(ShellCommand(document, 0, words)) for words in inline_commands(document)]
+    # A group may be spoken of by its name.
+    assert [problem for problem in problems if problem and "a group of them" not in problem] == []
 
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
