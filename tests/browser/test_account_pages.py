@@ -225,7 +225,7 @@ def test_an_address_of_no_page_is_explained(visit: Visit) -> None:
     visit.expected = ("404",)
     page = visit.go("/settings/nowhere")
     expect(page.get_by_text("There is no such page")).to_be_visible()
-    page.get_by_role("link", name="Model Traces").click()
+    page.get_by_role("main").get_by_role("link", name="Model Traces").click()
     expect(page.locator("tr[data-run]").first).to_be_visible()
 
 
