@@ -73,7 +73,7 @@ def test_every_card_leads_on_by_keyboard_too(visit: Visit) -> None:
     page.wait_for_url("**/settings/models/llama-3-8b")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 1000, 390])
 def test_the_cards_ways_fit_beside_their_titles(visitors: Visitors, dora: StorageState, width: int) -> None:
     page = visitors.visit(dora, width=width, height=844).go()
     for card in page.locator(".metric:has(.metric-action:visible)").all():
