@@ -66,3 +66,30 @@ def test_a_named_connection_serves_alone_and_one_to_every_model_what_nobody_name
         assert (target.connection_name, target.upstream_model) == (place, upstream)
     with pytest.raises(NoTarget, match="place-99"):
         book.resolve(account_id, "Model-7@place-99", "openai")
+
+
+def test_what_is_offered_in_place_of_a_deployment_speaks_what_the_caller_does(tmp_path: Path) -> None:
+    """Offered a connection of the other protocol, callers went from a 404 to a 400."""
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
+    catalog.upgrade()
+    account_id = accounts.ensure_default(catalog).id
+    registry = ModelRegistry(catalog)
+    registry.ensure(account_id, {"llama": SeenModel("vllm", "", 1, kind="open_source")})
+
+    def said(asked: str, status: int) -> str:
+        with pytest.raises(NoTarget) as refused:
+            TargetBook(catalog, registry).resolve(account_id, asked, "openai")
+        assert refused.value.status == status
+        return str(refused.value)
+
+    for name, protocol in (("claude", "anthropic"), ("any", "openai")):
+        assert "@any" not in said("llama", 404)
+        values = {"name": name, "protocol": protocol, "base_url": "http://127.0.0.1:9", "models": ["*"]}
+        connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+        if name == "claude":
+            assert "call it as llama@claude at /gateway/anthropic." in said("llama", 404)
+            assert said("llama@claude", 400) == (
+                "llama@claude speaks anthropic, not openai: call it at /gateway/anthropic."
+            )
+    assert "call it as llama@any." in said("llama", 404)
+    catalog.close()

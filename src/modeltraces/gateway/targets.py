@@ -19,6 +19,8 @@ SPOKEN: Final[dict[Family, tuple[str, ...]]] = {
     "openai": ("openai", "azure_openai", "ollama"),
     "anthropic": ("anthropic",),
 }
+_BASES: Final[dict[Family, str]] = {"openai": "/gateway/openai/v1", "anthropic": "/gateway/anthropic"}
+"""What the SDKs of each take as their base."""
 _MOST_CACHED: Final = 1_000
 _MOST_RESOLVED: Final = 1_000
 """Names of an account, which callers choose where a connection takes any."""
@@ -140,18 +142,19 @@ class TargetBook:
             entry = known.by_name.get(name)
         found = _serving(entry, name, place, known) if entry else Candidates(_of_nobody(name, place, asked, known))
         if not found.every:
-            raise NoTarget(_why_not(entry, asked, name, place, known))
+            raise NoTarget(_why_not(entry, asked, name, place, known, family))
         spoken = found.spoken(family)
         if not spoken.every:
-            other = "/gateway/anthropic" if family == "openai" else "/gateway/openai/v1"
             first = found.every[0]
+            other = _base_of(first.protocol)
             if entry is None and not known.by_listed.keys() & {asked.lower(), name.lower()}:
                 # Most likely misspelt: that it is called elsewhere would send its caller the wrong way.
                 unknown = f"There is no model {asked[:200]!r} in this account.{_meant(name, known)}"
                 raise NoTarget(
                     f"{unknown} {first.connection_name} takes any name, but speaks {first.protocol}: {other}."
                 )
-            raise NoTarget(f"{name} speaks {first.protocol}, not {family}: call it at {other}.", 400)
+            what = f"{name}@{first.place}" if first.place else name
+            raise NoTarget(f"{what} speaks {first.protocol}, not {family}: call it at {other}.", 400)
         return spoken
 
     def names(self, account_id: str, family: Family) -> list[str]:
@@ -282,6 +285,10 @@ def _reaching(
     return tuple(_through(one, model, upstream) for one in every if not place or one.name == place)
 
 
+def _base_of(protocol: str) -> str:
+    return next(_BASES[family] for family, spoken in SPOKEN.items() if protocol in spoken)
+
+
 def _borne(entry: ModelEntry) -> str:
     """The name that the provider knows the model by: that of its runs, for one that was renamed here."""
     return entry.name if entry.name in entry.recorded_names or not entry.recorded_names else entry.recorded_names[0]
@@ -303,7 +310,7 @@ def _meant(name: str, known: _Known) -> str:
     return f" Did you mean {', '.join(near)}?" if near else ""
 
 
-def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known) -> str:
+def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known, family: Family) -> str:
     if entry is None:
         unknown = f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model."
         return unknown + _meant(name, known)
@@ -315,7 +322,10 @@ def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known:
         return f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
     if entry.kind == "external":
         return f"No connection reaches {entry.name}. An admin can add one under Settings, Connections."
-    hint = next(
-        (f"; or call it as {entry.name}@{one.name}" for one in known.connections if EVERY_MODEL in one.models), ""
-    )
+    every = [one for one in known.connections if EVERY_MODEL in one.models]
+    spoken = [one for one in every if one.protocol in SPOKEN[family]]
+    hint = ""
+    if every:
+        other = "" if spoken else f" at {_base_of(every[0].protocol)}"
+        hint = f"; or call it as {entry.name}@{(spoken or every)[0].name}{other}"
     return f"No deployment of {entry.name} is up and has an endpoint. An admin can deploy one under Settings, Models{hint}."
