@@ -13,6 +13,7 @@ from modeltraces.ingest.links import LinkIndex
 from modeltraces.run import Run
 from modeltraces.store.engine import ClickHouseStore
 from tests.ingest.commits import START, Commits, span
+from tests.support.random_cases import examples
 
 FRAMEWORK = span("aa", ms=130, input="hello", output="hi there", session_id="s1", source_type="Agent", source="planner")
 SDK = span(
@@ -40,7 +41,9 @@ def test_recordings_of_one_call_are_one_run_in_every_order(
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(15, thorough=200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_splitting_repeating_and_restarting_change_nothing(
     store: ClickHouseStore, account_id: str, data: st.DataObject
@@ -99,6 +102,26 @@ def test_a_response_id_that_a_server_gives_to_every_response_links_nothing(
             span(f"a{number}", trace=f"t{number}", instrumentation="sdk", response_id="chatcmpl-123", output="x")
         )
     assert len(commits.rows()) == 5
+
+
+@pytest.mark.parametrize("scope", ["dd", ""])
+def test_one_id_for_every_response_costs_nothing_while_one_instrumentation_records_them(
+    store: ClickHouseStore, account_id: str, scope: str
+) -> None:
+    """Each call was read back with all the others: a commit of a hundred took six times as long."""
+    commits = Commits(store, account_id)
+    same = [
+        replace(BARE, span_id=f"{number:016x}", request_id=str(number), trace_id=str(number)) for number in range(60)
+    ]
+    for start in range(0, 60, 20):
+        commits.commit(*same[start : start + 20])
+    assert commits.store.read_back == 0
+    assert len(commits.rows()) == 60
+    commits.commit(replace(ELSEWHERE, instrumentation=scope, response_id=BARE.response_id))
+    assert commits.store.read_back, "of another instrumentation it may be one with each of them"
+    again = commits.store.read_back
+    commits.commit(replace(ELSEWHERE, instrumentation=scope, request_id="x", span_id="e" * 16, trace_id="x"))
+    assert commits.store.read_back > again, "nor is that one alone any more"
 
 
 def test_a_try_that_was_taken_for_the_call_is_a_run_when_the_one_that_passed_comes(

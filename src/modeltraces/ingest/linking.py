@@ -7,7 +7,7 @@ from typing import Final
 
 from modeltraces.catalog.matching.rules import unmatch
 from modeltraces.ingest.folding import calls, fold, original
-from modeltraces.ingest.links import LinkIndex
+from modeltraces.ingest.links import SEVERAL, LinkIndex
 from modeltraces.ingest.neighbours import TEXT_CHARACTERS, meeting
 from modeltraces.ingest.otlp.logs import apply_contents
 from modeltraces.ingest.recordings import ContentPart, Limits
@@ -114,10 +114,12 @@ class Linker:
         everything = [*runs, *settled] if settled else runs
         parents = {(run.account_id, run.trace_id, run.parent_span_id) for run in everything if run.parent_span_id}
         spans = {(run.account_id, run.trace_id, run.span_id) for run in everything if run.span_id}
-        responses: dict[tuple[str, str], int] = defaultdict(int)
+        responses: dict[tuple[str, str], str] = {}
         for run in everything:
             if run.response_id:
-                responses[run.account_id, run.response_id] += 1
+                key = run.account_id, run.response_id
+                if responses.setdefault(key, run.instrumentation) != run.instrumentation:
+                    responses[key] = SEVERAL
         met = meeting(everything)
         alone: list[Run] = []
         linked: list[Run] = []
@@ -125,7 +127,7 @@ class Linker:
             has_counterpart = (
                 (run.span_id and (run.account_id, run.trace_id, run.span_id) in parents)
                 or (run.parent_span_id and (run.account_id, run.trace_id, run.parent_span_id) in spans)
-                or (run.response_id and responses[run.account_id, run.response_id] > 1)
+                or (run.response_id and responses[run.account_id, run.response_id] == SEVERAL)
                 or position in met
                 or self.index.counterparts(run)
             )

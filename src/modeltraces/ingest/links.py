@@ -14,6 +14,8 @@ from typing import Final
 from modeltraces.ingest.neighbours import Neighbours
 from modeltraces.run import Run
 
+SEVERAL: Final = "\0"
+"""In place of an instrumentation's name, where there were several."""
 _CLOCK_TOLERANCE_US: Final = 1_000_000
 """Two instrumentations of one process read one clock; a second covers spans that a proxy on another machine made."""
 
@@ -72,6 +74,9 @@ class LinkIndex:
     _old: dict[int, int | tuple[int, ...]] = field(default_factory=dict)
     _young_near: Neighbours = field(default_factory=Neighbours)
     _old_near: Neighbours = field(default_factory=Neighbours)
+    _young_scopes: dict[str, str] = field(default_factory=dict)
+    """Account → the one instrumentation whose recordings bore response ids, or SEVERAL."""
+    _old_scopes: dict[str, str] = field(default_factory=dict)
     _turned_on: float = field(default_factory=time.monotonic)
 
     def remember(self, run: Run, tied: tuple[str, ...] = (), whole: bool = True) -> None:
@@ -81,6 +86,11 @@ class LinkIndex:
             known = _starts(self._young.get(key, ()))
             if run.executed_on_us not in known:
                 self._young[key] = (*known[-31:], run.executed_on_us) if known else run.executed_on_us
+        if (
+            run.response_id
+            and self._young_scopes.setdefault(run.account_id, run.instrumentation) != run.instrumentation
+        ):
+            self._young_scopes[run.account_id] = SEVERAL
         self._young_near.add(run, tied, whole)
 
     def remember_content(self, account_id: str, trace_id: str, span_id: str) -> None:
@@ -104,11 +114,17 @@ class LinkIndex:
             starts.update(self._get(_parent_key(run.account_id, run.trace_id, run.span_id)))
             if run.parent_span_id:
                 starts.update(self._get(_span_key(run.account_id, run.trace_id, run.parent_span_id)))
-        if run.response_id:
+        if run.response_id and not self._is_alone(run):
             starts.update(self._get(_response_key(run.account_id, run.response_id)))
         for near in (self._young_near, self._old_near):
             starts.update(near.starts(run))
         return starts
+
+    def _is_alone(self, run: Run) -> bool:
+        """Whether no other instrumentation recorded a response in its account: then one id ties nothing, though a server gives
+        it to all its responses."""
+        own = run.instrumentation
+        return all(scopes.get(run.account_id, own) == own for scopes in (self._young_scopes, self._old_scopes))
 
     def _get(self, key: int) -> tuple[int, ...]:
         return _starts(self._young.get(key, ())) + _starts(self._old.get(key, ()))
@@ -120,6 +136,7 @@ class LinkIndex:
         if held * 2 > self.max_entries or (now - self._turned_on) * 2 > self.window_seconds:
             self._old, self._young, self._turned_on = self._young, {}, now
             self._old_near, self._young_near = self._young_near, Neighbours()
+            self._old_scopes, self._young_scopes = self._young_scopes, {}
 
 
 def _starts(kept: int | tuple[int, ...]) -> tuple[int, ...]:
