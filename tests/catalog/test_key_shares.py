@@ -195,6 +195,22 @@ def test_what_is_not_needed_of_a_share_goes_back(
     assert used(catalogs[1], busy, DAY).requests == 30
 
 
+def test_a_key_that_nobody_uses_any_more_is_forgotten(
+    limiters: list[SharedLimiter], key: Key, timer: Timer, clock: Clock
+) -> None:
+    """Whose last calls had passed by a share was kept for ever."""
+    few, limiter = key(requests_per_minute=1000), limiters[0]
+    for _ in range(20):
+        timer.now += 0.01
+        assert admits(limiter, few)
+    clock.advance(61)
+    for _ in range(3):
+        timer.now += 61
+        limiter.settle()
+    assert not limiter._shares
+    assert admits(limiter, few)
+
+
 def test_what_passed_while_the_catalog_was_away_counts_in_its_minute(
     limiters: list[SharedLimiter], catalogs: list[Catalog], key: Key, timer: Timer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

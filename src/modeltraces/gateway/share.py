@@ -37,6 +37,8 @@ class Share:
     calls: int = 0
     """Since the last share was taken."""
     since: float = 0.0
+    touched: float = 0.0
+    """When it was last asked for."""
     asking: "Future[None] | None" = None
 
     def turn(self, minute: Window) -> None:

@@ -93,6 +93,7 @@ class SharedLimiter:
         share = self._shares.get(key.key_id)
         if share is None:
             share = self._shares[key.key_id] = Share(window_of(key.key_id, MINUTE, self._catalog.clock()))
+        share.touched = self._timer()
         return share
 
     def _take(self, share: Share, key: KeyIdentity) -> bool:
@@ -213,7 +214,7 @@ class SharedLimiter:
                     more |= used
                     if back:
                         more[minute] = more.get(minute, NOTHING) + Used(requests=-back)
-                elif now - share.until > _CLEAN_SECONDS and not (share.waiting or share.calls):
+                elif now - share.touched > _CLEAN_SECONDS and not share.waiting:
                     del self._shares[key_id]
         try:
             key_usage.add(self._catalog, more)
