@@ -144,8 +144,9 @@ def engine_limits(settings: Settings) -> EngineLimits:
         connect_timeout_seconds=settings.store_connect_seconds,
         engine_memory_bytes=settings.store_memory_megabytes << 20,
         threads=settings.store_threads,
-        # One for the writer, one for summing up, one to spare for the health check.
-        clients=settings.query_concurrency + settings.export_concurrency + 3,
+        # One each for the writer, for summing up, for removing by age and for applying rules to past runs, whose changes take as
+        # long as they take; one to spare for the health check.
+        clients=settings.query_concurrency + settings.export_concurrency + 5,
     )
 
 
