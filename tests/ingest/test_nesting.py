@@ -15,6 +15,7 @@ from modeltraces.run import Run
 from modeltraces.store.engine import ClickHouseStore
 from tests.ingest.commits import Commits, span
 from tests.ingest.otlp.building import log, parts_of
+from tests.support.random_cases import examples
 
 PROGRAM = {"service.name": "app", "service.instance.id": "5541fb84"}
 FAILED = {"status": "failed", "error_type": "RateLimitError", "error_code": "429"}
@@ -263,7 +264,9 @@ def crowded(draw: st.DrawFn) -> list[Run]:
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(20, thorough=200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(recordings=crowded(), data=st.data())
 def test_what_is_one_call_does_not_hang_on_how_the_recordings_came(
     store: ClickHouseStore, recordings: list[Run], data: st.DataObject
