@@ -184,14 +184,14 @@ def pairs(count: int, *, seed: int, spacing_ms: float, text: str = "ping") -> li
 def test_equal_calls_side_by_side_keep_their_number_and_what_is_theirs(
     store: ClickHouseStore, account_id: str, size: int
 ) -> None:
-    made = pairs(40, seed=1, spacing_ms=5)
+    made = pairs(24, seed=1, spacing_ms=5)
     sent = [recording for pair in made for recording in pair]
     Random(2).shuffle(sent)
     commits = Commits(store, account_id)
     for start in range(0, len(sent), size):
         commits.commit(*sent[start : start + size])
     counted = {run.response_id: run.session_id for run in commits.rows()}
-    assert counted == {f"chatcmpl-{number}": f"s{number}" for number in range(40)}
+    assert counted == {f"chatcmpl-{number}": f"s{number}" for number in range(24)}
 
 
 def test_equal_calls_by_one_instrumentation_are_never_read_back(store: ClickHouseStore, account_id: str) -> None:
