@@ -3,10 +3,15 @@
 import base64
 import itertools
 import random
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modeltraces.query.cursor import CursorError, Position, decode, encode
 from modeltraces.query.fields import SORTABLE, field_named
@@ -17,6 +22,7 @@ from modeltraces.run import Run
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import NOON_US, run
+from tests.support.random_cases import examples
 
 SECRET = b"a secret of the tests"
 NOBODY = FilterContext()
@@ -102,6 +108,48 @@ def test_runs_that_arrive_between_two_pages_move_nothing(store: Store, account_i
         selection, Position(None, first.runs[0].executed_on_us, first.runs[0].request_id), "before", SECRET
     ), secret=SECRET)  # fmt: skip
     assert len(newer.runs) == 10
+
+
+@given(
+    sort=st.sampled_from(["executed_on", "response_time", "input_tokens"]),
+    order=st.sampled_from(["asc", "desc"]),
+    limit=st.integers(1, 25),
+    seed=st.integers(0, 1 << 32),
+)
+@settings(
+    max_examples=examples(3, thorough=60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_pages_hold_every_run_once_in_order_while_runs_come_in_and_are_sent_again(
+    store: Store, sort: str, order: Order, limit: int, seed: int
+) -> None:
+    account_id, chance = f"coming {uuid4()}", random.Random(seed)
+    old = population(account_id, 40)
+    insert_runs(store, old)
+    new = population(account_id, 200)[40:]
+    done = threading.Event()
+
+    def come_in() -> None:
+        while new and not done.is_set():
+            # What is sent again says the same of itself, and replaces its row.
+            again = [replace(one, version=2) for one in chance.sample(old, 3)]
+            insert_runs(store, [new.pop() for _ in range(min(len(new), chance.randint(1, 5)))] + again)
+
+    coming = threading.Thread(target=come_in)
+    coming.start()
+    seen, cursor = [], None
+    try:
+        while True:
+            page = list_runs(store, Selection(account_id, sort=sort, order=order), NOBODY, limit=limit, cursor=cursor, secret=SECRET)  # fmt: skip
+            seen += [one.request_id for one in page.runs]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    finally:
+        done.set()
+        coming.join()
+    assert len(seen) == len(set(seen))
+    assert seen == [one for one in in_order(population(account_id, 200), sort, order) if one in set(seen)]
+    assert {one.request_id for one in old} <= set(seen)
 
 
 def test_a_page_that_is_just_full_is_the_last(store: Store, account_id: str) -> None:
