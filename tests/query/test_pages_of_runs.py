@@ -113,7 +113,7 @@ def test_runs_that_arrive_between_two_pages_move_nothing(store: Store, account_i
 @given(
     sort=st.sampled_from(["executed_on", "response_time", "input_tokens"]),
     order=st.sampled_from(["asc", "desc"]),
-    limit=st.integers(1, 25),
+    limit=st.integers(7, 40),
     seed=st.integers(0, 1 << 32),
 )
 @settings(
