@@ -10,14 +10,13 @@ from modeltraces.run import ModelKind, Run
 def seen_models(
     runs: Sequence[Run], kinds: Iterable[tuple[str, str, ModelKind]] = ()
 ) -> dict[str, dict[str, SeenModel]]:
-    """By account and name. A recording that is folded into a run with another model brings none, nor does a call of the gateway
-    for which its upstream found nothing: where a connection takes any name, misspelt ones would fill the catalog.
+    """By account and name. A recording that is folded into a run with another model brings none.
 
     `kinds`: account, model, and the kind that a sender says it is of.
     """
     seen: dict[str, dict[str, SeenModel]] = defaultdict(dict)
     for run in runs:
-        if run.superseded_by or _was_not_found(run):
+        if run.superseded_by:
             continue
         model = seen[run.account_id].get(run.model)
         if model is None:
@@ -34,7 +33,3 @@ def seen_models(
         if name in seen[account_id]:
             seen[account_id][name].kind = kind
     return seen
-
-
-def _was_not_found(run: Run) -> bool:
-    return run.instrumentation == "gateway" and run.attributes.get("http.response.status_code") == "404"
