@@ -1,7 +1,7 @@
 """The writer: what fails fails alone, what is stored is acknowledged, and its thread outlives everything."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,6 +107,25 @@ def test_as_many_as_were_stored_together_are_waited_for_again(faulty: Faulty, ac
         assert not wait([one], 0.2).done
         assert not wait([one, writer.submit(batch(account_id))], WAIT).not_done
     assert faulty.inserts == [("runs", 2), ("runs", 2)]
+
+
+def test_senders_that_came_one_in_the_others_commit_are_stored_together_from_then_on(
+    faulty: Faulty, account_id: str
+) -> None:
+    """Each was taken alone for ever, while the other's commit lasted."""
+    with running(faulty, commit_wait_seconds=3600) as writer:
+        came: list[Future[None]] = []
+        writer.on_commit.append(lambda _: came or came.append(writer.submit(batch(account_id))))
+        writer.submit(batch(account_id)).result(WAIT)
+        assert not wait(came, 0.2).done
+        for _ in range(2):
+            with at_once(writer):
+                came.append(writer.submit(batch(account_id)))
+            assert not wait(came, WAIT).not_done
+            came.append(writer.submit(batch(account_id)))
+        came.append(writer.submit(batch(account_id)))
+        assert not wait(came, WAIT).not_done
+    assert faulty.inserts == [("runs", 1), ("runs", 2), ("runs", 2), ("runs", 2)]
 
 
 def test_one_batch_that_the_store_refuses_fails_alone(faulty: Faulty, account_id: str) -> None:

@@ -101,8 +101,8 @@ class Writer:
     """Called from the writer's thread with the accounts that have new rows."""
     _queue: "deque[tuple[Batch, Future[None]]]" = field(default_factory=deque)
     _company: int = 1
-    """How many batches the last commit had: when as many are there again, nobody is waited for. A sender that is alone waits
-    for none; many that send at the same time are stored together."""
+    """How many batches the last commit had, and came while it lasted: when as many are there again, nobody is waited for. A
+    sender that is alone waits for none; those that send at the same time are stored together."""
     _waiting: int = 0
     _reserved: int = 0
     _closing: bool = False
@@ -178,6 +178,7 @@ class Writer:
                 continue
             self._commit_all(taken)
             with self._wake:
+                self._company = len(taken) + len(self._queue)
                 self._waiting -= sum(batch.size for batch, _ in taken)
                 QUEUED_BYTES.set(self._waiting + self._reserved)
 
@@ -199,7 +200,6 @@ class Writer:
             if runs > self.max_commit_runs or size > self.max_commit_bytes:
                 break
             taken.append(self._queue.popleft())
-        self._company = len(taken)
         for _, future in taken:
             # From here on nobody can cancel it: setting the result of a cancelled one would end this thread.
             future.set_running_or_notify_cancel()
