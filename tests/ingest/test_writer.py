@@ -115,7 +115,12 @@ def test_senders_that_came_one_in_the_others_commit_are_stored_together_from_the
     """Each was taken alone for ever, while the other's commit lasted."""
     with running(faulty, commit_wait_seconds=3600) as writer:
         came: list[Future[None]] = []
-        writer.on_commit.append(lambda _: came or came.append(writer.submit(batch(account_id))))
+
+        def meanwhile(_: set[str]) -> None:
+            if not came:
+                came.append(writer.submit(batch(account_id)))
+
+        writer.on_commit.append(meanwhile)
         writer.submit(batch(account_id)).result(WAIT)
         assert not wait(came, 0.2).done
         for _ in range(2):

@@ -147,6 +147,7 @@ def test_pages_hold_every_run_once_in_order_while_runs_come_in_and_are_sent_agai
     finally:
         done.set()
         coming.join()
+    assert len(new) < 160, "runs came in meanwhile"
     assert len(seen) == len(set(seen))
     assert seen == [one for one in in_order(population(account_id, 200), sort, order) if one in set(seen)]
     assert {one.request_id for one in old} <= set(seen)

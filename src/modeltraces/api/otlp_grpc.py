@@ -103,7 +103,7 @@ class OtlpReceiver:
         except Exception as error:
             # The library would tell the caller the exception's text.
             code, said = refusal_of(error)
-            if code in _OURS and not isinstance(error, QueueFull):
+            if code in _OURS and not isinstance(error, QueueFull) and _refusals.due(str(error)) is not None:
                 log.error(
                     "gRPC request failed", signal=signal, error=str(error),
                     exc_info=error if code is grpc.StatusCode.INTERNAL else None,

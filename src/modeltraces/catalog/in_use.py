@@ -29,11 +29,14 @@ def hold(path: Path) -> int:
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(descriptor)
         raise CatalogUnavailable(
             f"The catalog {path} is being copied by another process. Wait until it has ended."
         ) from None
+    except OSError:
+        # A file system without locks: a server runs there all the same.
+        pass
     return descriptor
 
 
@@ -49,8 +52,10 @@ def without_servers(engine: Engine) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise CatalogInUse(f"A server uses the catalog {path}.") from None
+        except OSError as error:
+            raise CatalogInUse(f"Whether a server uses the catalog {path} cannot be told: {error.strerror}.") from None
         yield
     finally:
         os.close(descriptor)

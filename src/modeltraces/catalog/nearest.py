@@ -1,6 +1,7 @@
 """Which models a misspelt name may have meant."""
 
 import difflib
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,8 +12,10 @@ _SHORTEST_PART: Final = 3
 
 def nearest_models(name: str, among: Iterable[str]) -> list[str]:
     """Up to three of the names, as they are spelled: those most alike in any case, then those that hold it."""
-    wanted, spelled = name.lower(), {other.lower(): other for other in among}
+    wanted, spelled = name.lower(), defaultdict[str, list[str]](list)
+    for other in among:
+        spelled[other.lower()].append(other)
     found = difflib.get_close_matches(wanted, spelled, _MOST)
     if len(wanted) >= _SHORTEST_PART:
         found += [other for other in spelled if wanted in other and other not in found]
-    return [spelled[other] for other in found[:_MOST]]
+    return [one for other in found for one in spelled[other]][:_MOST]
