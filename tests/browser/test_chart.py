@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.chart import drag_over_chart
 from tests.browser.conftest import Visit
 
 _RECORD = """
@@ -71,13 +72,6 @@ def test_one_very_slow_run_does_not_flatten_the_others(page: Page) -> None:
 
 def test_a_drag_chooses_whole_steps(page: Page) -> None:
     data = page.evaluate("JSON.parse(document.querySelector('#chart-data').textContent)")
-    box = page.locator(".u-over").bounding_box()
-    assert box is not None
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.503, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.755, y, steps=5)
-    page.mouse.up()
-    page.wait_for_url("**from=**to=**")
+    drag_over_chart(page, 0.503, 0.755)
     chosen: list[str] = page.evaluate("['from', 'to'].map((name) => new URL(location.href).searchParams.get(name))")
     assert all(int(datetime.fromisoformat(at).timestamp()) in data["at"] for at in chosen), chosen

@@ -7,6 +7,7 @@ import re
 import httpx
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.chart import drag_over_chart
 from tests.browser.conftest import TRACES, Visit
 from tests.browser.world import GPT, LLAMA, TUNED, World
 
@@ -250,14 +251,7 @@ def test_a_period_that_ends_before_it_begins_is_refused_where_it_is_typed(page: 
 
 
 def test_dragging_over_the_chart_narrows_the_period(page: Page) -> None:
-    box = page.locator(".u-over").bounding_box()
-    assert box is not None
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.5, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.75, y, steps=5)
-    page.mouse.up()
-    page.wait_for_url("**from=**to=**")
+    drag_over_chart(page, 0.5, 0.75)
     expect(page.locator(".chart-area canvas")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("link", name="7d", exact=True)).to_have_attribute("aria-current", "true")

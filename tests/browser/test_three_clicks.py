@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, StorageState, expect
 
+from tests.browser.chart import drag_over_chart
 from tests.browser.conftest import TRACES, Visit, Visitors
 from tests.browser.world import LLAMA
 
@@ -27,13 +28,7 @@ def open_first(page: Page) -> None:
 def test_it_is_slow_since_a_while(visit: Visit) -> None:
     page = visit.go(f"{TRACES}?model={LLAMA}")
     # 1: the part of the chart that the complaint is about.
-    box = page.locator(".u-over").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 40, steps=4)
-    page.mouse.up()
-    page.wait_for_url("**from=**to=**")
+    drag_over_chart(page, 0.6, 0.9)
     expect(page.locator("#toolbar summary").filter(has_text="–")).to_be_visible()
     # 2: the P99.
     page.locator(".metric.times .figure").nth(1).get_by_role("link").click()
