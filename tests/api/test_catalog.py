@@ -82,6 +82,25 @@ def test_a_renamed_model_keeps_its_runs_and_those_to_come(admin: httpx.Client) -
     assert "old" in refused(admin, "POST", "models", 409, {"name": "old", "kind": "external"})
 
 
+def test_the_name_that_a_model_had_before_stays_its_own_until_another_takes_it(admin: httpx.Client) -> None:
+    for name in ("old", "other"):
+        call(admin, "POST", "models", 201, {"name": name, "kind": "open_source"})
+    call(admin, "PATCH", "models/old", 200, {"name": "new"})
+    assert call(admin, "GET", "models/old", 200)["name"] == "new"
+    # No run bears it: whoever gives it to a model means it, by adding one or by renaming one.
+    call(admin, "POST", "models", 201, {"name": "old", "kind": "external"})
+    call(admin, "PATCH", "models/old", 200, {"name": "older"})
+    assert call(admin, "PATCH", "models/other", 200, {"name": "old"})["name"] == "old"
+    assert call(admin, "GET", "models/old", 200)["kind"] == "open_source"
+    # What is called by a name from before is the renamed model, like a model that had runs when it was renamed.
+    call(admin, "PATCH", "models/new", 200, {"name": "newest"})
+    call(admin, "POST", "runs", 200, {"model": "new"})
+    assert call(admin, "GET", "metrics?model=newest", 200)["total_requests"] == 1
+    for verb, path in (("POST", "models"), ("PATCH", "models/old")):
+        body = {"name": "new"} | ({"kind": "external"} if verb == "POST" else {})
+        assert "Runs that bear the name 'new' are counted as newest's" in refused(admin, verb, path, 409, body)
+
+
 def test_a_merge_and_its_undo_leave_every_total_as_before(admin: httpx.Client) -> None:
     call(
         admin, "POST", "runs", 200,

@@ -6,6 +6,7 @@ import pytest
 
 from modeltraces.catalog import audit, model_edits
 from modeltraces.catalog.db import Catalog
+from modeltraces.catalog.errors import Conflict
 from modeltraces.catalog.file.applying import Applied
 from modeltraces.catalog.file.problems import BadFile
 from modeltraces.catalog.hosting import ledger
@@ -199,10 +200,36 @@ def test_a_hosted_model_becomes_external_only_when_its_events_are_struck_out(
     assert entries(catalog, account_id)[0]["kind"] == "external"
 
 
-def test_a_name_that_runs_of_another_model_bear_is_refused(
+@pytest.mark.parametrize("runs", [True, False], ids=["with runs", "without runs"])
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "for real"])
+def test_a_file_that_still_has_the_name_that_a_model_had_before_is_refused(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied], runs: bool, dry_run: bool
+) -> None:
+    file = V1 % DEPLOY
+    apply_file(file)
+    if runs:
+        ModelRegistry(catalog).ensure(account_id, {"m": SeenModel("vllm", "", 1)})
+    for before, after in (("m", "between"), ("between", "new")):
+        model_edits.edit(catalog, account_id, before, {"name": after}, actor="alice")
+    trace = traces(catalog, account_id)
+    for name in ("m", "between"):
+        with pytest.raises(BadFile, match=f"line 2: {name} is a name that new had before.* Write new in its place"):
+            apply_file(file.replace('"m"', f'"{name}"'), dry_run=dry_run, allow_removal=True)
+    assert traces(catalog, account_id) == trace
+    assert apply_file(file.replace('"m"', '"new"'), dry_run=dry_run) == Applied((), ())
+    assert apply_file(file.replace('"m"', '"new"\nmerged = ["m"]'), dry_run=dry_run) == Applied((), ())
+
+
+def test_a_name_that_a_model_had_before_is_another_models_once_somebody_says_so(
     catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
 ) -> None:
-    ModelRegistry(catalog).ensure(account_id, {"old": SeenModel("openai", "", 1)})
-    model_edits.edit(catalog, account_id, "old", {"name": "new"}, actor="alice")
-    with pytest.raises(BadFile, match="line 1: Runs that bear the name 'old' are counted as new's"):
-        apply_file('[[models]]\nname = "old"\nkind = "external"')
+    apply_file(V1 % DEPLOY)
+    model_edits.edit(catalog, account_id, "m", {"name": "new"}, actor="alice")
+    with pytest.raises(Conflict, match="Runs that bear the name 'm' are counted as new's"):
+        model_edits.create(catalog, account_id, "m", "open_source", actor="alice")
+    model_edits.create(catalog, account_id, "m", "open_source", is_unborne=True, actor="alice")
+    assert apply_file(V1 % DEPLOY).changes == (
+        "+ deployment m@v1",
+        "+ event m@v1: deploy to 2 replicas at 2025-11-01T10:00:00Z",
+    )
+    assert [one["name"] for one in entries(catalog, account_id)] == ["m", "new"]

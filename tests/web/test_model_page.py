@@ -231,7 +231,7 @@ def test_a_model_is_renamed_and_its_old_name_leads_on(llama: CatalogSite) -> Non
     answer = llama.send(f"{PAGE}?do=details", **fields)
     assert answer.headers["location"] == model_path("llama-3")
     page = llama.get(model_path("llama-3")).text
-    assert "Its runs bear" in page
+    assert "Counts runs named" in page
     assert "<code><bdi>llama</bdi></code>" in page
     old = llama.get(PAGE)
     assert (old.status_code, old.headers["location"]) == (303, model_path("llama-3"))

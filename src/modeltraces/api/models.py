@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from modeltraces.api.bodies import object_of
 from modeltraces.api.catalog_json import model_json
 from modeltraces.api.errors import Problem
+from modeltraces.api.former_names import is_unborne
 from modeltraces.api.identity import Admin, Identity, Reader
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import model_edits
@@ -41,12 +42,16 @@ async def list_models(request: Request, identity: Reader) -> dict[str, Any]:
 
 @router.post("", summary="Add a model", status_code=201)
 async def create_model(request: Request, identity: Admin) -> dict[str, Any]:
-    """`{name, kind, base_model?, provider?}`. 409 when a model, or runs, have that name."""
+    """`{name, kind, base_model?, provider?}`. 409 when a model, or runs, have that name.
+
+    A name that another model had before is free when no run bears it.
+    """
     parts = parts_of(request)
     body = await object_of(request, ("name", "kind", "base_model", "provider"), required=("name", "kind"))
     create = partial(
         model_edits.create, parts.catalog, identity.account_id, body["name"], body["kind"],
         base_model=body.get("base_model"), provider=body.get("provider"), actor=identity.actor,
+        is_unborne=await is_unborne(parts, identity.account_id, body["name"]),
     )  # fmt: skip
     name = await parts.workers.look_up(create)
     return model_json(await entry_of(parts, identity, name))
@@ -93,8 +98,11 @@ async def edit_model(request: Request, name: str, identity: Admin) -> dict[str, 
     """
     parts = parts_of(request)
     body = await object_of(request, model_edits.EDITABLE)
+    unborne = "name" in body and await is_unborne(parts, identity.account_id, body["name"])
     renamed = await parts.workers.look_up(
-        partial(model_edits.edit, parts.catalog, identity.account_id, name, body, actor=identity.actor)
+        partial(
+            model_edits.edit, parts.catalog, identity.account_id, name, body, is_unborne=unborne, actor=identity.actor
+        )
     )
     entry = await entry_of(parts, identity, renamed)
     up = still_up((one.version, one.intervals) for one in entry.deployments) if body.get("archived") else ""

@@ -19,14 +19,26 @@ EDITABLE: Final = ("name", "kind", "base_model", "provider", "archived", "routin
 
 
 def create(
-    catalog: Catalog, account_id: str, name: Any, kind: Any, *, base_model: Any = "", provider: Any = "", actor: str
+    catalog: Catalog,
+    account_id: str,
+    name: Any,
+    kind: Any,
+    *,
+    base_model: Any = "",
+    provider: Any = "",
+    is_unborne: bool = False,
+    actor: str,
 ) -> str:
-    """Its name as it is kept. Raises Invalid, and Conflict when a model or runs have that name already."""
+    """Its name as it is kept. Raises Invalid, and Conflict when a model or runs have that name already.
+
+    `is_unborne`: no run bears the name, so that one that another model had before is free.
+    """
     named = _text(name, "The model's name")
     kind = _kind(kind)
     base_model, provider = _optional(base_model, "The base model"), _optional(provider, "The provider")
     with changing(catalog, account_id, actor) as change:
-        add(change, named, kind, base_model=base_model, provider=provider)
+        require_free(change, named, is_unborne=is_unborne)
+        add(change, named, kind, base_model=base_model, provider=provider, is_free=True)
     return named
 
 
@@ -42,7 +54,7 @@ def add(
 ) -> ModelRow:
     """As `create`, in a change that is under way and with values that were checked. `is_free`: its name, too."""
     if not is_free:
-        _require_free(change, name)
+        require_free(change, name)
     row = ModelRow(
         id=str(uuid.uuid4()), account_id=change.account_id, name=name, kind=kind, kind_is_inferred=False,
         base_model=base_model, provider=provider, first_run_on_us=None, created_on_us=change.now_us,
@@ -54,9 +66,18 @@ def add(
     return row
 
 
-def edit(catalog: Catalog, account_id: str, name: str, values: Mapping[str, Any], *, actor: str) -> str:
+def edit(
+    catalog: Catalog,
+    account_id: str,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    is_unborne: bool = False,
+    actor: str,
+) -> str:
     """Change what is given of `EDITABLE`; the model's name afterwards. Its runs keep the names they bear.
 
+    `is_unborne`: as in `create`, of the new name.
     Raises Invalid, NotFound, and Conflict when the new name is another's or the kind contradicts what is hosted.
     """
     if unknown := sorted(set(values) - set(EDITABLE)):
@@ -64,15 +85,17 @@ def edit(catalog: Catalog, account_id: str, name: str, values: Mapping[str, Any]
     checked = _checked(values)
     with changing(catalog, account_id, actor) as change:
         row = change.model(name)
+        if "name" in checked and checked["name"] != row.name:
+            require_free(change, checked["name"], row, is_unborne=is_unborne)
         revise(change, row, checked)
         return row.name
 
 
 def revise(change: Change, row: ModelRow, values: Mapping[str, Any]) -> None:
-    """As `edit`, in a change that is under way and with values that were checked."""
+    """As `edit`, in a change that is under way and with values that were checked, the name for being free."""
     before, was_inferred = _shown(row), row.kind_is_inferred
     if "name" in values and values["name"] != row.name:
-        _require_free(change, values["name"], but=row)
+        _remember(change, row)
         row.name = values["name"]
     if "kind" in values:
         if values["kind"] == "external" and row.kind != "external" and _is_hosted(change, row):
@@ -194,7 +217,8 @@ def _merged(change: Change, name: str) -> ModelRow | None:
     )
 
 
-def _require_free(change: Change, name: str, but: ModelRow | None = None) -> None:
+def require_free(change: Change, name: str, but: ModelRow | None = None, *, is_unborne: bool = False) -> None:
+    """Raises Conflict when the name is another model's than `but`, or counts runs as another's."""
     taken = change.session.scalar(
         select(ModelRow).where(ModelRow.account_id == change.account_id, ModelRow.name == name)
     )
@@ -203,18 +227,25 @@ def _require_free(change: Change, name: str, but: ModelRow | None = None) -> Non
             into = change.resolved(taken).name
             raise Conflict(f"{name} is merged into {into}. Choose another name, or take that back first.")
         raise Conflict(f"This account has a model {name!r} already. Choose another name, or merge the two.")
-    holder = change.session.scalar(
-        select(ModelNameRow.model_id).where(
-            ModelNameRow.account_id == change.account_id, ModelNameRow.recorded_name == name
-        )
-    )
+    held = _held(change, name)
     # Not even a name of one that is merged into it: that would miss its own runs' name once it is taken out again.
-    if holder is not None and (but is None or holder != but.id):
-        other = change.session.get(ModelRow, holder)
-        assert other is not None
-        raise Conflict(
-            f"Runs that bear the name {name!r} are counted as {change.resolved(other).name}'s. Choose another name."
-        )
+    if held is None or (but is not None and held.model_id == but.id):
+        return
+    if not is_unborne:
+        other = change.resolved(change.session.get_one(ModelRow, held.model_id))
+        raise Conflict(f"Runs that bear the name {name!r} are counted as {other.name}'s. Choose another name.")
+    change.session.delete(held)
+    change.session.flush()
+
+
+def _remember(change: Change, row: ModelRow) -> None:
+    """Keep the name that a model gives up, whether runs bear it or not: a file or a caller that still has it means this one."""
+    if _held(change, row.name) is None:
+        change.session.add(ModelNameRow(account_id=change.account_id, recorded_name=row.name, model_id=row.id))
+
+
+def _held(change: Change, name: str) -> ModelNameRow | None:
+    return change.session.get(ModelNameRow, (change.account_id, name))
 
 
 def _is_hosted(change: Change, model: ModelRow) -> bool:

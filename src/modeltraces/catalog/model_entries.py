@@ -85,7 +85,7 @@ class ModelEntry:
     connections: tuple[ConnectionEntry, ...]
     first_run_on_us: int | None
     recorded_names: tuple[str, ...]
-    """The names that its runs bear."""
+    """The names that its runs bear, and those that it had before."""
     created_on_us: int
     archived: bool
     merged: tuple[str, ...] = ()

@@ -151,7 +151,10 @@ class ModelRow(Table):
 
 
 class ModelNameRow(Table):
-    """Maps the name that runs bear to a model, so that models can be renamed and merged without touching a run."""
+    """Maps the name that runs bear to a model, so that models can be renamed and merged without touching a run.
+
+    A name that a model had before is kept here, too, whether runs bear it or not.
+    """
 
     __tablename__ = "model_names"
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)

@@ -291,7 +291,9 @@ def _base_of(protocol: str) -> str:
 
 def _borne(entry: ModelEntry) -> str:
     """The name that the provider knows the model by: that of its runs, for one that was renamed here."""
-    return entry.name if entry.name in entry.recorded_names or not entry.recorded_names else entry.recorded_names[0]
+    # One without runs was called nothing yet: it was renamed for having had a wrong name.
+    is_borne = entry.first_run_on_us is not None and entry.recorded_names and entry.name not in entry.recorded_names
+    return entry.recorded_names[0] if is_borne else entry.name
 
 
 def _to(entry: ModelEntry, one: DeploymentEntry) -> Target:

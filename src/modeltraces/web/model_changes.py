@@ -29,6 +29,8 @@ class Work:
     typed: Mapping[str, str]
     zone: tzinfo
     has_runs: bool = False
+    is_unborne: bool = False
+    """Whether the name typed is one that another model had before, and no run bears it."""
 
     @property
     def of(self) -> tuple[Any, str, str]:
@@ -57,7 +59,8 @@ Act = Callable[[Work], str]
 
 def _edit(work: Work) -> str:
     values = {name: work.text(name) for name in ("name", "kind", "base_model", "provider")}
-    return model_path(model_edits.edit(*work.of, values, actor=work.identity.actor))
+    renamed = model_edits.edit(*work.of, values, is_unborne=work.is_unborne, actor=work.identity.actor)
+    return model_path(renamed)
 
 
 def _archive(work: Work) -> str:

@@ -109,6 +109,14 @@ def _compare_model(plan: Plan, part: ModelPart, where: Where) -> None:
             f"List it under {shown(into)}'s 'merged', or take the merge back first, on the page Models.",
         )
         return
+    if known is None and part.name in plan.state.borne:
+        new = plan.state.borne[part.name]
+        plan.refuse(
+            (*where, "name"),
+            f"{shown(part.name)} is a name that {shown(new)} had before, or that its runs bear. Write {shown(new)} in its "
+            f"place. For another model of that name, if no run bears it, add one on the page Models first.",
+        )
+        return
     if known is None and part.kind is None:
         plan.refuse(where, f"the model {shown(part.name)} lacks 'kind': open_source, fine_tuned or external.")
         return
@@ -156,7 +164,7 @@ def _model_of(plan: Plan, name: str, known: ModelState | None, _: Change) -> Mod
 def _add_model(plan: Plan, part: ModelPart, change: Change) -> None:
     row = model_edits.add(
         change, part.name, str(part.kind), base_model=part.base_model, provider=part.provider, archived=part.archived,
-        is_free=part.name not in plan.state.borne,
+        is_free=True,
     )  # fmt: skip
     row.kind_is_inferred = part.kind_is_inferred
     plan.made_models[part.name] = row

@@ -23,6 +23,8 @@ def compare_merges(
         if name in state.models:
             source = state.models[name].row
             plan.step(Phase.MERGE, f"+ merge of {shown(name)} {into}", here, partial(_join, source, model_of))
+        elif state.borne.get(name) == part.name and name not in state.merged_into:
+            continue  # Runs of that name are counted as this model's already.
         elif name not in state.merged_into:
             text = f"+ model {shown(name)} ({kind}), merged {into}"
             plan.step(Phase.MERGE, text, here, partial(_add, name, kind, model_of))

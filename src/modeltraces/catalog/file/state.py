@@ -1,7 +1,7 @@
 """What an account's catalog holds, as far as a file can say it. Read in the transaction that changes it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -71,8 +71,8 @@ class State:
     """Those that stand for themselves, by name."""
     merged_into: dict[str, str]
     """The name of a merged model → that of the one that it is counted with in the end."""
-    borne: frozenset[str]
-    """The names that runs bear, whatever models they are counted with."""
+    borne: Mapping[str, str]
+    """The names that runs bear or that models had before → the name of the model that they are counted with."""
     connections: dict[str, ConnectionRow]
     used_connections: frozenset[str]
     """Ids of those that runs came through."""
@@ -106,9 +106,12 @@ def read_state(session: Session, account_id: str) -> State:
         hardware=_hardware(session, account_id),
         models={model.row.name: model for model in sorted(models.values(), key=lambda model: _order(model.row.name))},
         merged_into={rows[id_].name: rows[into].name for id_, into in last.items() if id_ != into},
-        borne=frozenset(
-            session.scalars(select(ModelNameRow.recorded_name).where(ModelNameRow.account_id == account_id))
-        ),
+        borne={
+            name: rows[last[id_]].name
+            for name, id_ in session.execute(
+                select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(ModelNameRow.account_id == account_id)
+            )
+        },
         connections={row.name: row for row in sorted(connections, key=lambda row: _order(row.name))},
         used_connections=frozenset(connection_id for _, connection_id in used),
         rules=tuple(read_rules(session, account_id)),

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from modeltraces.api.errors import Problem
+from modeltraces.api.former_names import is_unborne
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import gateway_of, parts_of
 from modeltraces.api.trials import try_out
@@ -100,6 +101,8 @@ async def change_model(request: Request, identity: Identity, name: str) -> Respo
                 deployment_version=version or None,
             )
             work = replace(work, has_runs=found)
+        if do == "details":
+            work = replace(work, is_unborne=await is_unborne(parts, identity.account_id, given.get("name", "")))
         return RedirectResponse(await parts.workers.look_up(act, work), 303)
     except CatalogUnavailable:
         raise

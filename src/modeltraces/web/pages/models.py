@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter
@@ -10,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from modeltraces.api.errors import problem_of
+from modeltraces.api.former_names import is_unborne
 from modeltraces.api.identity import Identity
 from modeltraces.catalog import connections, model_edits
 from modeltraces.catalog.connections import Connection
-from modeltraces.catalog.errors import CatalogError
+from modeltraces.catalog.errors import CatalogError, CatalogUnavailable
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.query.selection import Selection, parse_selection
 from modeltraces.query.totals import Question, totals
@@ -88,17 +90,15 @@ async def add_model(request: Request, identity: PageAdmin) -> Response:
         given.get("name", ""), given.get("kind", ""), given.get("base_model", ""), given.get("provider", "")
     )
     try:
-        name = await view.parts.workers.look_up(
-            model_edits.create,
-            view.parts.catalog,
-            identity.account_id,
-            form.name,
-            form.kind,
-            base_model=form.base_model,
-            provider=form.provider,
-            actor=identity.actor,
-        )
-    except CatalogError as error:
+        create = partial(
+            model_edits.create, view.parts.catalog, identity.account_id, form.name, form.kind,
+            base_model=form.base_model, provider=form.provider, actor=identity.actor,
+            is_unborne=await is_unborne(view.parts, identity.account_id, form.name),
+        )  # fmt: skip
+        name = await view.parts.workers.look_up(create)
+    except CatalogUnavailable:
+        raise
+    except (CatalogError, StoreError) as error:
         says, status = refusal(error)
         return await _page(request, identity, replace(form, error=says), status=status)
     return RedirectResponse(model_path(name), 303)
@@ -232,7 +232,7 @@ def _line(
     reached: Mapping[str, Sequence[Connection]],
     view: View,
 ) -> ModelLine:
-    counts = [(found or {}).get(name, (0, 0)) for name in entry.recorded_names or (entry.name,)]
+    counts = [(found or {}).get(name, (0, 0)) for name in dict.fromkeys((entry.name, *entry.recorded_names))]
     total, failed = sum(n for n, _ in counts), sum(n for _, n in counts)
     places, note = _connections(entry, reached) if entry.kind == "external" else _deployments(entry)
     return ModelLine(
