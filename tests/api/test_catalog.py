@@ -227,7 +227,7 @@ def test_another_accounts_member_finds_nothing_of_it(server: Server, admin: http
         "POST",
         "matching/rules",
         201,
-        {"name": "alices-model", "conditions": {"model": "x"}, "outcomes": {"model": "y"}},
+        {"name": "alices-model", "conditions": {"model": "x"}, "outcomes": {"model": "alices-model"}},
     )
     job = call(admin, "POST", "matching/apply", 202)
     (event,) = call(admin, "GET", "models/alices-model/deployments/v1/events", 200)["events"]

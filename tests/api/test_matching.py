@@ -1,12 +1,13 @@
 """Matching over the API: what a rule does to new runs, what is implied without any, and past runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.catalog.model_world import known
 from tests.support.otlp import PROTOBUF, genai_span, traces
 from tests.support.server import Server
 
@@ -14,10 +15,24 @@ RULES = "/api/v1/matching/rules"
 
 
 @pytest.fixture
-def admin(server: Server, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    account = server.new_account(request.node.nodeid)
+def account(server: Server, request: pytest.FixtureRequest) -> str:
+    return server.new_account(request.node.nodeid)
+
+
+@pytest.fixture
+def admin(server: Server, account: str) -> Iterator[httpx.Client]:
     with server.client("admin", account=account) as client:
         yield client
+
+
+@pytest.fixture
+def has(server: Server, account: str) -> Callable[..., None]:
+    """Lets the account have what a rule is to give."""
+
+    def known_there(**outcomes: str) -> None:
+        known(server.catalog, server.account_id(account), outcomes)
+
+    return known_there
 
 
 def post(client: httpx.Client, path: str, body: Any, status: int = 201) -> dict[str, Any]:
@@ -42,7 +57,8 @@ def finished(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def test_a_rule_decides_and_the_run_keeps_what_it_said(admin: httpx.Client) -> None:
+def test_a_rule_decides_and_the_run_keeps_what_it_said(admin: httpx.Client, has: Callable[..., None]) -> None:
+    has(model="llama-8b", deployment_version="v2")
     post(
         admin,
         RULES,
@@ -98,14 +114,16 @@ def test_without_any_rule_the_address_of_a_connection_says_it(admin: httpx.Clien
         assert post(admin, "/api/v1/matching/test", said, 200)["connection_name"] == connection, said
 
 
-def test_a_rule_gives_any_name_that_a_run_may_bear(admin: httpx.Client) -> None:
+def test_a_rule_gives_any_name_that_a_run_may_bear(admin: httpx.Client, has: Callable[..., None]) -> None:
     longest = "m" * 512
+    has(deployment_version=longest)
     post(admin, RULES, {"name": "r", "conditions": {"model": longest}, "outcomes": {"deployment_version": longest}})
     post(admin, "/api/v1/runs", {"model": longest}, 200)
     assert only_run(admin)["deployment_version"] == longest
 
 
-def test_a_changed_rule_is_applied_to_past_runs_with_progress(admin: httpx.Client) -> None:
+def test_a_changed_rule_is_applied_to_past_runs_with_progress(admin: httpx.Client, has: Callable[..., None]) -> None:
+    has(model="m", connection_name="c")
     post(admin, "/api/v1/runs", [{"model": "gpt-4o", "source": f"s{n % 2}"} for n in range(10)], 200)
     post(admin, "/api/v1/runs", {"model": "other"}, 200)
     preview = admin.get("/api/v1/matching/preview").json()
@@ -127,8 +145,9 @@ def test_a_changed_rule_is_applied_to_past_runs_with_progress(admin: httpx.Clien
     assert admin.get("/api/v1/matching/preview").json()["changed_runs"] == 0
 
 
-def test_rules_have_an_order_and_can_be_switched_off(admin: httpx.Client) -> None:
+def test_rules_have_an_order_and_can_be_switched_off(admin: httpx.Client, has: Callable[..., None]) -> None:
     for name in ("a", "b"):
+        has(model=name)
         post(admin, RULES, {"name": name, "conditions": {"model": "*"}, "outcomes": {"model": name}})
     assert post(admin, "/api/v1/matching/test", {"model": "x"}, 200)["by"] == "a"
     assert admin.patch(f"{RULES}/b", json={"position": 1}).json()["position"] == 1
@@ -155,10 +174,61 @@ def test_rules_have_an_order_and_can_be_switched_off(admin: httpx.Client) -> Non
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_with_what_could(
-    admin: httpx.Client, body: dict[str, Any], status: int, says: str
+    admin: httpx.Client, has: Callable[..., None], body: dict[str, Any], status: int, says: str
 ) -> None:
+    has(model="m")
     post(admin, RULES, {"name": "taken", "conditions": {"model": "z"}, "outcomes": {"model": "m"}})
     answer = admin.post(RULES, json=body)
     assert answer.status_code == status, answer.text
     assert says in answer.json()["detail"]
     assert len(admin.get(RULES).json()["rules"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "says", "parameter"),
+    [
+        ({"model": "lama-8b"}, "There is no model 'lama-8b'. Did you mean llama-8b?", "model"),
+        ({"model": "xyz"}, "There is no model 'xyz'. Add it first, on the page Models.", "model"),
+        (
+            {"model": "llama-8b", "deployment_version": "v2.0"},
+            "There is no deployment 'v2.0' of llama-8b. Did you mean v2?",
+            "deployment_version",
+        ),
+        (
+            {"model": "other", "deployment_version": "v2"},
+            "There is no deployment 'v2' of other. Add it first, on the model's page.",
+            "deployment_version",
+        ),
+        ({"deployment_version": "canary"}, "There is no deployment 'canary'. Add it first", "deployment_version"),
+        (
+            {"connection_name": "azure-ue"},
+            "There is no connection 'azure-ue'. Did you mean azure-eu?",
+            "connection_name",
+        ),
+    ],
+)
+def test_a_rule_gives_only_what_the_account_has(
+    admin: httpx.Client, has: Callable[..., None], outcomes: dict[str, str], says: str, parameter: str
+) -> None:
+    has(model="llama-8b", deployment_version="v2", connection_name="azure-eu")
+    has(model="other")
+    rule = {"name": "r", "conditions": {"model": "*"}, "outcomes": {"deployment_version": "v2"}}
+    post(admin, RULES, rule)
+    for answer in (
+        admin.post(RULES, json={**rule, "name": "another", "outcomes": outcomes}),
+        admin.patch(f"{RULES}/r", json={"outcomes": outcomes}),
+    ):
+        assert answer.status_code == 422, answer.text
+        problem = answer.json()
+        assert problem["detail"].startswith(says)
+        assert problem["parameter"] == f"outcomes.{parameter}"
+    assert [one["outcomes"] for one in admin.get(RULES).json()["rules"]] == [{"deployment_version": "v2"}]
+
+
+def test_a_rule_keeps_what_has_gone_since(admin: httpx.Client, has: Callable[..., None]) -> None:
+    connection = {"name": "azure", "protocol": "openai", "base_url": "https://eu.example.com"}
+    post(admin, "/api/v1/connections", connection)
+    post(admin, RULES, {"name": "r", "conditions": {"model": "*"}, "outcomes": {"connection_name": "azure"}})
+    assert admin.delete("/api/v1/connections/azure").status_code == 204
+    same = {"conditions": {"model": "gpt*"}, "outcomes": {"connection_name": "azure"}}
+    assert admin.patch(f"{RULES}/r", json=same).json()["conditions"] == {"model": ["gpt*"]}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from tests.browser.axe import findings
 from tests.browser.catalog_world import ARABIC, LONG
 from tests.browser.conftest import Visit, Visitors, sign_in
 from tests.browser.test_phone import fits
+from tests.catalog.model_world import known
 from tests.support.server import PASSWORD, Server
 
 MATCHING = "/settings/matching"
@@ -42,8 +44,10 @@ class Home:
         answer = self.api.post(path, json=body)
         assert answer.is_success, answer.text
 
-    def rule(self, name: str, **values: object) -> None:
-        self.send(RULES, {"name": name, "conditions": {"model": "gpt*"}, "outcomes": {"model": "llama"}, **values})
+    def rule(self, name: str, **values: Any) -> None:
+        rule = {"name": name, "conditions": {"model": "gpt*"}, "outcomes": {"model": "llama"}, **values}
+        known(self.server.catalog, self.account_id, rule["outcomes"])
+        self.send(RULES, rule)
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ def test_rules_are_written_put_in_order_switched_off_and_deleted(visitors: Visit
 
 
 def test_what_is_refused_stands_with_its_reason_beside_it(visitors: Visitors, home: Home) -> None:
-    home.rule("taken")
+    home.rule("taken", outcomes={"model": "llama", "deployment_version": "v9"})
     visit = visitors.visit(home.owner)
     visit.expected = ("409",)
     page = visit.go(f"{MATCHING}?do=add")

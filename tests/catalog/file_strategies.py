@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from modeltraces.catalog.matching.rules import FACTS, OUTCOMES
+from modeltraces.catalog.errors import Invalid
+from modeltraces.catalog.matching.rules import FACTS
 from modeltraces.catalog.models import LONGEST_NAME
-from modeltraces.catalog.text import is_storable
+from modeltraces.catalog.text import clean_name, is_storable
 from modeltraces.catalog.times import instant_text
 
 FIRST_EVENT_US: Final = 1_750_000_000_000_000
@@ -95,17 +96,41 @@ _patterns = st.lists(
 _rule = st.fixed_dictionaries(
     {
         "conditions": st.dictionaries(st.sampled_from(FACTS), _patterns, min_size=1, max_size=3),
-        "outcomes": st.dictionaries(st.sampled_from(OUTCOMES), st.sampled_from(["m", "v1", "y" * 512]), min_size=1),
     },
     optional={"enabled": st.booleans()},
 )
 
 
 @st.composite
+def _rules(draw: st.DrawFn, models: list[dict[str, Any]], connections: list[str]) -> list[dict[str, Any]]:
+    """They give what the catalog has."""
+    made = []
+    for name in draw(st.lists(st.sampled_from(["first", "to v1", "§", 'quo"te', "a.b"]), max_size=3, unique=True)):
+        outcomes: dict[str, str] = {}
+        if draw(st.booleans()) and models:
+            model = draw(st.sampled_from(models))
+            outcomes["model"] = draw(st.sampled_from([model["name"], *model.get("merged", ())]))
+            if versions := [one["version"] for one in model.get("deployments", ())]:
+                outcomes["deployment_version"] = draw(st.sampled_from(versions))
+        if draw(st.booleans()) and connections:
+            outcomes["connection_name"] = draw(st.sampled_from(connections))
+        if outcomes and all(map(_is_clean, outcomes.values())):
+            made.append({"name": name, **draw(_rule), "outcomes": outcomes})
+    return made
+
+
+def _is_clean(name: str) -> bool:
+    """Whether a rule keeps it as it is; runs may bear others."""
+    try:
+        return clean_name(name, "It", LONGEST_NAME) == name
+    except Invalid:
+        return False
+
+
+@st.composite
 def catalogs(draw: st.DrawFn) -> dict[str, Any]:
     """One that can be applied to an empty account."""
     prices = draw(st.dictionaries(_named, _amount, max_size=3))
-    rules = draw(st.dictionaries(st.sampled_from(["first", "to v1", "§", 'quo"te', "a.b"]), _rule, max_size=3))
     connections = draw(st.dictionaries(_recorded, _connection(), max_size=3))
     names = draw(st.lists(_recorded, max_size=6, unique=True))
     models = []
@@ -128,7 +153,7 @@ def catalogs(draw: st.DrawFn) -> dict[str, Any]:
         "hardware": [{"name": name, "credits_per_replica_hour": price} for name, price in prices.items()],
         "connections": [{"name": name, **part} for name, part in connections.items()],
         "models": models,
-        "rules": [{"name": name, **part} for name, part in rules.items()],
+        "rules": draw(_rules(models, list(connections))),
     }
 
 

@@ -1,6 +1,6 @@
 """Changes to models as Alice makes them, runs as they come in, and what is listed then."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modeltraces.catalog import model_edits
@@ -45,6 +45,15 @@ def seen(
 ) -> None:  # fmt: skip
     """Runs of that name come in, at a process that has seen none before."""
     ModelRegistry(catalog).ensure(account_id, {name: SeenModel(provider, "", on_us, set(versions), set(connections))})
+
+
+def known(catalog: Catalog, account_id: str, outcomes: Mapping[str, str]) -> None:
+    """The account has what a rule gives: a model, a version, a connection."""
+    versions, connections = outcomes.get("deployment_version"), outcomes.get("connection_name")
+    seen(
+        catalog, account_id, outcomes.get("model", "any"), "",
+        versions=[versions] if versions else [], connections=[connections] if connections else [],
+    )  # fmt: skip
 
 
 def listed(registry: ModelRegistry, account_id: str) -> list[ModelEntry]:

@@ -13,6 +13,7 @@ from modeltraces.catalog.matching import book
 from modeltraces.catalog.matching.rules import FACTS, OUTCOMES
 from modeltraces.catalog.matching.written import WrittenRule
 from tests.catalog.catalog_files import exported, problems, traces
+from tests.catalog.model_world import known
 
 TWO = """
 [[rules]]
@@ -31,6 +32,16 @@ model = "llama*"
 model = "llama-3-8b"
 deployment_version = "v1"
 """
+
+
+@pytest.fixture(autouse=True)
+def has_what_they_give(catalog: Catalog, account_id: str) -> None:
+    for outcomes in (
+        {"connection_name": "azure-eu"},
+        {"model": "llama-3-8b", "deployment_version": "v1"},
+        {"model": "m"},
+    ):
+        known(catalog, account_id, outcomes)
 
 
 def rule(name: str) -> str:
@@ -64,7 +75,7 @@ def test_rules_come_from_the_file_and_go_back_into_one(
     ]  # fmt: skip
     before, text = traces(catalog, account_id), exported(catalog, account_id)
     for options in ({}, {"dry_run": True}, {"allow_removal": True}):
-        assert apply_file(text, **options) == apply_file(TWO, **options) == Applied((), ())
+        assert apply_file(text, **options).changes == apply_file(TWO, **options).changes == ()
     assert traces(catalog, account_id) == before
     assert apply_file(TWO.replace("enabled = false", "").replace('"llama*"', '["llama*", "l3"]')).changes == (
         '~ rule old names: conditions: { model = ["llama*"] } → { model = ["llama*", "l3"] }, enabled: false → true',
@@ -75,13 +86,12 @@ def test_the_rules_of_the_file_come_first_and_in_its_order(
     catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
 ) -> None:
     apply_file(rule("x") + rule("a") + rule("b"))
-    assert apply_file(rule("b") + rule("new") + rule("a")) == Applied(
-        (
-            '+ rule new: { model = ["new*"] } → { model = "m" }',
-            "~ order of the rules: b, new, a, x",
-        ),
-        ("rule x",),
+    applied = apply_file(rule("b") + rule("new") + rule("a"))
+    assert applied.changes == (
+        '+ rule new: { model = ["new*"] } → { model = "m" }',
+        "~ order of the rules: b, new, a, x",
     )
+    assert applied.left[-1] == "rule x"
     assert names(catalog, account_id) == ["b", "new", "a", "x"]
     newest = audit.list_entries(catalog, account_id, limit=1)[0]
     assert (newest.action, newest.object) == ("match_rule.order", "rules")
@@ -123,6 +133,8 @@ def test_with_leave_to_remove_it_removes_the_rules_that_the_file_lacks(
         ('outcomes = { connection_name = "azure-eu" }', "outcomes = {}", 2, "outcomes must name at least one of model"),
         ('outcomes = { connection_name = "azure-eu" }', "outcomes = 3", 5, "rules.outcomes must be a table."),
         ('outcomes = { connection_name = "azure-eu" }', "", 2, "[[rules]] lacks 'outcomes'."),
+        ('connection_name = "azure-eu"', 'connection_name = "azure-ue"', 5, "There is no connection 'azure-ue'. Did you mean azure-eu?"),
+        ('deployment_version = "v1"', 'deployment_version = "v3"', 16, "There is no deployment 'v3' of llama-3-8b. It has v1."),
         ('name = "old names"', 'name = "eu"', 8, "the rule 'eu' is in the file twice."),
     ],
 )  # fmt: skip
@@ -137,3 +149,27 @@ def test_a_rule_that_cannot_be_is_told_with_its_line_and_nothing_is_applied(
     assert told in text
     assert at == line
     assert names(catalog, account_id) == []
+
+
+def test_a_rule_may_give_what_the_same_file_brings(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    brought = """
+[[rules]]
+name = "new"
+conditions = { model = "*" }
+outcomes = { model = "fresh", deployment_version = "v1", connection_name = "fresh" }
+
+[[connections]]
+name = "fresh"
+protocol = "openai"
+base_url = "https://fresh.example.com"
+
+[[models]]
+name = "fresh"
+kind = "open_source"
+deployments = [{ version = "v1" }]
+"""
+    apply_file(brought, dry_run=True)
+    apply_file(brought)
+    assert names(catalog, account_id) == ["new"]

@@ -19,6 +19,7 @@ from modeltraces.catalog.matching.written import WrittenRule
 from modeltraces.query.times import us_of
 from modeltraces.web.address import model_path
 from modeltraces.web.matching_forms import patterns_of, text_of
+from tests.catalog.model_world import known
 from tests.web.conftest import ADA, BOB, CHARLIE, VERA, Answer, CatalogSite
 
 MATCHING: Final = "/settings/matching"
@@ -27,6 +28,7 @@ TYPED: Final = {"name": "ours", "if_model": "gpt-4o", "if_server_address": "llm.
 
 def add(site: CatalogSite, name: str, **values: Any) -> None:
     rule = {"name": name, "conditions": {"model": "gpt-4o"}, "outcomes": {"model": "llama"}, **values}
+    known(site.catalog, site.account_id, rule["outcomes"])
     book.create_rule(site.catalog, site.account_id, rule, actor="t")
 
 
@@ -59,6 +61,7 @@ def after_job(site: CatalogSite) -> None:
 
 
 def test_a_rule_is_written_and_said_in_words(site: CatalogSite) -> None:
+    known(site.catalog, site.account_id, {"model": "llama"})
     assert "No rules are written" in site.get(MATCHING).text
     answer = site.send(f"{MATCHING}?do=add", ADA, **{**TYPED, "if_provider": 'a, b\r\n"c,d"\n""'})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{MATCHING}#rule-ours")
@@ -72,6 +75,7 @@ def test_a_rule_is_written_and_said_in_words(site: CatalogSite) -> None:
 
 def test_an_edit_begins_with_what_the_rule_says_and_changes_it(site: CatalogSite) -> None:
     add(site, "a/b", conditions={"model": ["x,y", ""], "key": ["ci"]}, outcomes={"connection_name": "c"}, enabled=False)
+    known(site.catalog, site.account_id, {"connection_name": "d"})
     form = site.get(f"{MATCHING}?do=edit&name=a/b", ADA).text
     assert "&#34;x,y&#34;\n&#34;&#34;</textarea>" in form
     assert "checked" not in form
@@ -110,6 +114,13 @@ def test_rules_are_moved_switched_off_and_deleted(site: CatalogSite) -> None:
         ("add", {"if_key": ",".join(map(str, range(101)))}, 422, "or a list of up to 100"),
         ("add", {"if_key": '"  "'}, 422, "API key has a pattern of only spaces"),
         ("add", {"then_model": "x" * 513}, 422, "at most 512 characters"),
+        ("add", {"then_model": "lama"}, 422, "There is no model &#39;lama&#39;. Did you mean llama?"),
+        (
+            "edit&name=used",
+            {"name": "used", "then_connection_name": "c"},
+            422,
+            "Add it first, on the page Connections.",
+        ),
         ("add", {"if_server_address": "x" * 513}, 422, "Server address must be"),
         ("edit&name=used", {"name": "other"}, 409, "has a rule &#39;other&#39; already"),
         ("edit&name=nowhere", {}, 404, "has no rule &#39;nowhere&#39;"),

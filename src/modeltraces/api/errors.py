@@ -80,7 +80,8 @@ def problem_of(error: Exception) -> Problem:
         case Conflict():
             return Problem(409, str(error))
         case Invalid():
-            return Problem(422, str(error))
+            where: dict[str, Any] = {"parameter": error.parameter} if error.parameter else {}
+            return Problem(422, str(error), **where)
         case QueryLimitExceeded():
             return Problem(503, str(error), retry)
         case StoreUnavailable() | CatalogBusy():

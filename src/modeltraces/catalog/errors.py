@@ -22,7 +22,14 @@ class Conflict(CatalogError):
 
 
 class Invalid(CatalogError):
-    """A value is not acceptable; the message says what is."""
+    """A value is not acceptable; the message says what is.
+
+    `parameter`: the field of the body that holds it, where there is one.
+    """
+
+    def __init__(self, message: str, *, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class WrongCredentials(CatalogError):

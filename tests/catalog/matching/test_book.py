@@ -11,6 +11,7 @@ from modeltraces.catalog.matching import book
 from modeltraces.catalog.matching.book import RuleBook
 from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast
+from tests.catalog.model_world import known
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def outcome(rules: RuleBook, account_id: str) -> str:
 
 def write(catalog: Catalog, account_id: str, model: str) -> None:
     values = {"name": model, "conditions": {"model": "x"}, "outcomes": {"model": model}, "position": 1}
+    known(catalog, account_id, {"model": model})
     book.create_rule(catalog, account_id, values, actor="alice@example.com")
 
 

@@ -19,6 +19,7 @@ from modeltraces.catalog.models import ModelRegistry
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
 from tests.catalog.cast import Clock
+from tests.catalog.model_world import known
 from tests.query.runs import DAY_US, NOON_US, run
 
 ACTOR = "alice@example.com"
@@ -36,6 +37,8 @@ class World:
         self.rules = RuleBook(self.catalog, ModelRegistry(self.catalog))
         for week in range(3):
             insert_runs(self.store, [run(self.account_id, week, executed_on_us=NOON_US - week * 7 * DAY_US)])
+        for model in ("m", "other"):
+            known(self.catalog, self.account_id, {"model": model})
         book.create_rule(self.catalog, self.account_id, RULE, actor=ACTOR)
 
     def rematcher(self, store: Store | None = None) -> Rematcher:

@@ -69,7 +69,8 @@ def apply(
                     try:
                         step.make(together if phase in _TOGETHER else change)
                     except (Conflict, Invalid, NotFound) as error:
-                        raise bad_file(text, [Misplaced(step.where, str(error))]) from None
+                        within = error.parameter.split(".") if isinstance(error, Invalid) and error.parameter else ()
+                        raise bad_file(text, [Misplaced((*step.where, *within), str(error))]) from None
                 together.write()
             if plan.archived:
                 applied = replace(applied, warnings=_still_up(change, plan.archived))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog.changes import Change
 from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.matching.known import require_known
 from modeltraces.catalog.matching.rules import FACTS, OUTCOMES, Fact, Outcome, Rule
 from modeltraces.catalog.models import LONGEST_NAME
 from modeltraces.catalog.tables import MatchRuleRow
@@ -67,6 +68,7 @@ class RuleList:
             conditions={}, outcomes={}, enabled=True, created_on_us=self.change.now_us,
         )  # fmt: skip
         _set(row, self.rows, values)
+        require_known(self.change, row.outcomes, {})
         self.change.session.add(row)
         made = self._placed(self.rows, row, values.get("position"))
         self.change.record("match_rule.add", f"rule:{row.name}", None, _shown(made))
@@ -78,6 +80,7 @@ class RuleList:
         before = _written(row, self.rows.index(row) + 1)
         rest = [other for other in self.rows if other is not row]
         _set(row, rest, values)
+        require_known(self.change, row.outcomes, before.outcomes)
         made = self._placed(rest, row, values.get("position", before.position))
         if made != before:
             self.change.record("match_rule.edit", f"rule:{before.name}", _shown(before), _shown(made))
