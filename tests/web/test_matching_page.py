@@ -232,6 +232,24 @@ def test_past_runs_are_previewed_then_changed(site: CatalogSite) -> None:
     assert "Rules applied to past runs" in site.get("/settings/audit-log", ADA).text
 
 
+def test_a_connection_is_used_by_no_model_whose_runs_the_rules_took_from_it(site: CatalogSite) -> None:
+    for model, connection in (("gpt-4o", "old"), ("o3", "old"), ("o3", "new")):
+        site.seen(model, connection_name=connection)
+
+    def users() -> dict[str, list[str]]:
+        page = site.get("/settings/connections", ADA).text
+        lines = re.findall(r"<strong><bdi>([^<]*)</bdi></strong>(.*?)</td>", page)
+        return {name: re.findall(r"<a href[^>]*><bdi>([^<]*)", line) for name, line in lines}
+
+    assert users() == {"new": ["o3"], "old": ["gpt-4o", "o3"]}
+    add(site, "ours", conditions={"model": "gpt-4o"}, outcomes={"connection_name": "new"})
+    site.send(f"{MATCHING}?do=apply", ADA)
+    after_job(site)
+    assert users()["old"] == ["o3"]
+    site.seen("gpt-4o", connection_name="old")
+    assert users()["old"] == ["gpt-4o", "o3"], "it is used again"
+
+
 def test_a_job_that_runs_keeps_another_from_starting_and_its_end_is_said(site: CatalogSite) -> None:
     site.seen("gpt-4o")
     add(site, "ours")

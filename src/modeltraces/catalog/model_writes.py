@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -219,6 +219,25 @@ def _widen(session: Session, account_id: str, model: KnownModel, seen: SeenModel
             insert(ModelConnectionRow), [{"model_id": model.id, "connection_id": ids[name]} for name in names]
         )
         model.connections.update(names)
+
+
+def unlink(session: Session, account_id: str, ways: Set[tuple[str, str]]) -> int:
+    """Forget the connections of models that are not among the `ways` (recorded name, connection); how many that were."""
+    ids = dict(
+        session.execute(
+            select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(ModelNameRow.account_id == account_id)
+        ).all()
+    )
+    used = {(ids.get(model), connection) for model, connection in ways}
+    linked = session.execute(
+        select(ModelConnectionRow, ConnectionRow.name)
+        .join(ConnectionRow, ConnectionRow.id == ModelConnectionRow.connection_id)
+        .where(ConnectionRow.account_id == account_id)
+    ).all()
+    unused = [row for row, connection in linked if (row.model_id, connection) not in used]
+    for row in unused:
+        session.delete(row)
+    return len(unused)
 
 
 def _connection_ids(session: Session, account_id: str, names: list[str], provider: str, now_us: int) -> dict[str, str]:

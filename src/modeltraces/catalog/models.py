@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.model_entries import ModelEntry, Snapshot, read_snapshot
-from modeltraces.catalog.model_writes import KnownModel, SeenModel, apply, names_of_models, read_known
+from modeltraces.catalog.model_writes import KnownModel, SeenModel, apply, names_of_models, read_known, unlink
 from modeltraces.catalog.tables import AccountRow, ModelRow
 from modeltraces.catalog.text import is_storable
 from modeltraces.run import ModelKind
@@ -82,6 +82,19 @@ class ModelRegistry:
             self._known.clear()
         for name, model in known.items():
             self._known[account_id, name] = _Believed(model, now + _BELIEVED_SECONDS)
+
+    def keep_connections(self, account_id: str, ways: Set[tuple[str, str]]) -> None:
+        """Let each model be known to have used the connections of `ways` (recorded name, connection), and no others."""
+        with self.catalog.writing() as session:
+            if unlink(session, account_id, ways):
+                session.execute(
+                    update(AccountRow)
+                    .where(AccountRow.id == account_id)
+                    .values(models_revision=AccountRow.models_revision + 1)
+                )
+        # What was believed of them would keep a connection that is used again from being added again.
+        for known in [one for one in self._known.copy() if one[0] == account_id]:
+            self._known.pop(known, None)
 
     def _is_known(self, account_id: str, name: str, model: SeenModel, now: float) -> bool:
         believed = self._known.get((account_id, name))

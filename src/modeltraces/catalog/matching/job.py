@@ -22,6 +22,7 @@ from modeltraces.catalog.matching.past import (
     TooManyGroups,
     apply_to_weeks,
     differences,
+    ways,
     weeks,
 )
 from modeltraces.catalog.matching.rules import FACTS, RuleSet
@@ -158,12 +159,14 @@ class Rematcher:
                     # New runs are matched by the new ones, and would be given what the old ones say.
                     raise _Ended(_OTHER_RULES)
             if again or self.book.rules(account_id).rules != rules.rules:
-                return
+                break
             # Runs that were on their way into the store when a rule was changed were matched by the old ones.
             found = self._differences(account_id, rules)
             if not found.groups:
-                return
+                break
             among = weeks(self.store, account_id)
+        # Only now: what a process did that was killed in the middle counts, too.
+        self.book.registry.keep_connections(account_id, ways(self.store, account_id))
 
     def _beat(self, job_id: str, ended: threading.Event) -> None:
         """Signs of life, for one week may take long."""

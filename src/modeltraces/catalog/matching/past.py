@@ -103,6 +103,17 @@ def weeks(store: Store, account_id: str) -> list[tuple[date, int]]:
     return [(week, int(count)) for week, count in rows]
 
 
+def ways(store: Store, account_id: str) -> set[tuple[str, str]]:
+    """The models, by the names that runs bear, and the connections that runs of theirs came through."""
+    rows = store.query(
+        "SELECT DISTINCT toString(model), toString(connection_name) FROM runs FINAL "
+        "WHERE account_id = {account_id:String} AND superseded_by = '' AND connection_name != ''",
+        {"account_id": account_id},
+        surface="matching.ways",
+    )
+    return {(model, connection) for model, connection in rows}
+
+
 def apply_to_weeks(
     store: Store, account_id: str, rules: RuleSet, groups: Sequence[Group], among: Sequence[tuple[date, int]]
 ) -> Iterator[int]:
