@@ -74,7 +74,20 @@ def test_filters_narrow_and_add_up(admin: httpx.Client) -> None:
     assert {entry["actor"] for entry in listed(admin, actor="cli")} == {"cli"}
     assert len(listed(admin, action="model.*")) == 20
     assert len(listed(admin, action="model.merge", object="LLAMA-1")) == 5
-    assert listed(admin, action="model") == []
+    for action, near in (
+        ("model", "'model'. Did you mean model."),
+        ("model.mrge", "'model.mrge'. Did you mean model.merge"),
+        ("modle.*", "'modle.*'. Did you mean model.*?"),
+        ("nothing.like.it", "'nothing.like.it'. docs/api.md lists them."),
+    ):
+        for address in (LOG, EXPORT):
+            answer = admin.get(address, params={"action": action})
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["parameter"] == "action"
+            assert answer.json()["detail"].startswith(f"There is no action {near}")
+    assert listed(admin, action="connection.add") == [], "there is such an action, and no such entry"
+    # What older versions called otherwise stays to be found.
+    assert len(listed(admin, action="model.rename")) == 10
     window = {"from": "2026-09-21T14:14:20Z", "to": "2026-09-21T16:16:20+02:00"}
     assert [entry["object"] for entry in listed(admin, **window)] == ["model:Llama-2", "model:Llama-1"]
 

@@ -146,6 +146,17 @@ def test_metrics_are_exact(client: httpx.Client) -> None:
     assert day["total_requests"] < 66
 
 
+def test_a_model_that_the_catalog_does_not_have_is_named_beside_the_answer(client: httpx.Client) -> None:
+    params = {"model": ["alpha", "nope", "nö, pe"]}
+    for path in ("metrics", "metrics/series", "metrics/series?by=model", "runs", "runs/export"):
+        answer = client.get(f"/api/v1/{path}", params=params if "?" not in path else {**params, "by": "model"})
+        assert (answer.status_code, answer.headers["x-unknown-model"]) == (200, "nope, n%C3%B6%2C%20pe")
+        assert "x-unknown-model" not in client.get(f"/api/v1/{path}", params={"model": "alpha"}).headers
+        assert "x-unknown-model" not in client.get(f"/api/v1/{path}").headers
+    with client.stream("GET", "/api/v1/runs/stream", params={"model": "nope"}) as stream:
+        assert stream.headers["x-unknown-model"] == "nope"
+
+
 def test_the_default_period_is_seven_days(client: httpx.Client) -> None:
     assert ok(client.get("/api/v1/metrics", params={"model": "gamma"}))["total_requests"] == 3
     assert ok(client.get("/api/v1/metrics", params={"model": "gamma", "period": "30d"}))["total_requests"] == 4

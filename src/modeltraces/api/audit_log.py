@@ -18,6 +18,7 @@ from modeltraces.api.openapi import parameter, takes
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import audit
 from modeltraces.catalog.audit import AuditEntry, AuditFilter
+from modeltraces.catalog.audit_actions import ACTIONS, check_action
 from modeltraces.catalog.db import Catalog
 from modeltraces.query.cursor import CursorError
 from modeltraces.query.fields import nearest_names
@@ -37,7 +38,11 @@ _LAST_ID: Final = 2**63 - 1
 
 _FILTER: Final = [
     parameter("actor", "Who: an email, `key:NAME`, `cli`, `ingest` or `server`.", {"type": "string"}),
-    parameter("action", "What was done, e.g. `key.create`; `key.*` is all that begins so.", {"type": "string"}),
+    parameter(
+        "action",
+        f"What was done: {', '.join(f'`{action}`' for action in ACTIONS)}; `key.*` is all that begins so. Others: 422.",
+        {"type": "string"},
+    ),
     parameter("object", "What it was done to; a part of it, in any case.", {"type": "string"}),
     parameter("from", "RFC 3339 with an offset; inclusive.", {"type": "string", "format": "date-time"}),
     parameter("to", "RFC 3339 with an offset; exclusive.", {"type": "string", "format": "date-time"}),
@@ -61,6 +66,7 @@ async def get_audit_log(request: Request, identity: Admin) -> Response:
     """
     params, parts = request.query_params, parts_of(request)
     filter = parse_filter(params, also=("limit", "cursor"))
+    await parts.workers.look_up(check_action, parts.catalog, identity.account_id, filter.action)
     limit, before_id = parse_limit(params), _cursor(params.get("cursor"))
 
     def listed() -> bytes:
@@ -78,6 +84,7 @@ async def get_export(request: Request, identity: Admin) -> Response:
     get a leading apostrophe. A file that breaks off was broken off: ask again."""
     params, parts = request.query_params, parts_of(request)
     filter = parse_filter(params, also=("format",))
+    await parts.workers.look_up(check_action, parts.catalog, identity.account_id, filter.action)
     format = params.get("format", "csv")
     if format not in MEDIA_TYPES:
         raise SelectionError("format", f"format must be one of {', '.join(MEDIA_TYPES)}.")

@@ -5,7 +5,7 @@ goes wrong later ends the connection without the chunked body's end: no client t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -35,7 +35,14 @@ _MEDIA_TYPES: Final = {
 
 
 async def export_response(
-    parts: Parts, selection: Selection, context: FilterContext, *, format: str, zone: ZoneInfo | None, raw: str
+    parts: Parts,
+    selection: Selection,
+    context: FilterContext,
+    *,
+    format: str,
+    zone: ZoneInfo | None,
+    raw: str,
+    headers: Mapping[str, str],
 ) -> Response:
     """Raises SelectionError for a bad option, Problem 429 when as many exports run as may, and what the store raises."""
     if format not in FORMATS:
@@ -96,7 +103,7 @@ async def export_response(
         finish,
         parts.settings.export_idle_seconds,
         media_type=_MEDIA_TYPES[format],
-        headers={"Content-Disposition": f'attachment; filename="model-traces-{stamp}.{format}"'},
+        headers={"Content-Disposition": f'attachment; filename="model-traces-{stamp}.{format}"', **headers},
     )
 
 

@@ -1,9 +1,10 @@
 """What is asked of runs: metrics, series, the table, one run, the export, the live view."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -31,6 +32,9 @@ from modeltraces.run import now_us
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
+UNKNOWN_MODEL: Final = "x-unknown-model"
+"""A header: the models of the selection that the catalog does not have, percent-encoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -42,6 +46,12 @@ class Asked:
     facts: ModelFacts
     entries: list[ModelEntry]
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The contract fixes the answers; who misspelt a model is told beside them that the catalog has none of it."""
+        unknown = [quote(name, safe="") for name in self.selection.models if name not in self.facts.kinds]
+        return {UNKNOWN_MODEL: ", ".join(unknown)} if unknown else {}
+
 
 async def asked(request: Request, identity: Identity, also: Collection[str] = ()) -> Asked:
     """The selection of the query string. Raises SelectionError."""
@@ -52,8 +62,8 @@ async def asked(request: Request, identity: Identity, also: Collection[str] = ()
     return Asked(parts, selection, facts.context, facts, entries)
 
 
-def json_response(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")
+def json_response(value: Any, headers: Mapping[str, str]) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json", headers=headers)
 
 
 def percentiles_json(percentiles: Percentiles) -> dict[str, float | None]:
@@ -84,7 +94,8 @@ async def get_metrics(request: Request, identity: Reader) -> Response:
             "input_tokens": found.input_tokens,
             "output_tokens": found.output_tokens,
             "total_requests_since_deployment": found.total_requests_since_deployment,
-        }
+        },
+        ask.headers,
     )
 
 
@@ -126,10 +137,11 @@ async def get_series(request: Request, identity: Reader) -> Response:
                     for group in groups.groups
                 ],
                 "left_out": groups.left_out,
-            }
+            },
+            ask.headers,
         )
     found = await ask.parts.workers.query(partial(series, step_seconds=step, tz=tz), *asking)
-    return json_response({"step_seconds": found.step_seconds, "points": points_json(found.points)})
+    return json_response({"step_seconds": found.step_seconds, "points": points_json(found.points)}, ask.headers)
 
 
 def points_json(points: Sequence[Point]) -> list[dict[str, Any]]:
@@ -178,7 +190,7 @@ async def get_runs(request: Request, identity: Reader) -> Response:
         runs = [summary_json(run, ask.facts) for run in page.runs]
         return orjson.dumps({"runs": runs, "next_cursor": page.next_cursor})
 
-    return Response(await ask.parts.workers.query(listed), media_type="application/json")
+    return Response(await ask.parts.workers.query(listed), media_type="application/json", headers=ask.headers)
 
 
 _FORMAT = [
@@ -203,7 +215,7 @@ async def get_export(request: Request, identity: Reader) -> Response:
     return await export_response(
         ask.parts, ask.selection, ask.context,
         format=request.query_params.get("format", "csv"), zone=zone_of(request),
-        raw=request.query_params.get("raw", "0"),
+        raw=request.query_params.get("raw", "0"), headers=ask.headers,
     )  # fmt: skip
 
 
@@ -214,7 +226,7 @@ async def get_stream(request: Request, identity: Reader) -> Response:
     return StreamingResponse(
         live.events(request, ask.parts, ask.selection),
         media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},
+        headers={"X-Accel-Buffering": "no", **ask.headers},
     )
 
 

@@ -35,6 +35,8 @@ class View:
     now_us: int
     notices: tuple[Notice, ...] = ()
     """What of the address could not be used."""
+    knows_no_model: bool = False
+    """Whether none of the chosen models is there: then there is nothing to be counted."""
 
     def kinds(self) -> set[ModelKind]:
         """The kinds of the chosen models, or of all."""
@@ -51,16 +53,6 @@ class View:
         """Whether runs of more than one model may be shown."""
         names = self.address.models or tuple(entry.name for entry in self.entries)
         return len({self.facts.name_of(name) for name in names}) > 1
-
-    @property
-    def unknown_models(self) -> tuple[str, ...]:
-        """The chosen models that the catalog does not have."""
-        return _unknown(self.address, self.facts)
-
-    @property
-    def knows_no_model(self) -> bool:
-        """Whether none of the chosen models is there: then there is nothing to be counted."""
-        return bool(self.address.models) and len(self.unknown_models) == len(self.address.models)
 
     @property
     def has_runs(self) -> bool:
@@ -81,8 +73,12 @@ async def view_of(request: Request, identity: Identity) -> View:
         selection, error = None, wrong
     entries = await parts.workers.look_up(parts.registry.list_models, identity.account_id, archived=True)
     facts = ModelFacts.of(entries)
-    said = notices(request.query_params, address, _unknown(address, facts))
-    return View(parts, identity, address, selection, error, facts.context, entries, facts, zone(request), asked, said)
+    unknown = _unknown(address, facts)
+    said = notices(request.query_params, address, unknown)
+    return View(
+        parts, identity, address, selection, error, facts.context, entries, facts, zone(request), asked, said,
+        knows_no_model=bool(address.models) and len(unknown) == len(address.models),
+    )  # fmt: skip
 
 
 def _unknown(address: Address, facts: ModelFacts) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
 from modeltraces.query.cursor import CursorError
 from modeltraces.query.metrics import count_runs, metrics
+from modeltraces.query.presence import has_runs
 from modeltraces.query.runs import Page, get_run, list_runs, neighbours
 from modeltraces.query.series import series
 from modeltraces.query.series_by import series_by
@@ -100,6 +101,8 @@ def _encodable(text: str) -> bytes:
 async def _answer(request: Request, identity: Identity, run: Run | None) -> Response:
     view = await view_of(request, identity)
     part = request.headers.get("x-part", "") if is_fragment(request) else ""
+    if view.knows_no_model and view.selection is not None and await _is_anywhere(view):
+        view = replace(view, knows_no_model=False)
     if not view.has_runs and run is None:
         return _respond(request, view, part, first=first_run(request, identity))
     if part == "models":
@@ -208,6 +211,18 @@ async def _numbers(view: View) -> _Numbers:
 
 async def _later() -> _Numbers:
     return _Numbers(deferred=True)
+
+
+async def _is_anywhere(view: View) -> bool:
+    """Whether runs bear the name of a chosen model all the same: of very many models the catalog lists the first."""
+    names = view.address.models
+    try:
+        return await view.parts.workers.query(
+            partial(has_runs, view.parts.store, view.identity.account_id, models=names)
+        )
+    except StoreError:
+        # The table says what is wrong.
+        return True
 
 
 async def _nothing() -> None:
