@@ -53,22 +53,27 @@ class Ordering:
         assert spec is not None, self.sort
         return spec
 
-    def by(self, direction: Direction = "after") -> str:
-        """ORDER BY, as shown; or, for 'before', from the end backwards."""
+    def by(self, direction: Direction = "after", *, to_id: bool = True) -> str:
+        """ORDER BY, as shown; or, for 'before', from the end backwards. Without `to_id`, runs of one value and start
+        stand in no order."""
         way = self.order if direction == "after" else _REVERSED[self.order]
         # With the whole key the engine reads in order and stops, instead of sorting.
         keys = f"account_id {way}, executed_on {way}, request_id {way}"
         if self.sort == "executed_on":
             return keys
         nulls = "LAST" if direction == "after" else "FIRST"
-        return f"{self.value} {way} NULLS {nulls}, executed_on {way}, request_id {way}"
+        last = f", request_id {way}" if to_id else ""
+        return f"{self.value} {way} NULLS {nulls}, executed_on {way}{last}"
 
-    def beyond(self, position: Position, direction: Direction, bound: Bound) -> str:
-        """The condition of the runs that come after (or before) a position."""
+    def beyond(self, position: Position, direction: Direction, bound: Bound, *, to_id: bool = True) -> str:
+        """The condition of the runs that come after (or before) a position; without `to_id`, those of its value and
+        start with them."""
         ascending = (self.order == "asc") == (direction == "after")
         sign = ">" if ascending else "<"
-        at, request_id = bound.instant(position.executed_on_us), bound.text(position.request_id)
-        ties = f"(executed_on {sign}= {at} AND (executed_on {sign} {at} OR request_id {sign} {request_id}))"
+        at = bound.instant(position.executed_on_us)
+        ties = f"executed_on {sign}= {at}"
+        if to_id:
+            ties = f"({ties} AND (executed_on {sign} {at} OR request_id {sign} {bound.text(position.request_id)}))"
         if self.sort == "executed_on":
             return ties
         value = self.value

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from modeltraces.query.cursor import Direction, Position, decode, encode
 from modeltraces.query.filters import Bound, FilterContext
-from modeltraces.query.finding import is_known_by_hour, times_with_runs
 from modeltraces.query.order import Ordering
-from modeltraces.query.searching import steps_to_text, times_of_text
+from modeltraces.query.positions import positions
 from modeltraces.query.selection import Selection, where
 from modeltraces.run import PREVIEW_CHARACTERS, Run, Status, executed_on_ms_of
-from modeltraces.store.engine import Rows, Store
+from modeltraces.store.engine import Store
 from modeltraces.store.news import Seen
 from modeltraces.store.rows import READ_COLUMNS, run_of_row
 
@@ -98,7 +97,7 @@ def list_runs(
     position = None
     if cursor is not None:
         position, direction = decode(selection, cursor, secret)
-    found = _positions(store, selection, context, position, direction, limit + 1)
+    found = positions(store, selection, context, position, direction, limit + 1)
     more = len(found) > limit
     found = found[:limit]
     if direction == "before":
@@ -110,37 +109,6 @@ def list_runs(
         encode(selection, found[-1], "after", secret) if found and has_next else None,
         encode(selection, found[0], "before", secret) if found and has_previous else None,
     )
-
-
-def _positions(
-    store: Store,
-    selection: Selection,
-    context: FilterContext,
-    position: Position | None,
-    direction: Direction,
-    limit: int,
-) -> list[Position]:
-    bound = Bound("k")
-    ordering = Ordering.of(selection, context, bound)
-    condition, params = where(selection, context)
-    if position is not None:
-        condition += f" AND {ordering.beyond(position, direction, bound)}"
-    keys = f"SELECT {ordering.value}, toUnixTimestamp64Micro(executed_on), request_id FROM runs FINAL WHERE {condition}"
-    order = f"ORDER BY {ordering.by(direction)} LIMIT {bound(limit, 'UInt64')}"
-
-    newest_first = (selection.order == "desc") == (direction == "after")
-    if is_known_by_hour(selection):
-        steps = [times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)]
-    elif selection.sort == "executed_on":
-        steps = steps_to_text(store, selection, position, bound, newest_first=newest_first)
-    else:
-        steps = [times_of_text(store, selection, bound)]
-    rows: Rows = []
-    for times in steps:
-        rows = store.query(f"{keys} AND {times} {order}", {**params, **bound.params}, surface="runs.keys")
-        if len(rows) >= limit:
-            break
-    return [Position(*row) for row in rows]
 
 
 def summaries(
@@ -232,7 +200,7 @@ def neighbours(
     )
     place = Position(rows[0][0] if rows else None, run.executed_on_us, run.request_id)
     around = [
-        _positions(store, selection, context, place, direction, 1) for direction in ("before", "after")
+        positions(store, selection, context, place, direction, 1) for direction in ("before", "after")
     ]  # fmt: skip
     before, after = (found[0].request_id if found else None for found in around)
     return before, after
