@@ -164,6 +164,17 @@ def test_what_has_runs_or_was_hosted_is_not_deleted(admin: httpx.Client) -> None
         ("connections", {"name": "c", "protocol": "openai", "base_url": "http://x", "credential": "a\nb"}, 422, "credential"),
         ("hardware", {"name": "H100"}, 422, "credits_per_replica_hour"),
         ("hardware", {"name": "H100", "credits_per_replica_hour": "cheap"}, 422, "decimal"),
+        ("hardware", {"name": "a\nb", "credits_per_replica_hour": 1}, 422, "line breaks"),
+        ("models", {"name": "a\nb", "kind": "external"}, 422, "line breaks"),
+        ("models", {"name": "m", "kind": "external", "base_model": 7}, 422, "must be text"),
+        ("models/llama/deployments", {"protocol": "smtp"}, 422, "ollama"),
+        ("models/llama/deployments", {"upstream_model": 7}, 422, "must be text"),
+        ("models/llama/deployments", {"version": "a\nb"}, 422, "line breaks"),
+        ("models/llama/deployments/v1/events", {"type": "scale", "replicas": 2, "on": "2099-01-01T00:00:00Z"}, 422, "future"),
+        ("connections", {"name": "a\nb", "protocol": "openai", "base_url": "http://x"}, 422, "line breaks"),
+        ("matching/rules", {"name": "r", "conditions": {"modle": "x"}, "outcomes": {"model": "gpt"}}, 422, "modle"),
+        ("matching/rules", {"name": "r", "conditions": {"model": "x"}, "outcomes": {"model": ""}}, 422, "empty"),
+        ("matching/rules", {"name": "r", "conditions": {"model": "x"}, "outcomes": {"model": "gpt"}, "enabled": 1}, 422, "true"),
     ],
 )  # fmt: skip
 def test_bad_input_says_what_to_do(admin: httpx.Client, path: str, body: Any, status: int, says: str) -> None:
@@ -171,8 +182,50 @@ def test_bad_input_says_what_to_do(admin: httpx.Client, path: str, body: Any, st
     call(admin, "POST", "models", 201, {"name": "gpt", "kind": "external"})
     call(admin, "POST", "models/llama/deployments", 201, {"deployed_on": "2026-11-01T00:00:00Z"})
     before = totals(admin)
-    assert says in refused(admin, "POST", path, status, body)
+    problem = call(admin, "POST", path, status, body)
+    assert says in problem["detail"]
+    if status == 422:
+        assert problem["parameter"].partition(".")[0] in (
+            *body,
+            "kind",
+            "base_url",
+            "credits_per_replica_hour",
+            "replicas",
+        )
     assert totals(admin) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("models/llama", {"name": ""}),
+        ("models/llama", {"kind": "x"}),
+        ("models/llama", {"archived": "yes"}),
+        ("models/llama", {"routing": {"weights": {"v9": 1}}}),
+        ("models/llama", {"routing": []}),
+        ("models/llama/deployments/v1", {"endpoint": "ftp://x"}),
+        ("models/llama/deployments/v1", {"credits_per_replica_hour": "NaN"}),
+        ("connections/c", {"models": []}),
+        ("connections/c", {"archived": 1}),
+        ("connections/c", {"credential": 1}),
+        ("connections/c", {"base_url": "http://elsewhere"}),
+        ("hardware/H100", {"credits_per_replica_hour": -1}),
+        ("retention", {"keep_runs_days": -1}),
+        ("retention/models/llama", {"keep_payloads_days": 5000000}),
+        ("matching/rules/r", {"position": 0}),
+        ("matching/rules/r", {"outcomes": {"connection_name": "d"}}),
+    ],
+)
+def test_a_change_that_is_refused_names_its_field(admin: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
+    call(admin, "POST", "models/llama/deployments", 201, {})
+    connection = {"name": "c", "protocol": "openai", "base_url": "http://x", "credential": "s"}
+    call(admin, "POST", "connections", 201, connection)
+    call(admin, "POST", "hardware", 201, {"name": "H100", "credits_per_replica_hour": 1})
+    call(admin, "POST", "hardware", 200, {"name": "H100", "credits_per_replica_hour": 2})
+    rule = {"name": "r", "conditions": {"model": "x"}, "outcomes": {"model": "llama"}}
+    call(admin, "POST", "matching/rules", 201, rule)
+    assert call(admin, "PATCH", path, 422, body)["parameter"].partition(".")[0] == next(iter(body))
 
 
 def test_a_credential_goes_in_and_never_comes_out(admin: httpx.Client, server: Server) -> None:
@@ -221,7 +274,7 @@ def test_another_accounts_member_finds_nothing_of_it(server: Server, admin: http
     call(admin, "POST", "models", 201, {"name": "alices-model", "kind": "open_source"})
     call(admin, "POST", "models/alices-model/deployments", 201, {})
     call(admin, "POST", "connections", 201, {"name": "alices-model", "protocol": "openai", "base_url": "http://x"})
-    call(admin, "POST", "hardware", 200, {"name": "alices-model", "credits_per_replica_hour": 1})
+    call(admin, "POST", "hardware", 201, {"name": "alices-model", "credits_per_replica_hour": 1})
     call(
         admin,
         "POST",

@@ -112,7 +112,7 @@ def test_example_6_utilization(admin: httpx.Client) -> None:
 
 
 def test_a_price_list_that_changes_never_rewrites_history(admin: httpx.Client) -> None:
-    put(admin, "/api/v1/hardware", {"name": "H100", "credits_per_replica_hour": "1"}, 200)
+    put(admin, "/api/v1/hardware", {"name": "H100", "credits_per_replica_hour": "1"}, 201)
     deploy(admin, "10:00", replicas=1, hardware="H100")
     event(admin, "12:00", "undeploy")
     put(admin, "/api/v1/hardware", {"name": "H100", "credits_per_replica_hour": "2"}, 200)

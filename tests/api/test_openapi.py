@@ -38,7 +38,7 @@ def test_every_route_says_what_it_answers(document: dict[str, Any]) -> None:
         assert (verb in ("post", "patch") and not bodiless) == ("requestBody" in what), (verb, path)
         for status, answer in what["responses"].items():
             assert answer["description"], (verb, path, status)
-            if status != good:
+            if not status.startswith("2"):
                 assert list(answer["content"]) == ["application/problem+json"], (verb, path, status)
     ids = [what["operationId"] for _, _, what in operations(document)]
     assert len(ids) == len(set(ids))

@@ -36,8 +36,8 @@ def test_a_file_is_applied_whole_and_says_what_it_does(
         "+ model llama-3-8b (open_source)",
         "+ model llama3 (open_source), merged into llama-3-8b",
         "+ deployment llama-3-8b@v1 on H100",
-        "+ event llama-3-8b@v1: deploy to 2 replicas at 2025-11-01T10:00:00Z",
-        "+ event llama-3-8b@v1: scale to 4 replicas at 2025-11-01T12:00:00Z",
+        "+ event llama-3-8b@v1: deploy to 2 replicas at 2025-11-01T10:00:00Z, at 2.5 credits per replica-hour",
+        "+ event llama-3-8b@v1: scale to 4 replicas at 2025-11-01T12:00:00Z, at 2.5 credits per replica-hour",
         "+ event llama-3-8b@v1: undeploy at 2025-11-01T13:00:00Z",
     )
     llama = ModelRegistry(catalog).get_model(account_id, "llama3")
@@ -184,7 +184,7 @@ def test_a_changed_file_changes_what_it_says_and_no_more(
         '~ connection azure-eu: base_url: "https://eu.example.com/openai" → "https://eu2.example.com"',
         "~ model gpt-4o: archived: false → true",
         '~ deployment llama-3-8b@v1: hardware: "H100" → "", credits_per_replica_hour: "" → 0.1',
-        "+ event llama-3-8b@v1: deploy to 1 replica at 2025-12-01T00:00:00Z",
+        "+ event llama-3-8b@v1: deploy to 1 replica at 2025-12-01T00:00:00Z, at 0.1 credits per replica-hour",
     )
     llama = ModelRegistry(catalog).get_model(account_id, "llama-3-8b")
     assert llama is not None

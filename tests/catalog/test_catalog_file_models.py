@@ -73,7 +73,7 @@ def test_an_event_entered_elsewhere_and_then_put_into_the_file_is_the_same(
 @pytest.mark.parametrize(
     ("events", "line", "told"),
     [
-        (UNDEPLOY, 5, "it is not up at that time, so it cannot be undeployed"),
+        (UNDEPLOY, 5, "it is not up at that time: choose a time at which it was"),
         (f"{SCALE}\n{DEPLOY}\n{DEPLOY.replace('10:00', '11:00')}", 7, "it is up already at that time"),
         (f"{DEPLOY}\n\n# again\n{DEPLOY}", 8, "another event at the same instant"),
         (DEPLOY.replace("2025", "2199"), 5, "lies in the future"),
@@ -230,6 +230,6 @@ def test_a_name_that_a_model_had_before_is_another_models_once_somebody_says_so(
     model_edits.create(catalog, account_id, "m", "open_source", is_unborne=True, actor="alice")
     assert apply_file(V1 % DEPLOY).changes == (
         "+ deployment m@v1",
-        "+ event m@v1: deploy to 2 replicas at 2025-11-01T10:00:00Z",
+        "+ event m@v1: deploy to 2 replicas at 2025-11-01T10:00:00Z, at 1 credits per replica-hour",
     )
     assert [one["name"] for one in entries(catalog, account_id)] == ["m", "new"]

@@ -129,8 +129,8 @@ def test_the_largest_numbers_that_are_taken_stay_exact() -> None:
 @pytest.mark.parametrize(
     ("events", "says"),
     [
-        ([undeploy(1)], "not up at that time, so it cannot be undeployed"),
-        ([scale(1, 2)], "not up at that time, so it cannot be scaled: deploy it first"),
+        ([undeploy(1)], "not up at that time: choose a time at which it was"),
+        ([scale(1, 2)], "not up at that time: deploy it first"),
         ([deploy(1), deploy(2)], "up already at that time: scale it, or undeploy it first"),
         ([deploy(1), undeploy(2), undeploy(3)], "not up at that time"),
         ([deploy(1), undeploy(2), scale(3, 1)], "not up at that time"),

@@ -42,7 +42,11 @@ def test_the_ledger_says_who_entered_what_and_when(catalog: Catalog, cast: Cast,
     [
         ("undeploy", None, r"llama@v1 cannot be undeployed at 2026-11-20T09:00:00Z: it is not up at that time"),
         ("scale", 2, r"llama@v1 cannot be scaled at 2026-11-20T09:00:00Z: it is not up .* deploy it first"),
-        ("deploy", 2, r"llama@v1 cannot be deployed at 2026-11-20T09:00:00Z: it is up already"),
+        (
+            "deploy",
+            2,
+            r"cannot be deployed at 2026-11-20T09:00:00Z: the deploy at 2026-11-20T10:00:00Z would make no sense, as it is up already",
+        ),
     ],
 )
 def test_an_event_before_the_first_deploy_is_a_conflict_that_says_why(
@@ -69,7 +73,15 @@ def test_intervals_of_one_version_never_overlap(catalog: Catalog, cast: Cast, no
     with pytest.raises(Conflict, match="another event at the same instant"):
         event(catalog, a, "deploy", on_us=at(12))
     event(catalog, a, "deploy", on_us=at(13))
-    with pytest.raises(Conflict, match="not up at that time, so it cannot be scaled"):
+    # What makes no sense is told with its own time, not with that of the new event.
+    between = (
+        r"cannot be undeployed at 2026-11-20T10:30:00Z: the undeploy at 2026-11-20T12:00:00Z would make no sense, as"
+    )
+    with pytest.raises(Conflict, match=between):
+        event(catalog, a, "undeploy", on_us=at(10, 30))
+    with pytest.raises(
+        Conflict, match=r"v1 cannot be scaled at 2026-11-20T12:30:00Z: it is not up at that time: deploy it first[.]$"
+    ):
         event(catalog, a, "scale", replicas=2, on_us=at(12, 30))
 
 

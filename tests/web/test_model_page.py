@@ -67,6 +67,7 @@ def test_the_page_says_what_is_up_since_when_and_what_it_costs(llama: CatalogSit
     )
     page = llama.get(PAGE).text
     assert "Down" in page
+    assert "<dt>If deployed again</dt><dd>1 <span" in page
     shown = re.search(
         r"<strong><span title=\"([\d.]+) credits\">10</span></strong> <span class=\"quiet\">credits so far", page
     )
@@ -82,7 +83,9 @@ def test_an_open_interval_at_another_price_than_the_lists_is_pointed_out(llama: 
     deploy(llama, "v1", 1, hardware="a100")
     notice = "The price list for a100 is 2 now; what is up is charged at 1 until it is scaled or redeployed."
     assert "what is up is charged" not in llama.get(PAGE).text
+    assert "none so the gateway does not call it" in re.sub(r"<[^>]*>", "", llama.get(PAGE).text)
     hardware.set_price(llama.catalog, llama.account_id, "a100", "2", actor="t")
+    assert "<dt>Charged now</dt><dd>1 <span" in llama.get(PAGE).text
     assert notice in llama.get(PAGE).text
     assert llama.send(f"{PAGE}?do=scale&version=v1", replicas="3").status_code == 303
     assert "what is up is charged" not in llama.get(PAGE).text

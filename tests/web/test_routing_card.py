@@ -54,7 +54,9 @@ def section(text: str) -> str:
 
 
 def test_without_a_routing_the_page_says_where_calls_go(llama: CatalogSite) -> None:
-    says = "Calls through the gateway go to the newest version that is up, now v2 , and nowhere else."
+    says = (
+        "Calls through the gateway go to the newest version that is up and has an endpoint, now v2 , and nowhere else."
+    )
     assert section(llama.get(PAGE).text) == f"Routing Spread the calls {says}"
     assert section(llama.get(PAGE, VERA).text) == f"Routing {says}"
     for version in ("v1", "v2"):

@@ -31,8 +31,8 @@ async def list_hardware(request: Request, identity: Reader) -> dict[str, Any]:
 
 
 @router.post("", summary="Set a price")
-async def set_price(request: Request, identity: Admin) -> dict[str, Any]:
-    """`{name, credits_per_replica_hour}`: new hardware, or its price from now on.
+async def set_price(request: Request, response: Response, identity: Admin) -> dict[str, Any]:
+    """`{name, credits_per_replica_hour}`: new hardware (201), or its price from now on (200).
 
     Hosted intervals that are open keep their price until they are scaled or redeployed.
     """
@@ -42,10 +42,12 @@ async def set_price(request: Request, identity: Admin) -> dict[str, Any]:
     if not isinstance(body["name"], str):
         raise Problem(422, "name must be text.", parameter="name")
     put = partial(
-        hardware.set_price, parts.catalog, identity.account_id, body["name"], body["credits_per_replica_hour"],
+        hardware.offer, parts.catalog, identity.account_id, body["name"], body["credits_per_replica_hour"],
         actor=identity.actor,
     )  # fmt: skip
-    return hardware_json(await parts.workers.look_up(put))
+    found, is_new = await parts.workers.look_up(put)
+    response.status_code = 201 if is_new else 200
+    return hardware_json(found)
 
 
 @router.patch("/{name:path}", summary="Change a price")

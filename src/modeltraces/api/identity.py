@@ -77,7 +77,10 @@ class Identity:
     def check_may_grant(self, scopes: Iterable[str]) -> None:
         """A key of scope admin does all that an owner does, prices too. Raises Invalid for other people who would make one."""
         if "admin" in scopes and self.role not in (None, "owner"):
-            raise Invalid("Only an owner makes keys of scope admin, which may do more than you: choose other scopes.")
+            raise Invalid(
+                "Only an owner makes keys of scope admin, which may do more than you: choose other scopes.",
+                parameter="scopes",
+            )
 
     @property
     def may_export(self) -> bool:

@@ -129,6 +129,8 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /api/v1/runs": _RUNS_BODY,
     **{name: content(sent) for name, (sent, _) in CATALOG_CALLS.items() if sent},
 }
+_MADE: Final = {"POST /api/v1/hardware": ("201",)}
+"""Calls that make something or change it: what else a success is."""
 _OPEN: Final = ("GET /healthz", "GET /readyz")
 _KEYS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
 
@@ -151,7 +153,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 def _complete_operation(name: str, operation: dict[str, Any]) -> None:
     found = operation["responses"]
     if name in _ANSWERS:
-        found = {next(iter(found)): {"description": "OK", "content": _ANSWERS[name]}}
+        answer = {"description": "OK", "content": _ANSWERS[name]}
+        found = dict.fromkeys((next(iter(found)), *_MADE.get(name, ())), answer)
     statuses = {503: "The store or the catalog is away, or more waits than fits; `Retry-After` says when to ask again."}
     if name not in _OPEN:
         statuses |= {401: "No valid key or session.", 403: "The key's scopes or the person's role do not allow it."}

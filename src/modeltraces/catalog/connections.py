@@ -11,7 +11,7 @@ from sqlalchemy import select
 from modeltraces.catalog.addresses import check_credential_stays, clean_address
 from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound, about
 from modeltraces.catalog.routing_edits import forget_connection, rename_connection
 from modeltraces.catalog.tables import EVERY_MODEL as EVERY_MODEL
 from modeltraces.catalog.tables import ConnectionRow
@@ -89,8 +89,9 @@ def create(
     """
     for name in ("name", "protocol", "base_url"):
         if not values.get(name):
-            raise Invalid(f"{name} is missing.")
-    named = _text(values["name"], "The connection's name")
+            raise Invalid(f"{name} is missing.", parameter=name)
+    with about("name"):
+        named = _text(values["name"], "The connection's name")
     columns = _columns({"models": [EVERY_MODEL], **values}, vault, allow_link_local)
     with changing(catalog, account_id, actor) as change:
         add(change, named, columns)
@@ -135,7 +136,8 @@ def edit(
     with changing(catalog, account_id, actor) as change:
         row = change.connection(name)
         before = _shown(row)
-        renamed = _text(values["name"], "The connection's name") if "name" in values else row.name
+        with about("name"):
+            renamed = _text(values["name"], "The connection's name") if "name" in values else row.name
         if renamed != row.name:
             taken = select(ConnectionRow.id).where(
                 ConnectionRow.account_id == account_id, ConnectionRow.name == renamed
@@ -195,7 +197,8 @@ class Columns(TypedDict, total=False):
 
 def _assign(row: ConnectionRow, columns: Columns, now_us: int) -> None:
     if row.credential and "credential" not in columns:
-        check_credential_stays(row.base_url, columns.get("base_url", row.base_url))
+        with about("base_url"):
+            check_credential_stays(row.base_url, columns.get("base_url", row.base_url))
     row.provider = columns.get("provider", row.provider)
     row.protocol = columns.get("protocol", row.protocol)
     row.base_url = columns.get("base_url", row.base_url)
@@ -209,28 +212,36 @@ def _assign(row: ConnectionRow, columns: Columns, now_us: int) -> None:
 def _columns(values: Mapping[str, Any], vault: Vault, allow_link_local: bool) -> Columns:
     columns = Columns()
     if unknown := sorted(set(values) - set(SETTABLE)):
-        raise Invalid(f"A connection has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.")
-    if "provider" in values:
-        columns["provider"] = _text(values["provider"], "The provider") if values["provider"] else ""
-    if "protocol" in values:
-        if values["protocol"] not in PROTOCOLS:
-            raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
-        columns["protocol"] = values["protocol"]
-    if "base_url" in values:
-        if not isinstance(values["base_url"], str):
-            raise Invalid("base_url must be text.")
-        columns["base_url"] = clean_address(values["base_url"], "The address", allow_link_local=allow_link_local)
-    if "credential" in values:
-        if values["credential"] is not None and not isinstance(values["credential"], str):
-            raise Invalid("credential must be text.")
-        columns["credential"] = vault.lock(values["credential"]) if values["credential"] else None
-    if "models" in values:
-        columns["models"] = clean_models(values["models"])
-    if "archived" in values:
-        if not isinstance(values["archived"], bool):
-            raise Invalid("archived must be true or false.")
-        columns["archived"] = values["archived"]
+        raise Invalid(f"A connection has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.", parameter=unknown[0])
+    for name in SETTABLE:
+        if name in values:
+            with about(name):
+                _clean(columns, name, values[name], vault, allow_link_local)
     return columns
+
+
+def _clean(columns: Columns, name: str, value: Any, vault: Vault, allow_link_local: bool) -> None:
+    match name:
+        case "provider":
+            columns["provider"] = _text(value, "The provider") if value else ""
+        case "protocol":
+            if value not in PROTOCOLS:
+                raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
+            columns["protocol"] = value
+        case "base_url":
+            if not isinstance(value, str):
+                raise Invalid("base_url must be text.")
+            columns["base_url"] = clean_address(value, "The address", allow_link_local=allow_link_local)
+        case "credential":
+            if value is not None and not isinstance(value, str):
+                raise Invalid("credential must be text.")
+            columns["credential"] = vault.lock(value) if value else None
+        case "models":
+            columns["models"] = clean_models(value)
+        case "archived":
+            if not isinstance(value, bool):
+                raise Invalid("archived must be true or false.")
+            columns["archived"] = value
 
 
 def clean_models(value: Any) -> list[str]:

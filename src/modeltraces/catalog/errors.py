@@ -1,5 +1,8 @@
 """What the catalog refuses, each with one line for the person who asked. No secret ever stands in one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CatalogError(Exception):
     """Base of all errors below."""
@@ -30,6 +33,16 @@ class Invalid(CatalogError):
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
         self.parameter = parameter
+
+
+@contextmanager
+def about(parameter: str) -> Iterator[None]:
+    """What is found to be Invalid meanwhile is a value of this field."""
+    try:
+        yield
+    except Invalid as error:
+        error.parameter = error.parameter or parameter
+        raise
 
 
 class WrongCredentials(CatalogError):

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 import orjson
 
-from modeltraces.catalog.errors import Invalid
+from modeltraces.catalog.errors import Invalid, about
 from modeltraces.catalog.tables import ApiKeyRow
 from modeltraces.catalog.text import clean_name
 
@@ -61,6 +61,11 @@ def check_limits(values: Mapping[str, Any]) -> None:
 
 def put_limit(row: ApiKeyRow, name: str, value: Any) -> None:
     """One of `LIMITS` as it was given; None is no limit, and everything recorded. Raises Invalid."""
+    with about(name):
+        _put(row, name, value)
+
+
+def _put(row: ApiKeyRow, name: str, value: Any) -> None:
     match name:
         case "requests_per_minute":
             row.requests_per_minute = _count(value, "Requests a minute")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog import audit, tokens
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound, about
 from modeltraces.catalog.key_limits import LIMITS, KeyLimits, limits_of, put_limit
 from modeltraces.catalog.tables import AccountRow, ApiKeyRow
 from modeltraces.catalog.text import clean_name
@@ -56,9 +56,9 @@ def parse_scopes(values: Iterable[str]) -> tuple[Scope, ...]:
     """The scopes, each once, in a fixed order. Raises Invalid for an unknown one, or none."""
     given = set(values)
     if unknown := sorted(given.difference(SCOPES)):
-        raise Invalid(f"Unknown scope {unknown[0]!r}: the scopes are {', '.join(SCOPES)}.")
+        raise Invalid(f"Unknown scope {unknown[0]!r}: the scopes are {', '.join(SCOPES)}.", parameter="scopes")
     if not given:
-        raise Invalid(f"A key needs at least one scope of {', '.join(SCOPES)}.")
+        raise Invalid(f"A key needs at least one scope of {', '.join(SCOPES)}.", parameter="scopes")
     return tuple(scope for scope in SCOPES if scope in given)
 
 
@@ -89,17 +89,17 @@ def create_key(
     """
     now = catalog.clock()
     if expires_on_us is not None and expires_on_us <= now:
-        raise Invalid("The key would have expired already: choose a later time.")
+        raise Invalid("The key would have expired already: choose a later time.", parameter="expires_on")
     plain = KEY_START + tokens.new_token()
     row = ApiKeyRow(
         id=str(uuid.uuid4()),
         account_id=account_id,
-        name=clean_name(name, _TEXTS["name"]),
+        name=_clean("name", name),
         key_hash=tokens.digest(plain),
         prefix=plain[:_SHOWN] + "…",
         scopes=" ".join(parse_scopes(scopes)),
-        default_source_type=_optional(default_source_type, _TEXTS["default_source_type"]),
-        default_source=_optional(default_source, _TEXTS["default_source"]),
+        default_source_type=_clean("default_source_type", default_source_type),
+        default_source=_clean("default_source", default_source),
         created_on_us=now,
         created_by=actor,
         expires_on_us=expires_on_us,
@@ -243,10 +243,15 @@ def _put(row: ApiKeyRow, name: str, value: Any) -> None:
     if name in LIMITS:
         put_limit(row, name, value)
         return
-    what = _TEXTS[name]
     if not isinstance(value, str | None):
-        raise Invalid(f"{what} must be text.")
-    setattr(row, name, clean_name(value or "", what) if name == "name" else _optional(value or "", what))
+        raise Invalid(f"{_TEXTS[name]} must be text.", parameter=name)
+    setattr(row, name, _clean(name, value or ""))
+
+
+def _clean(name: str, value: str) -> str:
+    """One of `_TEXTS`. Raises Invalid."""
+    with about(name):
+        return clean_name(value, _TEXTS[name]) if name == "name" else _optional(value, _TEXTS[name])
 
 
 def _told(row: ApiKeyRow) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """What people change about models: make, rename, say the kind, archive, merge and take a merge back."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import select
 
 from modeltraces.catalog.changes import LONGEST_ASKED, Change, changing
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound, about
 from modeltraces.catalog.routing import clean_routing, read_routing
 from modeltraces.catalog.routing_edits import check_places, forget_parted
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, ModelNameRow, ModelRow
@@ -33,12 +33,11 @@ def create(
 
     `is_unborne`: no run bears the name, so that one that another model had before is free.
     """
-    named = _text(name, "The model's name")
-    kind = _kind(kind)
-    base_model, provider = _optional(base_model, "The base model"), _optional(provider, "The provider")
+    given = _checked({"name": name, "kind": kind, "base_model": base_model, "provider": provider})
+    named: str = given.pop("name")
     with changing(catalog, account_id, actor) as change:
         require_free(change, named, is_unborne=is_unborne)
-        add(change, named, kind, base_model=base_model, provider=provider, is_free=True)
+        add(change, named, is_free=True, **given)
     return named
 
 
@@ -81,7 +80,9 @@ def edit(
     Raises Invalid, NotFound, and Conflict when the new name is another's or the kind contradicts what is hosted.
     """
     if unknown := sorted(set(values) - set(EDITABLE)):
-        raise Invalid(f"A model has no field {unknown[0]!r} to change; it has {', '.join(EDITABLE)}.")
+        raise Invalid(
+            f"A model has no field {unknown[0]!r} to change; it has {', '.join(EDITABLE)}.", parameter=unknown[0]
+        )
     checked = _checked(values)
     with changing(catalog, account_id, actor) as change:
         row = change.model(name)
@@ -110,7 +111,8 @@ def revise(change: Change, row: ModelRow, values: Mapping[str, Any]) -> None:
     if "routing" in values and values["routing"] != read_routing(row.routing):
         change.session.flush()
         if values["routing"] is not None:
-            check_places(change, row, values["routing"])
+            with about("routing"):
+                check_places(change, row, values["routing"])
         row.routing = values["routing"] and values["routing"].stored
     after = _shown(row)
     if was_inferred and not row.kind_is_inferred:
@@ -189,20 +191,10 @@ def drop(change: Change, row: ModelRow, *, has_runs: bool) -> None:
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {}
-    if "name" in values:
-        checked["name"] = _text(values["name"], "The model's name")
-    if "kind" in values:
-        checked["kind"] = _kind(values["kind"])
-    if "base_model" in values:
-        checked["base_model"] = _optional(values["base_model"], "The base model")
-    if "provider" in values:
-        checked["provider"] = _optional(values["provider"], "The provider")
-    if "archived" in values:
-        if not isinstance(values["archived"], bool):
-            raise Invalid("archived must be true or false.")
-        checked["archived"] = values["archived"]
-    if "routing" in values:
-        checked["routing"] = clean_routing(values["routing"])
+    for name in EDITABLE:
+        if name in values:
+            with about(name):
+                checked[name] = _CLEAN[name](values[name])
     return checked
 
 
@@ -296,3 +288,20 @@ def _optional(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise Invalid(f"{what} must be text.")
     return clean_name(value, what) if value.strip() else ""
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("archived must be true or false.")
+    return value
+
+
+_CLEAN: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "name": lambda value: _text(value, "The model's name"),
+    "kind": _kind,
+    "base_model": lambda value: _optional(value, "The base model"),
+    "provider": lambda value: _optional(value, "The provider"),
+    "archived": _flag,
+    "routing": clean_routing,
+}
+"""What each of `EDITABLE` must be."""

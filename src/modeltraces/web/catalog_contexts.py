@@ -146,7 +146,9 @@ class DeploymentCard:
     anchor: str
     state: State
     state_words: str
+    price_label: str
     price: str
+    """What is up is charged; else what it would be."""
     price_source: str
     """Where the price comes from: the hardware, or the deployment itself."""
     hardware: str

@@ -103,6 +103,7 @@ def deployment_card(
     state: State = "up" if deployment.replicas else "down" if deployment.events else "seen"
     sum_ = hosted(deployment.intervals, None, None, now_us)
     price = price_now(deployment, prices)
+    charged = deployment.intervals[-1].credits_per_replica_hour if state == "up" else price
     form = _event_form(deployment, opened) if here and links.may_change else None
     edit = _edit_form(deployment, opened) if here and links.may_change and opened.do in ("edit", "complete") else None
     return DeploymentCard(
@@ -110,8 +111,9 @@ def deployment_card(
         anchor=anchor(deployment.version),
         state=state,
         state_words=_state_words(state, deployment.replicas),
-        price=amount(price),
-        price_source="its own price" if deployment.credits_per_replica_hour is not None else "",
+        price_label="Charged now" if state == "up" else "If deployed again",
+        price=amount(charged),
+        price_source="its own price" if charged is not None and charged == deployment.credits_per_replica_hour else "",
         hardware=deployment.hardware,
         endpoint=deployment.endpoint,
         protocol=PROTOCOL_LABELS.get(deployment.protocol, deployment.protocol),

@@ -61,17 +61,20 @@ def apply(
             compare(plan, file)
             if plan.problems:
                 raise bad_file(text, plan.problems)
-            applied = Applied(tuple(step.text for step in plan.steps if step.text), tuple(plan.left))
+            ends: dict[int, str] = {}
             # What thousands of models need is written a phase at a time: each row by itself took most of the time.
             together = replace(change, at_once=False)
             for phase, steps in groupby(sorted(plan.steps, key=_phase), _phase):
                 for step in steps:
                     try:
-                        step.make(together if phase in _TOGETHER else change)
+                        made = step.make(together if phase in _TOGETHER else change)
+                        ends[id(step)] = made if isinstance(made, str) else ""
                     except (Conflict, Invalid, NotFound) as error:
                         within = error.parameter.split(".") if isinstance(error, Invalid) and error.parameter else ()
                         raise bad_file(text, [Misplaced((*step.where, *within), str(error))]) from None
                 together.write()
+            lines = tuple(step.text + ends[id(step)] for step in plan.steps if step.text)
+            applied = Applied(lines, tuple(plan.left))
             if plan.archived:
                 applied = replace(applied, warnings=_still_up(change, plan.archived))
             if dry_run or not plan.steps:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.changes import Change
 from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.file.problems import Where
@@ -68,7 +69,8 @@ def _strike(to: Ledger, row: DeploymentEventRow, change: Change) -> None:
     ledger.strike(change, to.model_of(change), to.deployment_of(change), row)
 
 
-def _enter(to: Ledger, part: EventPart, change: Change) -> None:
+def _enter(to: Ledger, part: EventPart, change: Change) -> str:
+    """The price that it came to, for its line: of a time that has passed, no file tells it."""
     deployment, event = to.deployment_of(change), part.event
     entered = ledger.priced(change, deployment, event.type, event.replicas, event.on_us)
     if part.says("credits_per_replica_hour"):
@@ -76,6 +78,10 @@ def _enter(to: Ledger, part: EventPart, change: Change) -> None:
     if part.says("hardware"):
         entered = replace(entered, hardware=event.hardware)
     ledger.enter(change, to.model_of(change), deployment, entered)
+    if entered.type == "undeploy":
+        return ""
+    price = entered.credits_per_replica_hour
+    return ", without a price" if price is None else f", at {amount_text(price)} credits per replica-hour"
 
 
 def _check(to: Ledger, change: Change) -> None:

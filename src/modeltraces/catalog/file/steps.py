@@ -43,6 +43,7 @@ class Step:
     where: Where
     """What in the file asks for it; () for a removal."""
     make: Callable[[Change], object]
+    """What it gives, if it is text, ends the line: what is only known once it is made."""
 
 
 @dataclass(slots=True)

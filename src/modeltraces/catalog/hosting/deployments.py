@@ -13,7 +13,7 @@ from modeltraces.catalog.amounts import amount_text, parse_amount
 from modeltraces.catalog.changes import Change, changing
 from modeltraces.catalog.connections import Reach
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound, about
 from modeltraces.catalog.hosting import ledger
 from modeltraces.catalog.model_entries import ModelEntry
 from modeltraces.catalog.model_kinds import infer_kind
@@ -66,7 +66,7 @@ def create(
             change.record("model.edit", f"model:{row.name}", {"kind": "external"}, {"kind": row.kind})
         named = _version(change, row, version)
         deployment = add(change, row, named, fields)
-        ledger.append(change, row, deployment, "deploy", replicas=replicas, on_us=deployed_on_us)
+        ledger.append(change, row, deployment, "deploy", replicas=replicas, on_us=deployed_on_us, at="deployed_on")
         row.kind_is_inferred = False
         return named
 
@@ -149,9 +149,10 @@ def drop(change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs
 
 def _version(change: Change, model: ModelRow, version: Any) -> str:
     if version is not None:
-        if not isinstance(version, str):
-            raise Invalid("The version must be text.")
-        return clean_name(version, "The version")
+        with about("version"):
+            if not isinstance(version, str):
+                raise Invalid("The version must be text.")
+            return clean_name(version, "The version")
     ids = [member.id for member in change.family(model)]
     used = change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids)))
     numbers = [int(found[1]) for name in used if (found := _NUMBERED.fullmatch(name))]
@@ -174,36 +175,41 @@ def _adopted(change: Change, model: ModelRow, version: str) -> DeploymentRow | N
 def _set(change: Change, deployment: DeploymentRow, fields: Fields) -> None:
     given = fields.values
     if unknown := sorted(set(given) - set(SETTABLE)):
-        raise Invalid(f"A deployment has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.")
-    for name in ("hardware", "endpoint", "protocol", "upstream_model", "credential"):
-        if name in given and given[name] is not None and not isinstance(given[name], str):
-            raise Invalid(f"{name} must be text.")
-    if "hardware" in given:
-        deployment.hardware_id = change.hardware(given["hardware"]).id if given["hardware"] else None
-    if "credits_per_replica_hour" in given:
-        price = given["credits_per_replica_hour"]
-        deployment.credits_per_replica_hour = (
-            None if price in (None, "") else amount_text(parse_amount(price, "credits_per_replica_hour"))
-        )
-    if "endpoint" in given:
-        address = given["endpoint"] or ""
-        endpoint = (
-            clean_address(address, "The endpoint", allow_link_local=fields.allow_link_local) if address.strip() else ""
-        )
-        if deployment.credential and "credential" not in given:
-            check_credential_stays(deployment.endpoint, endpoint)
-        deployment.endpoint = endpoint
-    if "protocol" in given:
-        if (given["protocol"] or "") not in ("", *PROTOCOLS):
-            raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
-        deployment.protocol = given["protocol"] or ""
+        raise Invalid(f"A deployment has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.", parameter=unknown[0])
+    for name in SETTABLE:
+        if name in given:
+            with about(name):
+                _put(change, deployment, name, given[name], fields)
     if deployment.endpoint and not deployment.protocol:
         deployment.protocol = PROTOCOLS[0]
-    if "upstream_model" in given:
-        name = given["upstream_model"] or ""
-        deployment.upstream_model = clean_name(name, "The model's name upstream") if name.strip() else ""
-    if "credential" in given:
-        deployment.credential = fields.vault.lock(given["credential"]) if given["credential"] else None
+
+
+def _put(change: Change, deployment: DeploymentRow, name: str, value: Any, fields: Fields) -> None:
+    """One of `SETTABLE`; the endpoint comes before the credential that may go along to it."""
+    if name == "credits_per_replica_hour":
+        price = None if value in (None, "") else amount_text(parse_amount(value, name))
+        deployment.credits_per_replica_hour = price
+        return
+    if value is not None and not isinstance(value, str):
+        raise Invalid(f"{name} must be text.")
+    text: str = value or ""
+    match name:
+        case "hardware":
+            deployment.hardware_id = change.hardware(text).id if text else None
+        case "endpoint":
+            may_link_local = fields.allow_link_local
+            endpoint = clean_address(text, "The endpoint", allow_link_local=may_link_local) if text.strip() else ""
+            if deployment.credential and "credential" not in fields.values:
+                check_credential_stays(deployment.endpoint, endpoint)
+            deployment.endpoint = endpoint
+        case "protocol":
+            if text not in ("", *PROTOCOLS):
+                raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}.")
+            deployment.protocol = text
+        case "upstream_model":
+            deployment.upstream_model = clean_name(text, "The model's name upstream") if text.strip() else ""
+        case "credential":
+            deployment.credential = fields.vault.lock(text) if text else None
 
 
 def _shown(change: Change, row: DeploymentRow) -> dict[str, Any]:

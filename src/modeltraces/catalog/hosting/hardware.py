@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from modeltraces.catalog.amounts import amount_text, parse_amount
 from modeltraces.catalog.changes import Change, changing
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict
+from modeltraces.catalog.errors import Conflict, about
 from modeltraces.catalog.tables import DeploymentRow, HardwarePriceRow, HardwareRow
 from modeltraces.catalog.text import clean_name
 
@@ -51,27 +51,45 @@ def set_price(catalog: Catalog, account_id: str, name: str, credits_per_replica_
 
     Hosted intervals that are open keep the price they were opened with. Raises Invalid.
     """
-    name = clean_name(name, "The hardware's name")
-    price = parse_amount(credits_per_replica_hour, "credits_per_replica_hour")
+    return offer(catalog, account_id, name, credits_per_replica_hour, actor=actor)[0]
+
+
+def offer(
+    catalog: Catalog, account_id: str, name: str, credits_per_replica_hour: Any, *, actor: str
+) -> tuple[Hardware, bool]:
+    """As `set_price`; and whether the hardware is new on the list."""
+    with about("name"):
+        name = clean_name(name, "The hardware's name")
+    price = _price(credits_per_replica_hour)
     with changing(catalog, account_id, actor) as change:
-        return _hardware(change.session, put(change, name, price))
+        is_new = _row(change, name) is None
+        return _hardware(change.session, put(change, name, price)), is_new
 
 
 def change_price(
     catalog: Catalog, account_id: str, name: str, credits_per_replica_hour: Any, *, actor: str
 ) -> Hardware:
     """As `set_price`, of hardware that is on the list. Raises NotFound when it is not, or no longer."""
-    price = parse_amount(credits_per_replica_hour, "credits_per_replica_hour")
+    price = _price(credits_per_replica_hour)
     with changing(catalog, account_id, actor) as change:
         return _hardware(change.session, put(change, change.hardware(name).name, price))
+
+
+def _price(given: Any) -> Decimal:
+    with about("credits_per_replica_hour"):
+        return parse_amount(given, "credits_per_replica_hour")
+
+
+def _row(change: Change, name: str) -> HardwareRow | None:
+    return change.session.scalar(
+        select(HardwareRow).where(HardwareRow.account_id == change.account_id, HardwareRow.name == name)
+    )
 
 
 def put(change: Change, name: str, price: Decimal) -> HardwareRow:
     """As `set_price`, in a change that is under way and with values that were checked."""
     change.seen.clear()
-    row = change.session.scalar(
-        select(HardwareRow).where(HardwareRow.account_id == change.account_id, HardwareRow.name == name)
-    )
+    row = _row(change, name)
     before, from_us = None, change.now_us
     if row is None:
         row = HardwareRow(

@@ -16,10 +16,6 @@ _MILLIONTH: Final = Decimal("0.000001")
 _NOTHING: Final = Decimal(0)
 
 
-class OutOfOrder(ValueError):
-    """The events make no sense one after the other; the text says which and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     type: EventType
@@ -29,6 +25,14 @@ class Event:
     credits_per_replica_hour: Decimal | None = None
     """The price that applied; None where none was known."""
     hardware: str = ""
+
+
+class OutOfOrder(ValueError):
+    """The events make no sense one after the other: this one, for the reason that the text tells."""
+
+    def __init__(self, message: str, event: Event) -> None:
+        super().__init__(message)
+        self.event = event
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,15 @@ def intervals_of(events: Iterable[Event]) -> tuple[Interval, ...]:
     previous: Event | None = None
     for event in sorted(events, key=lambda event: event.on_us):
         if previous is not None and previous.on_us == event.on_us:
-            raise OutOfOrder("there is another event at the same instant: choose another, or strike that one out")
+            raise OutOfOrder(
+                "there is another event at the same instant: choose another, or strike that one out", event
+            )
         if event.type == "deploy" and is_open:
-            raise OutOfOrder("it is up already at that time: scale it, or undeploy it first")
+            raise OutOfOrder("it is up already at that time: scale it, or undeploy it first", event)
         if event.type == "scale" and not is_open:
-            raise OutOfOrder("it is not up at that time, so it cannot be scaled: deploy it first")
+            raise OutOfOrder("it is not up at that time: deploy it first", event)
         if event.type == "undeploy" and not is_open:
-            raise OutOfOrder("it is not up at that time, so it cannot be undeployed: choose a time at which it was")
+            raise OutOfOrder("it is not up at that time: choose a time at which it was", event)
         if is_open:
             last = made[-1]
             made[-1] = Interval(last.from_us, event.on_us, last.replicas, last.credits_per_replica_hour, last.hardware)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from modeltraces.catalog.amounts import amount_text
 from modeltraces.catalog.changes import Change, changing
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound, about
 from modeltraces.catalog.hosting.hardware import price_at
 from modeltraces.catalog.hosting.intervals import Event, EventType, OutOfOrder, intervals_of
 from modeltraces.catalog.tables import DeploymentEventRow, DeploymentRow, HardwareRow, ModelRow
@@ -56,11 +56,23 @@ def add_event(
 
 
 def append(
-    change: Change, model: ModelRow, deployment: DeploymentRow, type: str, *, replicas: Any, on_us: int | None
+    change: Change,
+    model: ModelRow,
+    deployment: DeploymentRow,
+    type: str,
+    *,
+    replicas: Any,
+    on_us: int | None,
+    at: str = "on",
 ) -> LedgerEvent:
-    """As `add_event`, in a change that is under way."""
-    kind = event_type(type)
-    event = priced(change, deployment, kind, replica_count(kind, replicas), instant(on_us, change.now_us))
+    """As `add_event`, in a change that is under way. `at`: what the instant is called where it was given."""
+    with about("type"):
+        kind = event_type(type)
+    with about("replicas"):
+        count = replica_count(kind, replicas)
+    with about(at):
+        happened = instant(on_us, change.now_us)
+    event = priced(change, deployment, kind, count, happened)
     _check(change, model, deployment, [*_standing(change, deployment.id), event], kind, event.on_us)
     return enter(change, model, deployment, event)
 
@@ -122,7 +134,7 @@ def strike_event(catalog: Catalog, account_id: str, model: str, version: str, ev
             intervals_of(rest)
         except OutOfOrder as error:
             raise Conflict(
-                f"Without this event the ledger makes no sense: {error}. Strike out the later ones first."
+                f"Without this event the ledger makes no sense: {_why(error, -1)}. Strike out the later ones first."
             ) from None
         strike(change, row, deployment, entry)
 
@@ -146,7 +158,7 @@ def check(change: Change, model: ModelRow, deployment: DeploymentRow) -> None:
     try:
         intervals_of(standing)
     except OutOfOrder as error:
-        raise Conflict(f"The events of {model.name}@{deployment.version} make no sense: {error}.") from None
+        raise Conflict(f"The events of {model.name}@{deployment.version} make no sense: {_why(error, -1)}.") from None
 
 
 def ledger_event(row: DeploymentEventRow) -> LedgerEvent:
@@ -178,8 +190,15 @@ def _check(
         intervals_of(events)
     except OutOfOrder as error:
         raise Conflict(
-            f"{model.name}@{deployment.version} cannot {_VERBS[kind]} at {instant_text(at)}: {error}."
+            f"{model.name}@{deployment.version} cannot {_VERBS[kind]} at {instant_text(at)}: {_why(error, at)}."
         ) from None
+
+
+def _why(error: OutOfOrder, at: int) -> str:
+    """Of another event than the one of that instant, which."""
+    if error.event.on_us == at:
+        return str(error)
+    return f"the {error.event.type} at {instant_text(error.event.on_us)} would make no sense, as {error}"
 
 
 def _require_hostable(model: ModelRow) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from modeltraces.catalog.changes import Change
-from modeltraces.catalog.errors import Conflict, Invalid, NotFound
+from modeltraces.catalog.errors import Conflict, Invalid, NotFound, about
 from modeltraces.catalog.matching.known import require_known
 from modeltraces.catalog.matching.rules import FACTS, OUTCOMES, Fact, Outcome, Rule
 from modeltraces.catalog.models import LONGEST_NAME
@@ -60,7 +60,7 @@ class RuleList:
         """A rule from `SETTABLE`, last in order unless a position is given. Raises Invalid, and Conflict for a used name."""
         for name in ("name", "conditions", "outcomes"):
             if not values.get(name):
-                raise Invalid(f"{name} is missing.")
+                raise Invalid(f"{name} is missing.", parameter=name)
         if len(self.rows) >= MOST_RULES:
             raise Conflict(f"An account has at most {MOST_RULES} rules.")
         row = MatchRuleRow(
@@ -112,7 +112,7 @@ class RuleList:
         last = len(others) + 1
         place = last if position is None else position
         if isinstance(place, bool) or not isinstance(place, int) or place < 1:
-            raise Invalid("position must be a whole number from 1.")
+            raise Invalid("position must be a whole number from 1.", parameter="position")
         self.rows = [*others]
         self.rows.insert(min(place, last) - 1, row)
         self._number()
@@ -132,7 +132,8 @@ def clean_conditions(value: Any) -> dict[str, list[str]]:
     for fact, given in value.items():
         if fact not in FACTS:
             raise Invalid(f"There is no condition {str(fact)[:80]!r}; there are {', '.join(FACTS)}.")
-        made[fact] = clean_patterns(given, fact)
+        with about(f"conditions.{fact}"):
+            made[fact] = clean_patterns(given, fact)
     return made
 
 
@@ -162,7 +163,8 @@ def clean_outcomes(value: Any) -> dict[str, str]:
     for name, given in value.items():
         if name not in OUTCOMES:
             raise Invalid(f"There is no outcome {str(name)[:80]!r}; there are {', '.join(OUTCOMES)}.")
-        made[name] = clean_outcome(given, name)
+        with about(f"outcomes.{name}"):
+            made[name] = clean_outcome(given, name)
     return made
 
 
@@ -185,20 +187,23 @@ def _rows(session: Session, account_id: str) -> list[MatchRuleRow]:
 
 def _set(row: MatchRuleRow, others: Sequence[MatchRuleRow], values: Mapping[str, Any]) -> None:
     if unknown := sorted(set(values) - set(SETTABLE)):
-        raise Invalid(f"A rule has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.")
+        raise Invalid(f"A rule has no field {unknown[0]!r}; it has {', '.join(SETTABLE)}.", parameter=unknown[0])
     if "name" in values:
-        if not isinstance(values["name"], str):
-            raise Invalid("The rule's name must be text.")
-        row.name = clean_name(values["name"], "The rule's name")
+        with about("name"):
+            if not isinstance(values["name"], str):
+                raise Invalid("The rule's name must be text.")
+            row.name = clean_name(values["name"], "The rule's name")
         if any(other.name == row.name for other in others):
             raise Conflict(f"This account has a rule {row.name!r} already.")
     if "conditions" in values:
-        row.conditions = clean_conditions(values["conditions"])
+        with about("conditions"):
+            row.conditions = clean_conditions(values["conditions"])
     if "outcomes" in values:
-        row.outcomes = clean_outcomes(values["outcomes"])
+        with about("outcomes"):
+            row.outcomes = clean_outcomes(values["outcomes"])
     if "enabled" in values:
         if not isinstance(values["enabled"], bool):
-            raise Invalid("enabled must be true or false.")
+            raise Invalid("enabled must be true or false.", parameter="enabled")
         row.enabled = values["enabled"]
 
 

@@ -168,7 +168,8 @@ def checked(name: str, value: Any) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_DAYS:
         raise Invalid(
-            f"{name} must be a whole number of days from 1 to {MOST_DAYS:,}, 0 for ever, or null: as it is above."
+            f"{name} must be a whole number of days from 1 to {MOST_DAYS:,}, 0 for ever, or null: as it is above.",
+            parameter=name,
         )
     return value
 
@@ -222,7 +223,8 @@ def _check_order(said: Said, above: Days) -> None:
     if said.keep_payloads_days is not None and days.capped.payloads != days.payloads:
         runs = f"{days.runs} day{'s' if days.runs != 1 else ''}"
         raise Invalid(
-            f"Payloads cannot be kept longer than their runs, which are kept for {runs}: give fewer days for payloads."
+            f"Payloads cannot be kept longer than their runs, which are kept for {runs}: give fewer days for payloads.",
+            parameter="keep_payloads_days",
         )
 
 
