@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import hypothesis
@@ -17,6 +18,7 @@ from tests.support import forking
 from tests.support.clickhouse import ClickHouse, a_server
 from tests.support.postgres import NoPostgres, Postgres, start_postgres
 from tests.support.server import Server
+from tests.support.spreading import scheduling
 
 # Nobody is asked over TLS, and each of some thousand clients would read all of the world's authorities first: 20 to 50 ms.
 _NO_AUTHORITIES = httpx.create_ssl_context(verify=False)
@@ -40,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("whole_store") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,6 +14,7 @@ from modeltraces.demo.models import MODELS
 from modeltraces.demo.serving import OWNER_EMAIL
 from tests.browser.conftest import TRACES
 from tests.conftest import TakePicture
+from tests.demo import small
 from tests.support import server as support
 from tests.support.server import Server
 
@@ -24,8 +25,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("demo") / "data", verb="demo")
+def runs(thorough: bool, request: pytest.FixtureRequest) -> int:
+    """How long the history is: whole where the picture is taken."""
+    return DEMO_RUNS if thorough or request.config.getoption("--pictures") else small.RUNS
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, runs: int) -> Iterator[Server]:
+    module = "modeltraces" if runs == DEMO_RUNS else small.__name__
+    running = Server(tmp_path_factory.mktemp("demo") / "data", verb="demo", module=module)
     with pytest.MonkeyPatch.context() as patch:
         # The promise is a minute on two cores of one's own; here other tests run beside it.
         patch.setattr(support, "_START_SECONDS", 300.0)
@@ -42,16 +50,16 @@ def link_in(log: str) -> str:
     return str(found[-1])
 
 
-def test_it_has_the_whole_history_and_then_live_runs(demo: Server) -> None:
+def test_it_has_the_whole_history_and_then_live_runs(demo: Server, runs: int) -> None:
     with demo.client() as client:
         models = {model["name"]: model["kind"] for model in client.get("/api/v1/models").json()["models"]}
         assert models == {name: model.kind for name, model in MODELS.items()}
         deadline = time.monotonic() + 60
         while True:
             total = client.get("/api/v1/metrics", params={"period": "90d"}).json()["total_requests"]
-            if total > DEMO_RUNS:
+            if total > runs:
                 break
-            assert total == DEMO_RUNS
+            assert total == runs
             assert time.monotonic() < deadline, "no live run came"
             time.sleep(0.5)
 
@@ -68,7 +76,7 @@ def test_the_printed_link_signs_in_and_no_other_link_is_printed(demo: Server) ->
         assert OWNER_EMAIL in browser.get("/").text
 
 
-def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server) -> None:
+def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server, runs: int) -> None:
     before = link_in(demo.log)
     assert demo.stop() == 0, demo.log
     began = time.monotonic()
@@ -77,7 +85,7 @@ def test_a_second_start_has_the_same_runs_soon_and_a_new_link(demo: Server) -> N
     assert link_in(demo.log) != before
     with demo.client() as client:
         total = client.get("/api/v1/metrics", params={"period": "90d"}).json()["total_requests"]
-    assert DEMO_RUNS < total < 1.1 * DEMO_RUNS
+    assert runs < total < 1.1 * runs
 
 
 def test_every_model_can_be_called_at_once(demo: Server) -> None:

@@ -24,9 +24,9 @@ def differences(sent: Run, read: Run, names: tuple[str, ...]) -> dict[str, tuple
 
 
 @pytest.mark.parametrize("dialect", ["gen_ai", "openinference"])
-def test_spans_are_read_as_the_runs_they_were_made_of(history: list[Run], dialect: Dialect) -> None:
+def test_spans_are_read_as_the_runs_they_were_made_of(first_runs: list[Run], dialect: Dialect) -> None:
     # OpenInference's instrumentations flatten the inputs of embeddings, each in its own way.
-    kept = [run for run in history[:2_000] if dialect == "gen_ai" or run.operation == "chat"]
+    kept = [run for run in first_runs[:2_000] if dialect == "gen_ai" or run.operation == "chat"]
     sent = {run.request_id: run for run in kept}
     decoded = runs_of_traces(
         trace_request(sent.values(), dialect),
@@ -47,8 +47,8 @@ def test_spans_are_read_as_the_runs_they_were_made_of(history: list[Run], dialec
             assert run.finish_reasons == original.finish_reasons
 
 
-def test_native_json_is_read_as_the_run_it_was_made_of(history: list[Run]) -> None:
-    for original in history[:1_500]:
+def test_native_json_is_read_as_the_run_it_was_made_of(first_runs: list[Run]) -> None:
+    for original in first_runs[:1_500]:
         value = orjson.loads(orjson.dumps(native_of(original)))
         run = run_of_json(
             value, account_id=ACCOUNT, defaults=SourceDefaults(), limits=Limits(), received_on_us=NOW_US
