@@ -58,6 +58,10 @@ def connect_options(address: Embedded | Remote, limits: EngineLimits) -> dict[st
             "index_mark_cache_size": 64 << 20,
             "text_index_postings_cache_size": 64 << 20,
             "query_condition_cache_size": 32 << 20,
+            # Of a change to many parts the engine does as many at once as it has threads, then looks for the next ones after
+            # 0.1 to 1.1 s, by chance: of a second's wait for one a tenth was work. It looks again ever later while it finds nothing.
+            "background_processing_pool_thread_sleep_seconds_if_nothing_to_do": 0.02,
+            "background_processing_pool_task_sleep_seconds_when_no_work_random_part": 0.05,
         }
         return {"interface": "chdb", "path": str(address.path), "chdb_options": options}
     return {
