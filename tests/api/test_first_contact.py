@@ -24,9 +24,6 @@ from tests.support.server import Server
         ("POST", "/", 405, "OTEL_EXPORTER_OTLP_ENDPOINT to this server's address without a path"),
         ("POST", "/v1/metrics", 404, "OTEL_METRICS_EXPORTER=none"),
         ("POST", "/api/public/ingestion", 404, "/api/public/otel/v1/traces"),
-        ("POST", "/v1/chat/completions", 404, "address and /gateway/openai/v1"),
-        ("POST", "/openai/v1/responses", 404, "address and /gateway/openai/v1"),
-        ("POST", "/v1/messages", 404, "address and /gateway/anthropic"),
         ("GET", "/v1/traces", 405, "/v1/traces takes POST, not GET."),
         ("GET", "/api/v1/modells", 404, "Did you mean /api/v1/models?"),
         ("GET", "/nothing/like/it", 404, "There is nothing at /nothing/like/it."),
@@ -37,6 +34,29 @@ def test_a_wrong_path_says_where_to_send(server: Server, method: str, path: str,
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert says in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("/v1/chat/completions", "/gateway/openai/v1"),
+        ("/openai/v1/responses", "/gateway/openai/v1"),
+        ("/v1/embeddings", "/gateway/openai/v1"),
+        ("/v1/messages", "/gateway/anthropic"),
+        ("/v1/messages/count_tokens", "/gateway/anthropic"),
+    ],
+)
+def test_a_model_called_past_the_gateway_is_refused_in_its_librarys_shape_with_the_right_address(
+    server: Server, path: str, base: str
+) -> None:
+    answer = httpx.post(server.url + path, json={"model": "m", "messages": []})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+    says = f"There is nothing at {path}. Models are called through the gateway: set the base URL to {server.url}{base}."
+    error = {"message": f"modeltraces gateway: {says}"}
+    if "anthropic" in base:
+        assert answer.json() == {"type": "error", "error": {"type": "not_found_error", **error}}
+    else:
+        assert answer.json() == {"error": {**error, "type": "invalid_request_error", "param": None, "code": None}}
 
 
 def test_a_refused_key_still_gets_a_401_that_says_nothing(server: Server) -> None:

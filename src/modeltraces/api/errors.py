@@ -14,8 +14,9 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from modeltraces.api.ways import hint, is_ingest
+from modeltraces.api.ways import family_of, hint, is_ingest
 from modeltraces.catalog.errors import CatalogBusy, CatalogUnavailable, Conflict, Invalid, NotFound
+from modeltraces.gateway.errors import error_body
 from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding
 from modeltraces.ingest.writer import QueueFull
 from modeltraces.query.cursor import CursorError
@@ -104,6 +105,10 @@ def install(app: FastAPI) -> None:
         if isinstance(error, HTTPException):
             problem = _led_on(app, request, problem)
             _note_refusal(request, problem.status)
+            if problem.status in (404, 405) and (family := family_of(request.method, request.url.path)):
+                # Who calls a model past the gateway reads errors with a provider's library.
+                content = error_body(family, problem.status, problem.detail, is_no_address=True)
+                return Response(content, problem.status, problem.headers, "application/json")
         if problem.status >= 500 and not isinstance(error, QueueFull):
             # Where the database is away, its own words say all there is, and every request says them.
             log.error(
@@ -143,7 +148,8 @@ def _led_on(app: FastAPI, request: Request, problem: Problem) -> Problem:
         first = f"{path} takes {problem.headers.get('Allow') or 'another method'}, not {request.method}."
     else:
         first = f"There is nothing at {path[:200]}."
-    return Problem(problem.status, f"{first} {hint(request.method, path, known)}".rstrip(), problem.headers)
+    leads = hint(request.method, path, known, str(request.base_url).rstrip("/"))
+    return Problem(problem.status, f"{first} {leads}".rstrip(), problem.headers)
 
 
 def _note_refusal(request: Request, status: int) -> None:

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+from modeltraces.gateway.targets import Family
+
 _OTLP: Final = (
     "OTLP {signal} go to /v1/{signal}. Set OTEL_EXPORTER_OTLP_ENDPOINT to this server's address without a path, "
     "or OTEL_EXPORTER_OTLP_{name}_ENDPOINT to the address with /v1/{signal}."
@@ -15,18 +17,33 @@ _OTHERS: Final = {
     "/api/public/otel/v1/traces.",
     "/api/public/otel": "Langfuse SDKs send to /api/public/otel/v1/traces.",
 }
-_MODEL_CALLS: Final = {
-    "/chat/completions": "/gateway/openai/v1", "/completions": "/gateway/openai/v1", "/embeddings": "/gateway/openai/v1",
-    "/responses": "/gateway/openai/v1", "/messages": "/gateway/anthropic",
+_MODEL_CALLS: Final[dict[str, Family]] = {
+    "/chat/completions": "openai", "/completions": "openai", "/embeddings": "openai", "/responses": "openai",
+    "/messages": "anthropic", "/messages/count_tokens": "anthropic",
 }  # fmt: skip
-"""How calls to models end, and the base URL that they go through the gateway by."""
+"""How calls to models end, and the API that they speak."""
+_BASES: Final[dict[Family, str]] = {"openai": "/gateway/openai/v1", "anthropic": "/gateway/anthropic"}
+"""What they go through the gateway by."""
+_OURS: Final = ("/api/", "/settings/")
 _RUN_NAMES: Final = ("run", "runs")
 _LIKENESS: Final = 0.8
 
 
-def hint(method: str, path: str, known: Iterable[str]) -> str:
-    """A sentence that leads on, or ''. `known`: the paths of all routes."""
-    plain = "/" + path.strip("/").lower()
+def family_of(method: str, path: str) -> Family | None:
+    """The API of a call to a model that was sent past the gateway; None for anything else."""
+    plain = _plain(path)
+    if method != "POST" or plain.startswith(_OURS):
+        return None
+    return next((family for tail, family in _MODEL_CALLS.items() if plain.endswith(tail)), None)
+
+
+def _plain(path: str) -> str:
+    return "/" + path.strip("/").lower()
+
+
+def hint(method: str, path: str, known: Iterable[str], address: str) -> str:
+    """A sentence that leads on, or ''. `known`: the paths of all routes; `address`: this server's, as the caller has it."""
+    plain = _plain(path)
     for signal in ("traces", "logs"):
         if plain == "/api/public/otel/v1/traces":
             break
@@ -37,9 +54,8 @@ def hint(method: str, path: str, known: Iterable[str]) -> str:
     for tail, text in _OTHERS.items():
         if plain.endswith(tail):
             return text
-    for tail, base in _MODEL_CALLS.items():
-        if method == "POST" and plain.endswith(tail):
-            return f"Models are called through the gateway: set the base URL to this server's address and {base}."
+    if family := family_of(method, path):
+        return f"Models are called through the gateway: set the base URL to {address}{_BASES[family]}."
     if method == "POST" and plain == "/":
         return f"{_OTLP.format(signal='traces', name='TRACES')} {_RUNS}"
     if plain not in ("/api/v1/runs",) and plain.rpartition("/")[2] in _RUN_NAMES:

@@ -34,13 +34,17 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def error_body(family: Family, status: int, message: str) -> bytes:
-    """`message` begins so that the caller can tell that it is the gateway that speaks, not the provider."""
+def error_body(family: Family, status: int, message: str, *, is_no_address: bool = False) -> bytes:
+    """`message` begins so that the caller can tell that it is the gateway that speaks, not the provider.
+
+    `is_no_address`: what was not found is not a model, but what was called.
+    """
     said = f"modeltraces gateway: {message}"
     error: dict[str, Any]
     if family == "anthropic":
         error = {"type": "error", "error": {"type": _ANTHROPIC_TYPES.get(status, "api_error"), "message": said}}
     else:
         kind = _OPENAI_TYPES.get(status, "server_error")
-        error = {"error": {"message": said, "type": kind, "param": None, "code": _OPENAI_CODES.get(status)}}
+        code = None if is_no_address else _OPENAI_CODES.get(status)
+        error = {"error": {"message": said, "type": kind, "param": None, "code": code}}
     return orjson.dumps(error)
