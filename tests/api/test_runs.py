@@ -250,10 +250,20 @@ def test_a_filter_that_is_wrong_says_where_and_what_was_expected(
         ({"model": ""}, "model"),
         ({"filtre": "status:failed"}, "filtre"),
         ({"step_seconds": "5"}, "step_seconds"),
+        ({"period": ["7d", "30d"]}, "period"),
+        ({"cursor": ["a", "b"]}, "cursor"),
     ],
 )
-def test_a_parameter_that_is_wrong_is_named(client: httpx.Client, params: dict[str, str], parameter: str) -> None:
+def test_a_parameter_that_is_wrong_is_named(client: httpx.Client, params: dict[str, Any], parameter: str) -> None:
     assert bad(client.get("/api/v1/runs", params=params))["parameter"] == parameter
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("metrics/series", "tz"), ("metrics/series", "by"), ("runs/export", "format")]
+)
+def test_a_parameter_that_is_given_twice_is_named(client: httpx.Client, path: str, name: str) -> None:
+    problem = bad(client.get(f"/api/v1/{path}", params={name: ["a", "b"]}))
+    assert (problem["parameter"], problem["detail"]) == (name, f"{name} was given 2 times; give it once.")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "/etc/passwd", "x" * 5000, "Europe", "a\0b"])

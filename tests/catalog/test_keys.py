@@ -1,6 +1,6 @@
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -309,10 +309,36 @@ def test_a_key_works_though_its_last_use_cannot_be_written(
     def full(_: Catalog) -> None:
         raise CatalogUnavailable("disk full")
 
-    monkeypatch.setattr(Catalog, "writing", full)
-    assert authenticator.authenticate(plain)
-    authenticator.close()
+    with monkeypatch.context() as away:
+        away.setattr(Catalog, "writing", full)
+        assert authenticator.authenticate(plain)
+        authenticator._background.submit(lambda: None).result()
     assert last_used(catalog, cast.account_a.id) is None
+    authenticator.close()
+    assert last_used(catalog, cast.account_a.id) == catalog.clock(), "it is tried again"
+
+
+def test_the_last_uses_of_many_keys_are_written_some_at_a_time(
+    catalog: Catalog, cast: Cast, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_authenticator, "_TOGETHER", 2)
+    made = [make(catalog, cast.account_a.id, f"k{number}") for number in range(5)]
+    authenticator = KeyAuthenticator(catalog)
+    for _ in range(2):
+        for plain in made:
+            assert authenticator.authenticate(plain)
+        clock.advance(1)
+    authenticator._background.submit(lambda: None).result()
+    writes, write = [], KeyAuthenticator._write_some
+
+    def noting(self: KeyAuthenticator, used: Sequence[tuple[str, int]]) -> None:
+        writes.append(len(used))
+        write(self, used)
+
+    monkeypatch.setattr(KeyAuthenticator, "_write_some", noting)
+    authenticator.close()
+    assert writes == [2, 2, 1]
+    assert {key.last_used_on_us for key in keys.list_keys(catalog, cast.account_a.id)} == {clock.now_us - 1_000_000}
 
 
 def test_a_request_that_outlives_the_server_is_still_told_whose_key_it_is(catalog: Catalog, cast: Cast) -> None:
@@ -320,3 +346,6 @@ def test_a_request_that_outlives_the_server_is_still_told_whose_key_it_is(catalo
     authenticator = KeyAuthenticator(catalog)
     authenticator.close()
     assert authenticator.authenticate(plain)
+    assert list(authenticator._unwritten().values()) == [catalog.clock()], (
+        "what could not be handed over is not written"
+    )

@@ -75,6 +75,9 @@ def test_what_an_address_means_nothing_by_is_said_with_what_was_meant() -> None:
             ["/settings/monitoring/model-traces?model=a%2Fb&period=24h"],
         )
     ]
+    assert said("period=7d&model=a&model=b&period=30d") == [
+        ("This address says “period” 2 times; the last one counts.", [])
+    ]
     assert said("utm_source=x&utm_source=y") == [("This page knows no parameter “utm_source”, and left it out.", [])]
     assert said("columns=input,modell") == [
         ("There is no column “modell”.", ["/settings/monitoring/model-traces?columns=input,model"])

@@ -8,7 +8,7 @@ at once, later ones together some seconds after the first of them.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +30,8 @@ _MOST_CACHED = 10_000
 _TOUCH_US = 60_000_000
 _LATER_SECONDS = 10.0
 """Until uses that follow one just written are written, too: so late they are seen by other processes and commands."""
+_TOGETHER = 200
+"""Keys whose last use is written in one transaction: others wait for it, on SQLite all that write."""
 _OUTAGE_SECONDS = 300.0
 """How long a key is believed while the database is away: as a failover or a restart takes, and no longer."""
 _PATIENCE_SECONDS = 1.0
@@ -149,7 +151,6 @@ class KeyAuthenticator:
             return None
         self._used[identity.key_id] = now
         if now - self._written.get(identity.key_id, 0) >= _TOUCH_US:
-            self._written[identity.key_id] = now
             self._write_behind({identity.key_id: now})
         elif self._later is None:
             self._later = threading.Timer(_LATER_SECONDS, self._write_unwritten)
@@ -168,38 +169,46 @@ class KeyAuthenticator:
 
     def _write_unwritten(self) -> None:
         self._later = None
-        self._write_behind(self._take_unwritten())
+        self._write_behind(self._unwritten())
 
-    def _take_unwritten(self) -> dict[str, int]:
-        late = {key_id: at for key_id, at in self._used.copy().items() if at > self._written.get(key_id, 0)}
-        self._written.update(late)
-        return late
+    def _unwritten(self) -> dict[str, int]:
+        return {key_id: at for key_id, at in self._used.copy().items() if at > self._written.get(key_id, 0)}
 
     def _write_behind(self, used: dict[str, int]) -> None:
         with contextlib.suppress(RuntimeError):  # closed meanwhile: a request that outlives the server
             self._background.submit(self._write, used)
+            self._written.update(used)
 
     def _write(self, used: dict[str, int]) -> None:
-        try:
-            with self._catalog.writing() as session:
-                for key_id, at_us in sorted(used.items()):
-                    session.execute(
-                        update(ApiKeyRow)
-                        .where(
-                            ApiKeyRow.id == key_id,
-                            or_(ApiKeyRow.last_used_on_us.is_(None), ApiKeyRow.last_used_on_us < at_us),
-                        )
-                        .values(last_used_on_us=at_us)
+        waiting = sorted(used.items())
+        while waiting:
+            try:
+                self._write_some(waiting[:_TOGETHER])
+            except CatalogUnavailable as error:
+                log.warning("the keys' time of last use could not be written", reason=str(error), keys=len(waiting))
+                # So that they are among those that the next use of any key brings along.
+                self._written.update({key_id: at_us - 1 for key_id, at_us in waiting})
+                return
+            del waiting[:_TOGETHER]
+
+    def _write_some(self, used: Sequence[tuple[str, int]]) -> None:
+        with self._catalog.writing() as session:
+            for key_id, at_us in used:
+                session.execute(
+                    update(ApiKeyRow)
+                    .where(
+                        ApiKeyRow.id == key_id,
+                        or_(ApiKeyRow.last_used_on_us.is_(None), ApiKeyRow.last_used_on_us < at_us),
                     )
-        except CatalogUnavailable as error:
-            log.warning("the keys' time of last use could not be written", reason=str(error))
+                    .values(last_used_on_us=at_us)
+                )
 
     def close(self) -> None:
         """Write what is not written yet, and end the thread."""
         if self._later is not None:
             self._later.cancel()
         self._background.shutdown(wait=True)
-        if late := self._take_unwritten():
+        if late := self._unwritten():
             self._write(late)
 
 

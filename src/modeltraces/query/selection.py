@@ -86,6 +86,8 @@ def parse_selection(params: QueryString, *, account_id: str, now_us: int, also: 
             near = nearest_names(name, (*PARAMETERS, *also))
             hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join((*PARAMETERS, *also))}."
             raise SelectionError(name, f"There is no parameter {name!r}.{hint}")
+        if name != "model":
+            _single(given, name)
     parse_limit(given)
     period, from_us, to_us = _times(given, now_us)
     text = _single(given, "filter") or ""

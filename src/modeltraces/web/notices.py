@@ -18,6 +18,11 @@ _LONGEST: Final = 100
 def notices(query: QueryParams, address: Address, unknown_models: Sequence[str]) -> tuple[Notice, ...]:
     """`unknown_models`: those that the catalog does not have. Where it has none of them, the table says so in its place."""
     made = [_parameter(name, query) for name in dict.fromkeys(query) if name not in PARAMETERS]
+    made += [
+        Notice(f"This address says “{name}” {times} times; the last one counts.")
+        for name in PARAMETERS
+        if name != "model" and (times := len(query.getlist(name))) > 1
+    ]
     made += [_column(name, address) for name in address.columns if name not in COLUMNS]
     if len(unknown_models) < len(address.models):
         made += [Notice(f"No model is named “{shortened(name)}”.") for name in unknown_models]
