@@ -15,6 +15,7 @@ from tests.catalog.cast import Cast, Clock, Timer, make_cast
 from tests.catalog.catalog_files import no_vault
 from tests.catalog.hosting_world import at
 from tests.support.postgres import Postgres, emptied
+from tests.support.prepared import new_catalog
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database; with its tables, but no row, where `catalog` is asked for."""
     if request.param == "sqlite":
+        if "catalog" in request.fixturenames:
+            new_catalog(tmp_path / "catalog.db").close()
         yield f"sqlite:///{tmp_path}/catalog.db"
     elif "catalog" in request.fixturenames:
         yield emptied(request.getfixturevalue("postgresql_with_tables"))

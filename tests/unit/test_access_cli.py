@@ -18,6 +18,7 @@ from modeltraces.catalog.signin import SignIn
 from modeltraces.cli_access import keys as keys_app
 from modeltraces.cli_users import users as users_app
 from modeltraces.settings import ADDRESS_FILE, DEMO_DATA_DIR, DEMO_FILE
+from tests.support.prepared import new_catalog
 
 app = typer.Typer()
 app.add_typer(keys_app, name="keys")
@@ -34,9 +35,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def catalog(data_dir: Path) -> Catalog:
     """As the running server holds it, beside the commands."""
-    opened = Catalog(f"sqlite:///{data_dir}/catalog.db")
-    opened.upgrade()
-    return opened
+    return new_catalog(data_dir / "catalog.db")
 
 
 def run(*arguments: str, text: str = "") -> Result:

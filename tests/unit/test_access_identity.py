@@ -30,6 +30,7 @@ from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.sessions import NewSession, Sessions
 from tests.catalog.cast import Cast, Clock, make_cast
+from tests.support.prepared import new_catalog
 
 HERE = "http://testserver"
 
@@ -94,8 +95,7 @@ def clock() -> Clock:
 @pytest.fixture
 def parts(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db", clock=clock)
-    catalog.upgrade()
+    catalog = new_catalog(tmp_path / "catalog.db", clock)
     opened = Parts(catalog, KeyAuthenticator(catalog), Sessions(catalog))
     yield opened
     opened.keys.close()

@@ -10,6 +10,7 @@ from modeltraces.catalog import accounts, audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from modeltraces.cli_retention import retention
+from tests.support.prepared import new_catalog
 
 app = typer.Typer()
 app.add_typer(retention, name="retention")
@@ -25,9 +26,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def catalog(data_dir: Path) -> Catalog:
-    opened = Catalog(f"sqlite:///{data_dir}/catalog.db")
-    opened.upgrade()
-    return opened
+    return new_catalog(data_dir / "catalog.db")
 
 
 def run(*arguments: str) -> Result:

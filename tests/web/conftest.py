@@ -34,6 +34,7 @@ from modeltraces.run import now_us
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import run
+from tests.support.prepared import new_catalog
 from tests.web.provider import Provider
 
 HOUR_US: Final = 3_600_000_000
@@ -113,8 +114,7 @@ class CatalogSite:
 
 @pytest.fixture
 def site(tmp_path: Path, store: Store) -> Iterator[CatalogSite]:
-    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
-    catalog.upgrade()
+    catalog = new_catalog(tmp_path / "catalog.db")
     account, other = accounts.ensure_default(catalog), accounts.ensure(catalog, "other", actor="test")[0]
     sessions, registry, vault = Sessions(catalog), ModelRegistry(catalog), Vault(b"k" * 32)
     rules = RuleBook(catalog, registry)

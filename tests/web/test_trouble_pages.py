@@ -15,13 +15,13 @@ from modeltraces import web
 from modeltraces.api import errors
 from modeltraces.api.identity import SESSION_COOKIE
 from modeltraces.catalog import accounts, users
-from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.parts import Workers
 from modeltraces.store.engine import QueryLimitExceeded, StoreUnavailable
 from modeltraces.web.address import MODEL_TRACES
+from tests.support.prepared import new_catalog
 
 SECRET_DETAIL = "Code: 999, host 10.0.0.7"
 
@@ -54,8 +54,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
-    catalog.upgrade()
+    catalog = new_catalog(tmp_path / "catalog.db")
     account = accounts.ensure_default(catalog)
     alice = users.create(catalog, account.id, "alice@example.com", "owner", password="a long password", actor="test")
     sessions = Sessions(catalog)
