@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from modeltraces.query.filters import FilterContext, parse
-from modeltraces.query.metrics import Metrics, Percentiles, metrics
+from modeltraces.query.metrics import Metrics, Percentiles, metrics, requests_since_deployment
 from modeltraces.query.selection import Selection, SelectionError
 from modeltraces.query.series import MAX_POINTS, STEPS_SECONDS, series
 from modeltraces.query.times import parse_instant, rfc3339
@@ -33,7 +33,7 @@ def skewed(chance: random.Random) -> float:
 
 
 def test_the_metrics_of_nothing(store: Store, account_id: str) -> None:
-    assert metrics(store, Selection(account_id), NOBODY) == Metrics(0, 0, None, NONE, None, None, 0.0, 0, 0)
+    assert metrics(store, Selection(account_id), NOBODY) == Metrics(0, 0, None, NONE, None, None, 0.0, 0)
 
 
 def test_the_metrics_of_a_period_a_model_and_a_filter(store: Store, account_id: str) -> None:
@@ -51,7 +51,8 @@ def test_the_metrics_of_a_period_a_model_and_a_filter(store: Store, account_id: 
     )
     selection = Selection(account_id, ("a",), from_us=NOON_US, filter=parse("-source:x"), now_us=NOON_US + DAY_US)
     found = metrics(store, selection, NOBODY, ["a"])
-    assert found == Metrics(4, 1, 0.25, Percentiles(200.0, 280.0, 298.0), 15, None, 400.0, 4, 5)
+    assert found == Metrics(4, 1, 0.25, Percentiles(200.0, 280.0, 298.0), 15, None, 400.0, 4)
+    assert requests_since_deployment(store, selection, NOBODY, {}) == 5
 
 
 def test_replaying_a_batch_changes_no_number(store: Store, account_id: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from modeltraces.query.export import export
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.filters.old_names import old_names
-from modeltraces.query.metrics import metrics
+from modeltraces.query.metrics import metrics, requests_since_deployment
 from modeltraces.query.runs import list_runs, neighbours, runs_since
 from modeltraces.query.selection import Selection
 from modeltraces.query.suggest import suggest
@@ -135,5 +135,5 @@ def test_runs_before_the_first_deployment_are_not_counted_since_it(
     """The runs are 1 to 4 seconds after noon; Llama 8B was deployed at the second one. Other models know nothing of it."""
     deployed = dict.fromkeys((*BORNE, "Llama 8B"), NOON_US + 2_000_000)
     selection = Selection(account_id, models, *period, now_us=NOON_US + DAY_US)
-    found = metrics(runs, selection, RENAMED, (), {**deployed, "elsewhere": NOON_US + 10 * DAY_US})
-    assert found.total_requests_since_deployment == since
+    deployed["elsewhere"] = NOON_US + 10 * DAY_US
+    assert requests_since_deployment(runs, selection, RENAMED, deployed) == since

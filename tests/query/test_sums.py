@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modeltraces.query import covered, finding, totals
 from modeltraces.query.filters import FilterContext, parse
-from modeltraces.query.metrics import Metrics, count_runs, metrics
+from modeltraces.query.metrics import Metrics, count_runs, metrics, requests_since_deployment
 from modeltraces.query.runs import list_runs
 from modeltraces.query.selection import Order, Selection
 from modeltraces.query.series import series
@@ -92,7 +92,8 @@ def made(account_id: str, chance: Random, number: int, received_us: int, **field
 
 def everything(store: Store, selection: Selection, since: dict[str, int]) -> list[Any]:
     context = FilterContext(names_of_kind={"external": ["m2"]}, names={"m1": "renamed"}, recorded={"renamed": ["m1"]})
-    found: list[Any] = [metrics(store, selection, context, HOSTED, since), count_runs(store, selection, context)]
+    found: list[Any] = [metrics(store, selection, context, HOSTED), count_runs(store, selection, context)]
+    found.append(requests_since_deployment(store, selection, context, since))
     found.append(series(store, selection, context, step_seconds=(3600, 7200, 5400)[len(selection.models)]))
     found.append(series_by(store, selection, context, "source" if selection.models else "model", step_seconds=10_800))
     return [
@@ -322,7 +323,7 @@ def test_pages_through_hours_that_hold_runs_are_those_of_all_runs(
                 break
         return seen
 
-    with patch("modeltraces.query.runs.is_known_by_hour", lambda _: False):
+    with patch("modeltraces.query.positions.is_known_by_hour", lambda _: False):
         plain = [pages("desc"), pages("asc")]
     monkeypatch.setattr("modeltraces.query.finding._NEAR_HOURS", 3)
     looked: list[str] = []
@@ -331,7 +332,7 @@ def test_pages_through_hours_that_hold_runs_are_those_of_all_runs(
         looked.append(finding.times_with_runs(*args, **kwargs))
         return looked[-1]
 
-    monkeypatch.setattr("modeltraces.query.runs.times_with_runs", look)
+    monkeypatch.setattr("modeltraces.query.positions.times_with_runs", look)
     assert [pages("desc"), pages("asc")] == plain
     assert set(looked) - {"true"}
     assert plain[0] != [[]] or text == "source:nobody"

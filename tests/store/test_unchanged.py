@@ -1,5 +1,9 @@
 """What was found is remembered while nothing is written, and no longer."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 from modeltraces.store.engine import ClickHouseStore
 from tests.support.clickhouse import ClickHouse, opened
 
@@ -42,3 +46,20 @@ def test_nothing_is_remembered_of_a_server_that_others_write_to(clickhouse: Clic
     with opened(clickhouse.new_database()) as store:
         assert store.unchanged("calls", lambda: 1) == 1
         assert store.unchanged("calls", lambda: 2) == 2
+
+
+def test_what_several_ask_for_at_the_same_time_is_found_once(store: ClickHouseStore) -> None:
+    calls: list[int] = []
+    asked = threading.Barrier(3)
+
+    def find() -> int:
+        time.sleep(0.05)
+        calls.append(1)
+        return len(calls)
+
+    def ask() -> int:
+        asked.wait(10)
+        return store.unchanged("at the same time", find)
+
+    with ThreadPoolExecutor(3) as threads:
+        assert [one.result() for one in [threads.submit(ask) for _ in range(3)]] == [1, 1, 1]

@@ -28,7 +28,7 @@ CREDITS = MetricCard("credits", "Hosting Credits", "", ())
 
 def metrics(total: int, failed: int, p90: float | None) -> Metrics:
     times = Percentiles(p90, p90, p90)
-    return Metrics(total, failed, failed / total if total else None, times, None, None, 0.0, 0, 1_000)
+    return Metrics(total, failed, failed / total if total else None, times, None, None, 0.0, 0)
 
 
 def series(*totals: int) -> Series:
@@ -94,6 +94,7 @@ def test_hosting_credits_have_no_card_where_they_are_not_defined() -> None:
             None,
             series(5, 5),
             steps(series(5, 5)),
+            ever=1_000,
             period=BEFORE,
             hosting=card,
             zone=UTC,
@@ -104,7 +105,15 @@ def test_hosting_credits_have_no_card_where_they_are_not_defined() -> None:
 
 def test_without_requests_nothing_is_known_and_there_is_no_chart() -> None:
     made = overview(
-        metrics(0, 0, None), None, series(0, 0), steps(series(0, 0)), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0
+        metrics(0, 0, None),
+        None,
+        series(0, 0),
+        steps(series(0, 0)),
+        ever=1_000,
+        period=BEFORE,
+        hosting=CREDITS,
+        zone=UTC,
+        now_us=0,
     )
     assert made.chart is None
     total, times, failures, _ = made.cards
@@ -120,6 +129,7 @@ def test_a_period_that_had_hardly_begun_is_not_compared_with() -> None:
             before,
             series(100),
             steps(series(100)),
+            ever=1_000,
             period=BEFORE,
             hosting=None,
             zone=UTC,
@@ -144,6 +154,7 @@ def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
         None,
         series(2, 0, 10),
         steps(series(2, 0, 10)),
+        ever=1_000,
         period=BEFORE,
         hosting=CREDITS,
         zone=UTC,
@@ -159,7 +170,15 @@ def test_the_chart_is_data_for_the_script_and_words_for_everybody() -> None:
 
 def test_the_charts_data_cannot_end_its_element() -> None:
     made = overview(
-        metrics(1, 0, 5.0), None, series(1), steps(series(1)), period=BEFORE, hosting=CREDITS, zone=UTC, now_us=0
+        metrics(1, 0, 5.0),
+        None,
+        series(1),
+        steps(series(1)),
+        ever=1_000,
+        period=BEFORE,
+        hosting=CREDITS,
+        zone=UTC,
+        now_us=0,
     )
     assert made.chart is not None
     assert "<" not in made.chart.data
@@ -239,7 +258,9 @@ def test_a_comparison_that_no_longer_applies_can_be_left() -> None:
 def test_the_sparkline_of_requests_leaves_out_the_steps_that_the_period_holds_a_part_of() -> None:
     made = series(9, 4, 4, 4, 1)
     seen = steps(made, from_us=30_000_000, now_us=4 * 60_000_000 + 1)
-    card, *_ = overview(metrics(22, 0, 5.0), None, made, seen, period=BEFORE, hosting=None, zone=UTC, now_us=0).cards
+    card, *_ = overview(
+        metrics(22, 0, 5.0), None, made, seen, ever=1_000, period=BEFORE, hosting=None, zone=UTC, now_us=0
+    ).cards
     assert card.spark is not None
     assert card.spark.line == "M0.0 2.0L44.0 2.0L88.0 2.0"
     assert steps(made, now_us=5 * 60_000_000).whole([1, 2, 3, 4, 5]) == [1, 2, 3, 4, 5]
@@ -248,7 +269,7 @@ def test_the_sparkline_of_requests_leaves_out_the_steps_that_the_period_holds_a_
 
 def test_hosting_is_not_shared_out_among_the_requests_of_a_filter() -> None:
     up = hosted([Interval(0, 3_600_000_000, 1, Decimal("1.5"))], None, None, 10**15)
-    asked = Metrics(500, 0, 0.0, NONE, None, None, 1.0, 500, 1_000)
+    asked = Metrics(500, 0, 0.0, NONE, None, None, 1.0, 500)
     for is_whole, note in ((True, "3 per 1\N{NARROW NO-BREAK SPACE}000 requests, 1 model"), (False, "1 model")):
         hosting = Hosting(True, (ENTRY,), (), up, is_whole)
         card = hosting_card(hosting, asked, None, steps(series(1)), period=BEFORE, several=True)

@@ -1,5 +1,6 @@
 """What is asked of runs: metrics, series, the table, one run, the export, the live view."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from modeltraces.api.state import parts_of
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.parts import Parts
 from modeltraces.query.filters import FilterContext
-from modeltraces.query.metrics import Percentiles, metrics
+from modeltraces.query.metrics import Percentiles, metrics, requests_since_deployment
 from modeltraces.query.runs import get_run, list_runs
 from modeltraces.query.selection import Selection, SelectionError, parse_limit, parse_selection
 from modeltraces.query.series import Point, series
@@ -81,8 +82,10 @@ async def get_metrics(request: Request, identity: Reader) -> Response:
     """
     ask = await asked(request, identity)
     hosting = hosting_of(ask.selection, ask.entries)
-    found = await ask.parts.workers.query(
-        metrics, ask.parts.store, ask.selection, ask.context, hosting.names, deployed_since(ask.entries)
+    query, store = ask.parts.workers.query, ask.parts.store
+    found, since = await asyncio.gather(
+        query(metrics, store, ask.selection, ask.context, hosting.names),
+        query(requests_since_deployment, store, ask.selection, ask.context, deployed_since(ask.entries)),
     )
     return json_response(
         {
@@ -93,7 +96,7 @@ async def get_metrics(request: Request, identity: Reader) -> Response:
             **hosting_json(hosting, found),
             "input_tokens": found.input_tokens,
             "output_tokens": found.output_tokens,
-            "total_requests_since_deployment": found.total_requests_since_deployment,
+            "total_requests_since_deployment": since,
         },
         ask.headers,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from modeltraces.query.covered import Cover, cover
@@ -45,22 +44,10 @@ class Metrics:
     """The sum of response times of the hosted models' runs: what hosted time is compared against."""
     hosted_requests: int
     """How many runs of the selection are of hosted models."""
-    total_requests_since_deployment: int
-    """All runs of the selected models since they were first deployed or integrated, whatever the period and the filter."""
 
 
-def metrics(
-    store: Store,
-    selection: Selection,
-    context: FilterContext,
-    hosted: Sequence[str] = (),
-    deployed_since: Mapping[str, int] = MappingProxyType({}),
-) -> Metrics:
-    """The metrics of a selection.
-
-    `hosted`: the names that runs of hosted models bear. `deployed_since`: a name that runs bear → the instant (µs) from
-    which on they count as "since deployment".
-    """
+def metrics(store: Store, selection: Selection, context: FilterContext, hosted: Sequence[str] = ()) -> Metrics:
+    """The metrics of a selection. `hosted`: the names that runs of hosted models bear."""
     bound = Bound("m")
     is_hosted = f"model IN {bound(list(hosted), 'Array(String)')}" if hosted else "false"
     busy = Measure(
@@ -74,31 +61,34 @@ def metrics(
         params=bound.params,
         fields=frozenset({"model"} if hosted else ()),
     )
-    ever = selection.ever()
-    # Of all time, once for all that is asked here.
-    known = cover(store, ever, question.needs | {"model"})
-    found = totals(store, question, surface="metrics", known=known)
+    found = totals(store, question, surface="metrics")
     total, failed, input_tokens, output_tokens, busy_ms, hosted_requests = (
         found[0].numbers if found else (0, 0, None, None, 0.0, 0)
     )
-    percentiles = percentiles_of(found[0].percentiles) if found else Percentiles(None, None, None)
-    everything = selection.from_us is None and selection.to_us is None and selection.filter is None
-    # A filter may ask for what sums do not know; how many runs there are, they know.
-    known = known or cover(store, ever, {"model"})
-    of_all = total if everything else count_runs(store, ever, context, known)
-    earlier = _count_earlier(store, ever, context, deployed_since, known)
     return Metrics(
         total_requests=total,
         failed_requests=failed,
         failure_rate=failed / total if total else None,
-        response_time_ms=percentiles,
+        response_time_ms=percentiles_of(found[0].percentiles) if found else Percentiles(None, None, None),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         hosted_busy_ms=busy_ms,
         hosted_requests=hosted_requests,
-        # Between the two counts runs may have come, or been folded.
-        total_requests_since_deployment=max(0, of_all - earlier),
     )
+
+
+def requests_since_deployment(
+    store: Store, selection: Selection, context: FilterContext, deployed_since: Mapping[str, int]
+) -> int:
+    """All runs of the selected models since they were first deployed or integrated, whatever the period and the filter.
+
+    `deployed_since`: a name that runs bear → the instant (µs) from which on they count.
+    """
+    ever = selection.ever()
+    known = cover(store, ever, {"model"})
+    earlier = _count_earlier(store, ever, context, deployed_since, known)
+    # Between the two counts runs may have come, or been folded.
+    return max(0, count_runs(store, ever, context, known) - earlier)
 
 
 def count_runs(store: Store, selection: Selection, context: FilterContext, known: Cover | None = None) -> int:

@@ -130,8 +130,10 @@ def _extent(store: Store, selection: Selection, context: FilterContext) -> tuple
         if start is None:
             return None
     if end is None:
-        last = _outermost(store, unfiltered, context, "DESC")
-        end = selection.now_us if last is None else max(last + 1, selection.now_us)
+        # Only what lies ahead of now, by a sender's clock, moves the end: a model's last run may lie long ago.
+        ahead = replace(unfiltered, from_us=max(start, selection.now_us))
+        last = _outermost(store, ahead, context, "DESC")
+        end = selection.now_us if last is None else last + 1
     return start, max(end, start + 1)
 
 

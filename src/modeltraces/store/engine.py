@@ -99,7 +99,8 @@ class Store(Protocol):
         ...
 
     def unchanged(self, key: Hashable, find: Callable[[], T]) -> T:
-        """What `find` finds, remembered until anything is written; asked anew each time where other processes write as well."""
+        """What `find` finds, remembered until anything is written, and found once for all who ask at the same time; asked anew
+        each time where other processes write as well."""
         ...
 
     def check_writable(self) -> None:
@@ -129,6 +130,7 @@ class ClickHouseStore:
     """How many writes began or ended."""
     _found: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
     """What was found, and after how many writes."""
+    _finding: dict[Hashable, threading.Lock] = field(default_factory=dict)
 
     def local(self, table: str) -> str:
         return on_cluster(table, self.cluster) if self.cluster else table
@@ -212,15 +214,17 @@ class ClickHouseStore:
     def unchanged(self, key: Hashable, find: Callable[[], T]) -> T:
         if not self.embedded:
             return find()
-        writes = self._writes
-        known = self._found.get(key)
-        if known is not None and known[0] == writes:
-            return cast(T, known[1])
-        found = find()
-        if len(self._found) >= _MOST_FOUND:
-            self._found.clear()
-        self._found[key] = writes, found
-        return found
+        with self._finding.setdefault(key, threading.Lock()):
+            writes = self._writes
+            known = self._found.get(key)
+            if known is not None and known[0] == writes:
+                return cast(T, known[1])
+            found = find()
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+                self._finding.clear()
+            self._found[key] = writes, found
+            return found
 
     def check_writable(self) -> None:
         self.query("SELECT count() FROM migrations", surface="readyz")

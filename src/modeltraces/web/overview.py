@@ -24,6 +24,7 @@ def overview(
     points: Series,
     steps: Steps,
     *,
+    ever: int,
     period: str,
     hosting: MetricCard | None,
     zone: tzinfo,
@@ -32,13 +33,13 @@ def overview(
     comparison: Comparison = _NOT_OFFERED,
     chart: Chart | None = None,
 ) -> Overview:
-    """`period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply.
+    """`ever`: the runs since deployment. `period`: the period before in words (`the 7 days before`). `hosting`: the card of Hosting Credits, where they apply.
     `address`: of the page, which the cards lead on from. `comparison`: what the chart offers to compare. `chart`: the one that compares, in place of that of all runs.
     """
     if before is not None and before.total_requests * FEWER < now.total_requests:
         before = None
     cards = [
-        _requests(now, before, points, steps, period, address),
+        _requests(now, before, points, steps, period, address, ever),
         _response_time(now, before, points, period, address),
         _failure_rate(now, before, points, period, address),
     ]
@@ -50,7 +51,7 @@ def overview(
 
 
 def _requests(
-    now: Metrics, before: Metrics | None, points: Series, steps: Steps, period: str, address: Address
+    now: Metrics, before: Metrics | None, points: Series, steps: Steps, period: str, address: Address, ever: int
 ) -> MetricCard:
     newest = address.changed(sort=DEFAULT_SORT, order="desc").url
     return MetricCard(
@@ -59,7 +60,7 @@ def _requests(
         "Runs in the period; below, all runs of the model since deployment.",
         (Figure("", count(now.total_requests)),),
         change=relative_change(now.total_requests, before.total_requests if before else None, period, None),
-        note=f"{count(now.total_requests_since_deployment)} since deployment",
+        note=f"{count(ever)} since deployment",
         spark=sparkline(steps.whole([float(point.total_requests) for point in points.points])),
         action=Option("Newest", newest, hint="runs") if now.total_requests else None,
     )

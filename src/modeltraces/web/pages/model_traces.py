@@ -15,7 +15,7 @@ from modeltraces.api.hosting import deployed_since, hosting_of
 from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
 from modeltraces.query.cursor import CursorError
-from modeltraces.query.metrics import count_runs, metrics
+from modeltraces.query.metrics import count_runs, metrics, requests_since_deployment
 from modeltraces.query.presence import has_runs
 from modeltraces.query.runs import Page, get_run, list_runs, neighbours
 from modeltraces.query.series import series
@@ -178,9 +178,10 @@ async def _numbers(view: View) -> _Numbers:
     before, compare = selection.before(), view.address.compare
     hosting, since = hosting_of(selection, view.entries), deployed_since(view.entries)
     try:
-        now, then, points, groups = await asyncio.gather(
-            query(metrics, store, selection, context, hosting.names, since),
-            query(metrics, store, before, context, (), since) if before else _nothing(),
+        now, then, ever, points, groups = await asyncio.gather(
+            query(metrics, store, selection, context, hosting.names),
+            query(metrics, store, before, context) if before else _nothing(),
+            query(requests_since_deployment, store, selection, context, since),
             query(partial(series, tz=_zone_info(view)), store, selection, context),
             query(partial(series_by, tz=_zone_info(view)), store, selection, context, compare)
             if compare
@@ -204,7 +205,7 @@ async def _numbers(view: View) -> _Numbers:
         chart = compared(view.address, groups, points, offers, view.zone, now_us=view.now_us, several=view.several)
     made = overview(
         now, then, points, steps,
-        address=view.address, period=words, hosting=card, zone=view.zone, now_us=view.now_us, comparison=offers, chart=chart,
+        address=view.address, ever=ever, period=words, hosting=card, zone=view.zone, now_us=view.now_us, comparison=offers, chart=chart,
     )  # fmt: skip
     return _Numbers(made, now.total_requests)
 
