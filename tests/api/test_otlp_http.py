@@ -316,8 +316,9 @@ def test_a_body_that_is_refused_as_a_whole_is_counted(server: Server, client: ht
         assert client.post(path, content=body, headers=headers).status_code == status
     with_key = {"Authorization": "Bearer mt_unknown"}
     assert client.post("/v1/traces", content=b"{", headers={**JSON, **with_key}).status_code == 401
-    after = rejected(server)
-    assert {name: after[name] - before.get(name, 0) for name in after} == {"traces": 8, "logs": 4, "runs": 4}
+    counted = {name: count - before.get(name, 0) for name, count in rejected(server).items()}
+    # What other tests called shows with a nothing.
+    assert {name: count for name, count in counted.items() if count} == {"traces": 8, "logs": 4, "runs": 4}
 
 
 def test_an_empty_export_is_welcome(client: httpx.Client) -> None:

@@ -19,7 +19,7 @@ def signs_in(server: Server, password: str, address: str) -> httpx.Response:
 
 @pytest.mark.parametrize("trusted", ["127.0.0.1", "10.1.2.3"])
 def test_a_stranger_behind_a_trusted_proxy_closes_sign_in_for_himself_alone(tmp_path: Path, trusted: str) -> None:
-    server = Server(tmp_path, {"MODELTRACES_TRUSTED_PROXIES": trusted}).start()
+    server = Server(tmp_path / "data", {"MODELTRACES_TRUSTED_PROXIES": trusted}).start()
     try:
         server.cast()
         entered = signs_in(server, PASSWORD, "203.0.113.1")

@@ -33,7 +33,7 @@ def runs(thorough: bool, request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, runs: int) -> Iterator[Server]:
     module = "modeltraces" if runs == DEMO_RUNS else small.__name__
-    running = Server(tmp_path_factory.mktemp("demo") / "data", verb="demo", module=module)
+    running = Server(tmp_path_factory.mktemp("demo") / "data", verb="demo", module=module, from_nothing=True)
     with pytest.MonkeyPatch.context() as patch:
         # The promise is a minute on two cores of one's own; here other tests run beside it.
         patch.setattr(support, "_START_SECONDS", 300.0)

@@ -122,7 +122,7 @@ def test_a_directory_that_became_read_only_is_said(tmp_path: Path) -> None:
 
 def test_what_is_kept_is_nobody_elses_to_read(tmp_path: Path) -> None:
     """Prompts stand in it."""
-    server = Server(tmp_path / "data")
+    server = Server(tmp_path / "data", from_nothing=True)
     server.start()
     try:
         for path in (server.data_dir, server.data_dir / "runs"):

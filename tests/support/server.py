@@ -21,6 +21,7 @@ import httpx
 from modeltraces.catalog import accounts, keys, users
 from modeltraces.catalog.db import Catalog
 from tests.support.forking import Process, start
+from tests.support.prepared import new_directory
 
 PASSWORD = "correct horse battery staple"
 ALICE, BOB, CHARLIE = "alice@example.com", "bob@example.com", "charlie@example.com"
@@ -44,6 +45,8 @@ class Server:
     grpc: bool = False
     verb: str = "serve"
     module: str = "modeltraces"
+    from_nothing: bool = False
+    """Whether its first start makes the tables itself."""
     port: int = field(default_factory=free_port)
     grpc_port: int = 0
     process: Process | None = None
@@ -63,6 +66,9 @@ class Server:
         return self.log_path.read_text(errors="replace")
 
     def start(self) -> "Server":
+        elsewhere = {"MODELTRACES_STORE_URL", "MODELTRACES_CATALOG_URL"} & self.environment.keys()
+        if not (self.from_nothing or elsewhere or self.data_dir.exists()):
+            new_directory(self.data_dir)
         if self.grpc and not self.grpc_port:
             self.grpc_port = free_port()
         options = [f"--port={self.port}", f"--otlp-grpc-port={self.grpc_port}", f"--data-dir={self.data_dir}"]
