@@ -109,7 +109,7 @@ def test_lists_carry_the_first_500_characters(client: httpx.Client) -> None:
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_pages_by_cursor_show_every_run_once_in_order(client: httpx.Client, sort: str, order: str) -> None:
-    params = {"period": "all", "sort": sort, "order": order, "limit": "7"}
+    params = {"period": "all", "sort": sort, "order": order, "limit": "23"}
     seen: list[str] = []
     cursor = None
     while True:
