@@ -59,3 +59,12 @@ def test_choices_look_like_our_menus(page: Page, visit: Visit) -> None:
             "none",
             True,
         ]
+
+
+def test_the_button_that_copies_an_id_covers_none_of_its_digits(visit: Visit) -> None:
+    cell = visit.go().locator("tr[data-run] td.c-request_id").first
+    cell.hover()
+    digits, button = cell.locator(".tail").bounding_box(), cell.get_by_role("button").bounding_box()
+    assert digits is not None
+    assert button is not None
+    assert digits["x"] + digits["width"] <= button["x"] + 1

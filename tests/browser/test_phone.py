@@ -111,3 +111,12 @@ def test_period_model_and_filter_work_by_touch(phone: Visit) -> None:
     page.locator("#filter-text").press("Enter")
     expect(page.locator("#count")).to_have_text("6 runs")
     assert fits(page)
+
+
+def test_short_words_stay_whole_and_the_round_time_is_one_touch_away(phone: Visit) -> None:
+    expect(phone.go().locator("#toolbar .since")).to_be_visible()
+    role = phone.go("/settings/members").locator(".m-role:not(:has(form))").first
+    lines = role.evaluate(
+        "cell => { const all = document.createRange(); all.selectNodeContents(cell); return all.getClientRects().length }"
+    )
+    assert lines == 1

@@ -1,5 +1,6 @@
 """Settings → Gateway over a real server: what the page shows to whom, and calls made from it."""
 
+import html
 import secrets
 import time
 from collections.abc import Iterator
@@ -312,3 +313,29 @@ def test_an_unknown_model_is_not_taken_for_one_of_the_other_api(server: Server) 
     assert answer.status_code == 404
     assert "There is no model 'gpt-4oo' in this account. Did you mean gpt-4o?" in answer.json()["error"]["message"]
     assert "claude takes any name, but speaks anthropic" in answer.json()["error"]["message"]
+
+
+def test_the_page_begins_with_a_model_that_will_answer_not_with_a_misspelt_one(server: Server) -> None:
+    account = server.new_account("gateway page, first model")
+    here = Place(server, account, server.account_id(account), "", "")
+
+    def begins_with(person: httpx.Client, model: str) -> bool:
+        # The gateway looks once a second whether the catalog is another.
+        deadline = time.monotonic() + 30
+        while f'"model": "{model}"' not in html.unescape(person.get(PAGE).text):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    with server.client("admin", account=account) as admin, here.person("owner") as owner:
+        every = {"name": "every", "protocol": "openai", "base_url": "http://127.0.0.1:9/v1", "models": ["*"]}
+        assert admin.post("/api/v1/connections", json=every).status_code == 201
+        failed = {"model": "a-misspelt", "connection_name": "every", "error": "no such model"}
+        assert admin.post("/api/v1/runs", json=failed).status_code == 200
+        assert begins_with(owner, "a-misspelt"), "there is no other"
+        assert admin.post("/api/v1/runs", json={"model": "m-called", "connection_name": "every"}).status_code == 200
+        assert begins_with(owner, "m-called")
+        named = {**every, "name": "named", "models": ["z-named"]}
+        assert admin.post("/api/v1/connections", json=named).status_code == 201
+        assert begins_with(owner, "z-named")

@@ -27,3 +27,16 @@ def test_texts_have_the_contrast_that_readers_need(text: str, theme: int) -> Non
     for background in BACKGROUNDS:
         one, other = sorted((luminance(PAIRS[name][theme]) for name in (text, background)), reverse=True)
         assert (one + 0.05) / (other + 0.05) >= 4.5, background
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("drawn", "contrast"), [("chart-90", 3), ("chart-99", 3), ("chart-bad", 3), ("chart-bar", 1.35)]
+)
+def test_the_chart_is_seen_on_its_background(drawn: str, contrast: float, theme: int) -> None:
+    """Lines as graphics need it; bars fill an area behind them, and must leave them their own."""
+    for background in ("bg", "bg-raised"):
+        one, other = sorted((luminance(PAIRS[name][theme]) for name in (drawn, background)), reverse=True)
+        assert (one + 0.05) / (other + 0.05) >= contrast, background
+    one, other = sorted((luminance(PAIRS[name][theme]) for name in ("chart-99", "chart-bar")), reverse=True)
+    assert (one + 0.05) / (other + 0.05) >= 2

@@ -38,3 +38,15 @@ def has_runs(
             f"SELECT 1 FROM runs FINAL WHERE {' AND '.join(conditions)} LIMIT 1", params, surface="catalog.has_runs"
         )
     )
+
+
+def most_called(store: Store, account_id: str, models: Sequence[str], since_us: int) -> str:
+    """Of these names, the one that most runs since then bear that succeeded; '' when none did. Raises StoreError."""
+    rows = store.query(
+        "SELECT toString(model) FROM runs FINAL WHERE account_id = {account_id:String} AND superseded_by = '' "
+        "AND executed_on >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND status = 'success' "
+        "AND model IN {models:Array(String)} GROUP BY model ORDER BY count() DESC, model LIMIT 1",
+        {"account_id": account_id, "since": since_us, "models": list(models)},
+        surface="page.gateway",
+    )
+    return str(rows[0][0]) if rows else ""

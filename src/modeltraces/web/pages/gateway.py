@@ -17,8 +17,12 @@ from modeltraces.catalog.errors import NotFound
 from modeltraces.catalog.key_limits import RECORDINGS, Recording
 from modeltraces.catalog.keys import ApiKey
 from modeltraces.catalog.models import ModelEntry
+from modeltraces.days import US_PER_DAY
 from modeltraces.gateway.targets import SPOKEN, Family, NoTarget, TargetBook
 from modeltraces.parts import Parts
+from modeltraces.query.presence import most_called
+from modeltraces.run import now_us
+from modeltraces.store.engine import StoreError
 from modeltraces.web import shown_once
 from modeltraces.web.address import CONNECTIONS, GATEWAY, MODELS, with_query
 from modeltraces.web.contexts import Empty, ModelGroup, Option
@@ -37,6 +41,7 @@ _FAMILIES: Final[dict[Family, tuple[str, str]]] = {
     "anthropic": ("Anthropic's API", "/gateway/anthropic"),
 }
 _KEY_NAME: Final = "Gateway"
+_LATELY_US: Final = 7 * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class _Found:
     entries: Sequence[ModelEntry]
     keys: Sequence[ApiKey]
     reaches_every: bool
+    served: frozenset[str]
+    """Those that a deployment or connection serves that was made for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
     asked = _Asked.of(request.query_params)
     new = shown_once.said(request, identity)
     listed = sorted(found.names, key=str.lower)
-    model = asked.model or (listed[0] if listed else "")
+    model = asked.model or await _first(parts, identity.account_id, found, listed)
     reach = await parts.workers.look_up(_reach, book, identity.account_id, model)
     chosen = _chosen(asked.key, found.keys, reach)
     families, trouble = reach.families, _trouble(reach, chosen)
@@ -121,6 +128,21 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
     return shown_once.forget(request, html(request, "gateway.html", page))
 
 
+async def _first(parts: Parts, account_id: str, found: _Found, listed: Sequence[str]) -> str:
+    """Of the models that can be called, one that will answer: a misspelt name that a connection to every model took is one, too."""
+    for name in listed:
+        if name in found.served:
+            return name
+    if not listed:
+        return ""
+    try:
+        since = now_us() - _LATELY_US
+        called = await parts.workers.query(most_called, parts.store, account_id, listed, since)
+    except StoreError:
+        called = ""
+    return called or listed[0]
+
+
 @router.post(f"{GATEWAY}/key")
 async def create_key(request: Request, identity: PageAdmin) -> Response:
     """A key that may call models, shown once where the page was."""
@@ -138,11 +160,16 @@ async def create_key(request: Request, identity: PageAdmin) -> Response:
 
 def _find(parts: Parts, book: TargetBook, account_id: str) -> _Found:
     found = connections.list_connections(parts.catalog, account_id)
+    usable = [one for one in found if one.protocol and one.base_url and not one.archived]
+    entries = parts.registry.list_models(account_id)
+    named = {name for one in usable for name in one.models}
+    up = {entry.name for entry in entries if any(one.is_up for one in entry.deployments)}
     return _Found(
         frozenset(name for family in SPOKEN for name in book.names(account_id, family)),
-        parts.registry.list_models(account_id),
+        entries,
         live_keys(parts, account_id),
-        any(EVERY_MODEL in one.models and one.protocol and one.base_url and not one.archived for one in found),
+        EVERY_MODEL in named,
+        frozenset(named | up | {one.name for one in entries if named.intersection(one.recorded_names)}),
     )
 
 
