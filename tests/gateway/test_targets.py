@@ -10,7 +10,7 @@ from modeltraces.catalog import accounts, connections
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from modeltraces.gateway.targets import NoTarget, TargetBook
-from tests.catalog.model_world import ALICE, VAULT
+from tests.catalog.model_world import ALICE, VAULT, create, edit
 
 MODELS = [f"Model-{number}" for number in range(1000)]
 
@@ -92,4 +92,24 @@ def test_what_is_offered_in_place_of_a_deployment_speaks_what_the_caller_does(tm
                 "llama@claude speaks anthropic, not openai: call it at /gateway/anthropic."
             )
     assert "call it as llama@any." in said("llama", 404)
+    catalog.close()
+
+
+def test_a_model_that_was_renamed_is_called_by_the_name_that_its_provider_knows(tmp_path: Path) -> None:
+    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    catalog.upgrade()
+    account_id = accounts.ensure_default(catalog).id
+    registry = ModelRegistry(catalog)
+    values = {"name": "any", "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": ["*"]}
+    connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+    create(catalog, account_id, "gpt-4oo", "external")
+    registry.ensure(account_id, {"o3": SeenModel("openai", "", 1, kind="external")})
+    for before, after in (("gpt-4oo", "gpt-4o"), ("o3", "thinker")):
+        edit(catalog, account_id, before, name=after)
+    book = TargetBook(catalog, registry)
+    # Without runs, its first name was a mistake; the runs of the other bear what the provider calls it.
+    for asked, upstream in (("gpt-4o", "gpt-4o"), ("thinker", "o3"), ("o3", "o3")):
+        (target,) = book.resolve(account_id, asked, "openai").choices
+        assert target.upstream_model == upstream, asked
+    assert book.resolve(account_id, "gpt-4oo", "openai").choices[0].model == "gpt-4o"
     catalog.close()
