@@ -3,7 +3,8 @@
 PYTHON ?= python3
 # Branch coverage in percent, below which `make coverage` fails.
 COVERAGE_MIN ?= 90
-TEST_PROCESSES ?= 2
+# One more than CI has processors: a quarter of a process' time, its tests wait for a clock, a disk or another process.
+TEST_PROCESSES ?= 3
 PYTEST_ARGS ?=
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 DEMO_ARGS ?=
