@@ -1,17 +1,22 @@
 """Trying a connection or an endpoint out: one real call, and what came back, in words."""
 
 import asyncio
+import ssl
 import string
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-import aiohttp
 import orjson
 
 from modeltraces.catalog.addresses import check_resolved, refusal
 from modeltraces.catalog.errors import Invalid
+from modeltraces.gateway.encodings import READ, Unfolding
+from modeltraces.gateway.encodings import Unreadable as Unfoldable
+from modeltraces.gateway.headers import value_of
 from modeltraces.gateway.sockets import SocketGuard, reason_of
+from modeltraces.gateway.upstream_errors import Unreachable, Unsendable, UpstreamError
+from modeltraces.gateway.upstreams import Limit, Upstreams
 
 _TIMEOUT_SECONDS: Final = 15
 _MOST_BYTES: Final = 8 << 20
@@ -55,7 +60,7 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
         found = Probe(
             False, f"No answer within {_TIMEOUT_SECONDS} seconds. Is the address right, and reachable from here?"
         )
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except (UpstreamError, Unfoldable, ValueError) as error:
         found = Probe(False, _failure(error))
     else:
         found = _understood(status, content, credential, (time.perf_counter() - began) * 1000)
@@ -65,31 +70,35 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
 
 
 async def _call(protocol: str, base_url: str, credential: str, guard: SocketGuard) -> tuple[int, bytes]:
-    """(HTTP status, at most a little more than `_MOST_BYTES` of the body)."""
+    """(HTTP status, at most `_MOST_BYTES` and one of the body), as the gateway's calls are made. A redirect is not followed:
+    it could lead the credential elsewhere."""
     url, headers = _request(protocol, base_url, credential)
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=guard.open)) as session,
-        # A redirect could lead the credential elsewhere.
-        session.get(url, headers=headers, allow_redirects=False) as answer,
-    ):
+    # Whoever asks waits no longer than the limit of the whole; these only have to be longer.
+    limit = Limit(*[_TIMEOUT_SECONDS + 1.0] * 3)
+    upstreams = Upstreams(guard)
+    answer = await upstreams.send("GET", url, headers, b"", limit, lambda: None)
+    try:
+        encoding = value_of(answer.headers, "content-encoding").strip().lower()
+        unfolding = Unfolding(encoding, _MOST_BYTES + 1) if encoding in READ else None
         content = bytearray()
-        async for piece in answer.content.iter_chunked(1 << 16):
-            content += piece
-            if len(content) > _MOST_BYTES:
-                break
+        while len(content) <= _MOST_BYTES and (piece := await answer.read()):
+            content += piece if unfolding is None else unfolding.feed(piece)
         return answer.status, bytes(content)
+    finally:
+        answer.close()
 
 
 def _failure(error: Exception) -> str:
     """Why there was no answer. Of the error itself nothing is said: it may hold the headers."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        why = getattr(error.certificate_error, "verify_message", "") or "its certificate is not valid"
-        return f"No secure connection: {why}. Give it a certificate that is trusted here."
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "No secure connection: it does not speak TLS there. Is the address right, and is it https?"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"No connection: {reason_of(error.os_error)}. Is the address right, and reachable from here?"
-    if isinstance(error, ValueError):
+    if isinstance(error, Unreachable):
+        reason = error.reason
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            why = reason.verify_message or "its certificate is not valid"
+            return f"No secure connection: {why}. Give it a certificate that is trusted here."
+        if isinstance(reason, ssl.SSLError):
+            return "No secure connection: it does not speak TLS there. Is the address right, and is it https?"
+        return f"No connection: {reason_of(reason)}. Is the address right, and reachable from here?"
+    if isinstance(error, Unsendable | ValueError):
         return "No client can call this address. Is the address right?"
     return f"The server broke the call off ({type(error).__name__}). Is the address right?"
 
@@ -116,19 +125,20 @@ def _understood(status: int, content: bytes, credential: str, elapsed_ms: float)
     return Probe(False, f"HTTP {status}. {advice}{f' It says: {said}' if said else ''}", status, elapsed_ms)
 
 
-def _request(protocol: str, base_url: str, credential: str) -> tuple[str, dict[str, str]]:
+def _request(protocol: str, base_url: str, credential: str) -> tuple[str, list[tuple[str, str]]]:
+    plain = ("Accept-Encoding", "identity")
     if protocol == "anthropic":
         root = base_url.removesuffix("/v1")
-        return f"{root}/v1/models", {"anthropic-version": _ANTHROPIC_VERSION} | _header("x-api-key", credential)
+        return f"{root}/v1/models", [plain, ("anthropic-version", _ANTHROPIC_VERSION), *_header("x-api-key", credential)]
     if protocol == "azure_openai":
         root = base_url.removesuffix("/v1").removesuffix("/openai")
-        return f"{root}/openai/models?api-version={_AZURE_VERSION}", _header("api-key", credential)
+        return f"{root}/openai/models?api-version={_AZURE_VERSION}", [plain, *_header("api-key", credential)]
     path = "/api/tags" if protocol == "ollama" else "/models"
-    return base_url + path, _header("Authorization", credential and f"Bearer {credential}")
+    return base_url + path, [plain, *_header("Authorization", credential and f"Bearer {credential}")]
 
 
-def _header(name: str, value: str) -> dict[str, str]:
-    return {name: value} if value else {}
+def _header(name: str, value: str) -> list[tuple[str, str]]:
+    return [(name, value)] if value else []
 
 
 def _json(content: bytes) -> Any:
