@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import hypothesis
 import pytest
+import structlog
 from playwright.sync_api import Browser, Page
 
 from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
@@ -37,6 +38,9 @@ hypothesis.settings.register_profile("thorough", deadline=None)
 
 def pytest_configure(config: pytest.Config) -> None:
     forking.allow()
+    # Unless told otherwise it draws a traceback with all that stands in variables: seconds for one of an application.
+    plainly = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plainly])
     hypothesis.settings.load_profile("thorough" if config.getoption("--thorough") else "daily")
 
 
