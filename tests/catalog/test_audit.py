@@ -15,6 +15,7 @@ from modeltraces.catalog.audit import AuditEntry, AuditFilter
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.tables import AuditRow
 from tests.catalog.cast import Cast, Clock
+from tests.support.random_cases import examples
 
 ACTORS = ("alice@example.com", "key:Alice", "cli", "ingest")
 ACTIONS = ("model.add", "model.merge", "modelling.add", "member.add", "Model.add", "key.create", "50%_off.set")
@@ -67,7 +68,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     opened.close()
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(25, thorough=200), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(entries_of_a_log, filters, st.integers(1, 7))
 def test_filters_and_pages_give_what_a_list_in_memory_gives(
     shared: Catalog, log: list[tuple[int, str, str, str]], filter: AuditFilter, size: int

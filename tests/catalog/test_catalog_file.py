@@ -24,6 +24,7 @@ from modeltraces.catalog.models import ModelRegistry, SeenModel
 from tests.catalog.cast import Cast, Clock
 from tests.catalog.catalog_files import DEPLOY, FULL, UNDEPLOY, entries, exported, no_vault, problems, traces
 from tests.catalog.file_strategies import catalogs, document
+from tests.support.random_cases import examples
 
 
 def test_a_file_is_applied_whole_and_says_what_it_does(
@@ -125,7 +126,11 @@ def new_account(catalog: Catalog) -> str:
 
 @given(held=catalogs())
 @example(held={"models": [{"name": "a\nb", "kind": "external", "merged": [" edge "]}]})
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(25, thorough=200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 def test_an_export_is_a_fixed_point_and_makes_the_same_catalog_elsewhere(shared: Catalog, held: dict[str, Any]) -> None:
     here, there = new_account(shared), new_account(shared)
     apply(shared, here, document(held), Credentials(Path(), no_vault), actor="cli")

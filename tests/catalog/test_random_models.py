@@ -9,6 +9,7 @@ from modeltraces.catalog.errors import CatalogError
 from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Clock
 from tests.catalog.model_world import create, deploy, edit, listed, merge, one, seen, unmerge
+from tests.support.random_cases import examples
 
 NAMES = ("a", "b", "c", "d", "e")
 Action = tuple[str, str, str]
@@ -47,7 +48,9 @@ def do(catalog: Catalog, account_id: str, clock: Clock, action: Action) -> None:
         pass
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(15, thorough=100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(actions, st.sampled_from(NAMES), st.sampled_from(NAMES))
 def test_a_merge_and_its_undo_leave_everything_as_it_was(
     catalog: Catalog, clock: Clock, actions: list[Action], name: str, into: str
@@ -77,7 +80,9 @@ def test_a_merge_and_its_undo_leave_everything_as_it_was(
     assert registry.names_of_kind(account.id) == kinds
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(15, thorough=100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(actions)
 def test_after_any_changes_every_name_leads_to_one_model_and_reads_and_writes_agree_on_which(
     catalog: Catalog, clock: Clock, actions: list[Action]

@@ -14,6 +14,7 @@ from modeltraces.store.rows import insert_runs
 from tests.query.filters import filters, terms
 from tests.query.naive import matches
 from tests.query.runs import DAY_US, NOON_US, run, various_runs
+from tests.support.random_cases import examples
 
 OPERATORS: tuple[Operator, ...] = ("is", ">", ">=", "<", "<=")
 PATTERNS = [Pattern(tuple(text.split("|"))) for text in (
@@ -66,7 +67,11 @@ def various(store: Store) -> list[Run]:
     return runs
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(30, thorough=200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(asked=st.lists(terms(), min_size=20, max_size=20) | st.lists(filters, min_size=10, max_size=10))
 @example(asked=EVERY_SHAPE)
 def test_the_engine_finds_the_runs_that_the_plain_model_finds(
