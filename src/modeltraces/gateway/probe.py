@@ -129,7 +129,11 @@ def _request(protocol: str, base_url: str, credential: str) -> tuple[str, list[t
     plain = ("Accept-Encoding", "identity")
     if protocol == "anthropic":
         root = base_url.removesuffix("/v1")
-        return f"{root}/v1/models", [plain, ("anthropic-version", _ANTHROPIC_VERSION), *_header("x-api-key", credential)]
+        return f"{root}/v1/models", [
+            plain,
+            ("anthropic-version", _ANTHROPIC_VERSION),
+            *_header("x-api-key", credential),
+        ]
     if protocol == "azure_openai":
         root = base_url.removesuffix("/v1").removesuffix("/openai")
         return f"{root}/openai/models?api-version={_AZURE_VERSION}", [plain, *_header("api-key", credential)]
