@@ -11,3 +11,6 @@ ALTER TABLE runs MODIFY COLUMN received_on DateTime64(6, 'UTC') CODEC(T64);
 ALTER TABLE runs MODIFY COLUMN user_id String CODEC(LZ4);
 ALTER TABLE runs MODIFY COLUMN session_id String CODEC(LZ4);
 ALTER TABLE runs MODIFY COLUMN attributes Map(LowCardinality(String), String) CODEC(LZ4);
+-- Of one user or session there are few runs: where there are none need not be read. One hundredth of the places is read in vain.
+ALTER TABLE runs ADD INDEX IF NOT EXISTS by_user_id user_id TYPE bloom_filter(0.01) GRANULARITY 1;
+ALTER TABLE runs ADD INDEX IF NOT EXISTS by_session_id session_id TYPE bloom_filter(0.01) GRANULARITY 1;
