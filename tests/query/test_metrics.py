@@ -154,6 +154,8 @@ def test_a_run_ahead_of_the_clock_is_in_the_series(store: Store, account_id: str
     insert_runs(store, [run(account_id, 0), run(account_id, 3600)])
     selection = Selection(account_id, from_us=NOON_US - DAY_US, period="24h", now_us=NOON_US + 1)
     assert sum(point.total_requests for point in series(store, selection, NOBODY).points) == 2
+    insert_runs(store, [run(f"{account_id} beside it", 30 * 86_400)])
+    assert series(store, selection, NOBODY).points[-1].at_us <= NOON_US + 3600 * SECOND_US
 
 
 def test_the_series_of_an_empty_account_has_no_points_since_deployment(store: Store, account_id: str) -> None:
