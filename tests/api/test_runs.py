@@ -155,6 +155,9 @@ def test_a_model_that_the_catalog_does_not_have_is_named_beside_the_answer(clien
         assert "x-unknown-model" not in client.get(f"/api/v1/{path}").headers
     with client.stream("GET", "/api/v1/runs/stream", params={"model": "nope"}) as stream:
         assert stream.headers["x-unknown-model"] == "nope"
+    many = client.get("/api/v1/metrics", params={"model": [f"n{number:03}" + "o" * 46 for number in range(200)]})
+    assert many.headers["x-unknown-model"].endswith("o, ...")
+    assert 900 < len(many.headers["x-unknown-model"]) < 1010
 
 
 def test_the_default_period_is_seven_days(client: httpx.Client) -> None:

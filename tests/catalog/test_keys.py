@@ -1,6 +1,8 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -300,10 +302,21 @@ def test_a_later_use_known_to_another_process_stands(catalog: Catalog, cast: Cas
     slow.close()
 
 
+class _AtOnce(ThreadPoolExecutor):
+    """The thread is quicker than the one that hands over."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future = super().submit(*args, **kwargs)
+        wait([future])
+        return future
+
+
+@pytest.mark.parametrize("threads", [ThreadPoolExecutor, _AtOnce])
 def test_a_key_works_though_its_last_use_cannot_be_written(
-    catalog: Catalog, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, cast: Cast, threads: type[ThreadPoolExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = make(catalog, cast.account_a.id)
+    monkeypatch.setattr(key_authenticator, "ThreadPoolExecutor", threads)
     authenticator = KeyAuthenticator(catalog)
 
     def full(_: Catalog) -> None:

@@ -1,5 +1,6 @@
 """What was found is remembered while nothing is written, and no longer."""
 
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -63,3 +64,38 @@ def test_what_several_ask_for_at_the_same_time_is_found_once(store: ClickHouseSt
 
     with ThreadPoolExecutor(3) as threads:
         assert [one.result() for one in [threads.submit(ask) for _ in range(3)]] == [1, 1, 1]
+
+
+def test_nobody_waits_for_more_than_one_finding_while_runs_come_in(store: ClickHouseStore) -> None:
+    """Each of which knows of what was written before it was asked for."""
+    written = itertools.count(1)
+    done = threading.Event()
+    latest = [0]
+
+    def write() -> None:
+        while not done.wait(0.01):
+            number = next(written)
+            store.insert("readiness", {"process": ("String", [f"{number} of many"])})
+            latest[0] = number
+
+    finds: list[int] = []
+
+    def find() -> int:
+        finds.append(1)
+        seen = latest[0]
+        time.sleep(0.1)
+        return seen
+
+    def ask() -> bool:
+        before = latest[0]
+        return store.unchanged("while runs come in", find) >= before
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert all(one.result() for one in [threads.submit(ask) for _ in range(8)])
+    finally:
+        done.set()
+        writer.join()
+    assert len(finds) <= 4

@@ -16,6 +16,7 @@ from modeltraces.catalog.audit import AuditFilter
 from modeltraces.catalog.hosting import deployments
 from modeltraces.catalog.matching import book
 from modeltraces.catalog.matching.written import WrittenRule
+from modeltraces.catalog.models import SeenModel
 from modeltraces.query.times import us_of
 from modeltraces.web.address import model_path
 from modeltraces.web.matching_forms import patterns_of, text_of
@@ -242,12 +243,14 @@ def test_a_connection_is_used_by_no_model_whose_runs_the_rules_took_from_it(site
         return {name: re.findall(r"<a href[^>]*><bdi>([^<]*)", line) for name, line in lines}
 
     assert users() == {"new": ["o3"], "old": ["gpt-4o", "o3"]}
+    # Its run is on its way into the store.
+    site.registry.ensure(site.account_id, {"o4": SeenModel(connection_names={"old"})})
     add(site, "ours", conditions={"model": "gpt-4o"}, outcomes={"connection_name": "new"})
     site.send(f"{MATCHING}?do=apply", ADA)
     after_job(site)
-    assert users()["old"] == ["o3"]
+    assert users()["old"] == ["o3", "o4"]
     site.seen("gpt-4o", connection_name="old")
-    assert users()["old"] == ["gpt-4o", "o3"], "it is used again"
+    assert users()["old"] == ["gpt-4o", "o3", "o4"], "it is used again"
 
 
 def test_a_job_that_runs_keeps_another_from_starting_and_its_end_is_said(site: CatalogSite) -> None:

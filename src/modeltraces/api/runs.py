@@ -34,6 +34,7 @@ from modeltraces.run import now_us
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
 UNKNOWN_MODEL: Final = "x-unknown-model"
+_UNKNOWN_BYTES: Final = 1000
 """A header: the models of the selection that the catalog does not have, percent-encoded."""
 
 
@@ -50,8 +51,18 @@ class Asked:
     @property
     def headers(self) -> dict[str, str]:
         """The contract fixes the answers; who misspelt a model is told beside them that the catalog has none of it."""
-        unknown = [quote(name, safe="") for name in self.selection.models if name not in self.facts.kinds]
-        return {UNKNOWN_MODEL: ", ".join(unknown)} if unknown else {}
+        unknown = [name for name in self.selection.models if name not in self.facts.kinds]
+        return {UNKNOWN_MODEL: _listed(unknown)} if unknown else {}
+
+
+def _listed(names: Sequence[str]) -> str:
+    told: list[str] = []
+    for name in names:
+        told.append(quote(name, safe=""))
+        if len(", ".join(told)) > _UNKNOWN_BYTES:
+            # A line that is too long would cost the whole answer at a proxy.
+            return ", ".join([*told[:-1], "..."])
+    return ", ".join(told)
 
 
 async def asked(request: Request, identity: Identity, also: Collection[str] = ()) -> Asked:

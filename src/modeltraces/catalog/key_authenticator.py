@@ -5,7 +5,6 @@ does not answer, for five minutes, in which programs go on. The time of last use
 at once, later ones together some seconds after the first of them.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -175,9 +174,16 @@ class KeyAuthenticator:
         return {key_id: at for key_id, at in self._used.copy().items() if at > self._written.get(key_id, 0)}
 
     def _write_behind(self, used: dict[str, int]) -> None:
-        with contextlib.suppress(RuntimeError):  # closed meanwhile: a request that outlives the server
+        # Before it is handed over: a write that fails at once takes it back.
+        self._written.update(used)
+        try:
             self._background.submit(self._write, used)
-            self._written.update(used)
+        except RuntimeError:  # closed meanwhile: a request that outlives the server
+            self._take_back(used)
+
+    def _take_back(self, used: dict[str, int]) -> None:
+        """They are among those that the next use of any key brings along."""
+        self._written.update({key_id: at_us - 1 for key_id, at_us in used.items()})
 
     def _write(self, used: dict[str, int]) -> None:
         waiting = sorted(used.items())
@@ -186,8 +192,7 @@ class KeyAuthenticator:
                 self._write_some(waiting[:_TOGETHER])
             except CatalogUnavailable as error:
                 log.warning("the keys' time of last use could not be written", reason=str(error), keys=len(waiting))
-                # So that they are among those that the next use of any key brings along.
-                self._written.update({key_id: at_us - 1 for key_id, at_us in waiting})
+                self._take_back(dict(waiting))
                 return
             del waiting[:_TOGETHER]
 

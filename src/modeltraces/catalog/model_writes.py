@@ -221,23 +221,20 @@ def _widen(session: Session, account_id: str, model: KnownModel, seen: SeenModel
         model.connections.update(names)
 
 
-def unlink(session: Session, account_id: str, ways: Set[tuple[str, str]]) -> int:
-    """Forget the connections of models that are not among the `ways` (recorded name, connection); how many that were."""
-    ids = dict(
-        session.execute(
-            select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(ModelNameRow.account_id == account_id)
-        ).all()
-    )
-    used = {(ids.get(model), connection) for model, connection in ways}
+def unlink(session: Session, account_id: str, unused: Set[tuple[str, str]]) -> int:
+    """Forget these connections of models (recorded name, connection); how many that were."""
+    names = select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(ModelNameRow.account_id == account_id)
+    ids = dict(session.execute(names).all())
+    gone = {(ids.get(model), connection) for model, connection in unused}
     linked = session.execute(
         select(ModelConnectionRow, ConnectionRow.name)
         .join(ConnectionRow, ConnectionRow.id == ModelConnectionRow.connection_id)
         .where(ConnectionRow.account_id == account_id)
     ).all()
-    unused = [row for row, connection in linked if (row.model_id, connection) not in used]
-    for row in unused:
+    rows = [row for row, connection in linked if (row.model_id, connection) in gone]
+    for row in rows:
         session.delete(row)
-    return len(unused)
+    return len(rows)
 
 
 def _connection_ids(session: Session, account_id: str, names: list[str], provider: str, now_us: int) -> dict[str, str]:

@@ -83,10 +83,10 @@ class ModelRegistry:
         for name, model in known.items():
             self._known[account_id, name] = _Believed(model, now + _BELIEVED_SECONDS)
 
-    def keep_connections(self, account_id: str, ways: Set[tuple[str, str]]) -> None:
-        """Let each model be known to have used the connections of `ways` (recorded name, connection), and no others."""
+    def forget_connections(self, account_id: str, unused: Set[tuple[str, str]]) -> None:
+        """Let no model be known to have used the connections of `unused` (recorded name, connection)."""
         with self.catalog.writing() as session:
-            if unlink(session, account_id, ways):
+            if unlink(session, account_id, unused):
                 session.execute(
                     update(AccountRow)
                     .where(AccountRow.id == account_id)

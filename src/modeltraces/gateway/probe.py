@@ -11,8 +11,7 @@ import orjson
 
 from modeltraces.catalog.addresses import check_resolved, refusal
 from modeltraces.catalog.errors import Invalid
-from modeltraces.gateway.encodings import READ, Unfolding
-from modeltraces.gateway.encodings import Unreadable as Unfoldable
+from modeltraces.gateway import encodings
 from modeltraces.gateway.headers import value_of
 from modeltraces.gateway.sockets import SocketGuard, reason_of
 from modeltraces.gateway.upstream_errors import Unreachable, Unsendable, UpstreamError
@@ -60,7 +59,7 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
         found = Probe(
             False, f"No answer within {_TIMEOUT_SECONDS} seconds. Is the address right, and reachable from here?"
         )
-    except (UpstreamError, Unfoldable, ValueError) as error:
+    except (UpstreamError, encodings.Unreadable, ValueError) as error:
         found = Probe(False, _failure(error))
     else:
         found = _understood(status, content, credential, (time.perf_counter() - began) * 1000)
@@ -70,7 +69,7 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
 
 
 async def _call(protocol: str, base_url: str, credential: str, guard: SocketGuard) -> tuple[int, bytes]:
-    """(HTTP status, at most `_MOST_BYTES` and one of the body), as the gateway's calls are made. A redirect is not followed:
+    """(HTTP status, the body, of a long one its beginning), as the gateway's calls are made. A redirect is not followed:
     it could lead the credential elsewhere."""
     url, headers = _request(protocol, base_url, credential)
     # Whoever asks waits no longer than the limit of the whole; these only have to be longer.
@@ -79,7 +78,7 @@ async def _call(protocol: str, base_url: str, credential: str, guard: SocketGuar
     answer = await upstreams.send("GET", url, headers, b"", limit, lambda: None)
     try:
         encoding = value_of(answer.headers, "content-encoding").strip().lower()
-        unfolding = Unfolding(encoding, _MOST_BYTES + 1) if encoding in READ else None
+        unfolding = encodings.Unfolding(encoding, _MOST_BYTES + 1) if encoding in encodings.READ else None
         content = bytearray()
         while len(content) <= _MOST_BYTES and (piece := await answer.read()):
             content += piece if unfolding is None else unfolding.feed(piece)
@@ -98,6 +97,8 @@ def _failure(error: Exception) -> str:
         if isinstance(reason, ssl.SSLError):
             return "No secure connection: it does not speak TLS there. Is the address right, and is it https?"
         return f"No connection: {reason_of(reason)}. Is the address right, and reachable from here?"
+    if isinstance(error, encodings.Unreadable):
+        return "Its answer was compressed, although it was asked not to be, and cannot be read. Is the address right?"
     if isinstance(error, Unsendable | ValueError):
         return "No client can call this address. Is the address right?"
     return f"The server broke the call off ({type(error).__name__}). Is the address right?"

@@ -66,14 +66,15 @@ class Ordering:
         return f"{self.value} {way} NULLS {nulls}, executed_on {way}{last}"
 
     def beyond(self, position: Position, direction: Direction, bound: Bound, *, to_id: bool = True) -> str:
-        """The condition of the runs that come after (or before) a position; without `to_id`, those of its value and
-        start with them."""
+        """The condition of the runs that come after (or before) a position; without `to_id`, none of its value and
+        start."""
         ascending = (self.order == "asc") == (direction == "after")
         sign = ">" if ascending else "<"
         at = bound.instant(position.executed_on_us)
-        ties = f"executed_on {sign}= {at}"
+        ties = f"executed_on {sign} {at}"
         if to_id:
-            ties = f"({ties} AND (executed_on {sign} {at} OR request_id {sign} {bound.text(position.request_id)}))"
+            # The bound alone leads to the place in the sort key.
+            ties = f"(executed_on {sign}= {at} AND ({ties} OR request_id {sign} {bound.text(position.request_id)}))"
         if self.sort == "executed_on":
             return ties
         value = self.value

@@ -25,7 +25,7 @@ def positions(
     bound = Bound("k")
     ordering = Ordering.of(selection, context, bound)
     condition, params = where(selection, context)
-    if ordering.value != "NULL":
+    if selection.sort != "executed_on":
         condition += f" AND {times_of_text(store, selection, bound)}"
         asked = _Asked(store, ordering, direction, position, limit, condition, bound, params)
         return [Position(*row) for row in _by_value(asked)]
@@ -75,13 +75,16 @@ def _keys(asked: _Asked, also: str = "true") -> Rows:
 def _by_value(asked: _Asked) -> Rows:
     """The same where the order is not of time, so that all runs of the selection are looked at: values and starts first, as
     Request IDs take longer to read than all else, and then the ids of the runs that have those starts."""
-    # One more than asked for: the run at the position may be among them.
-    near = asked.query("", "true", asked.limit + 1, to_id=False)
-    starts = asked.bound(sorted({at for _, at in near}), "Array(Int64)")
-    rows = _keys(asked, f"executed_on IN (SELECT fromUnixTimestamp64Micro(arrayJoin({starts}), 'UTC'))") if near else []
+    near = asked.query("", "true", asked.limit, to_id=False)
     places = {(value, at) for value, at in near}
-    sure = [row for row in rows if (row[0], row[1]) in places]
-    if len(sure) >= asked.limit or (len(near) <= asked.limit and len(sure) == len(rows)):
-        return sure
-    # Many runs of one value and start, or one that changed meanwhile.
+    if asked.position is not None:
+        # Behind the run at the position there may be others of its value and start.
+        places.add((asked.position.value, asked.position.executed_on_us))
+    if not places:
+        return []
+    starts = asked.bound(sorted({at for _, at in places}), "Array(Int64)")
+    rows = _keys(asked, f"executed_on IN (SELECT fromUnixTimestamp64Micro(arrayJoin({starts}), 'UTC'))")
+    if len(rows) >= min(asked.limit, len(near)) and all((value, at) in places for value, at, _ in rows):
+        return rows
+    # A run changed meanwhile.
     return _keys(asked)

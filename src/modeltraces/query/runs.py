@@ -1,6 +1,6 @@
 """Runs, a page at a time; one run; its neighbours in the selection.
 
-A page takes two steps: the keys of its rows from the columns that order and filter them, then the rows by their keys.
+A page takes two steps: the keys of its rows from the columns that order and filter them (`positions`), then the rows by their keys.
 So sorting and filtering never read the texts of runs that are not shown, and nothing ever reads payloads but `get_run`.
 """
 

@@ -214,11 +214,13 @@ class ClickHouseStore:
     def unchanged(self, key: Hashable, find: Callable[[], T]) -> T:
         if not self.embedded:
             return find()
+        asked_after = self._writes
         with self._finding.setdefault(key, threading.Lock()):
-            writes = self._writes
             known = self._found.get(key)
-            if known is not None and known[0] == writes:
+            # What was begun after this was asked for knows of every write that this does.
+            if known is not None and known[0] >= asked_after:
                 return cast(T, known[1])
+            writes = self._writes
             found = find()
             if len(self._found) >= _MOST_FOUND:
                 self._found.clear()

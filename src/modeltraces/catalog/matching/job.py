@@ -21,8 +21,8 @@ from modeltraces.catalog.matching.past import (
     Differences,
     TooManyGroups,
     apply_to_weeks,
+    connections_in_use,
     differences,
-    ways,
     weeks,
 )
 from modeltraces.catalog.matching.rules import FACTS, RuleSet
@@ -148,8 +148,12 @@ class Rematcher:
     def _apply(self, job: Job, rules: RuleSet, found: Differences, among: Sequence[tuple[date, int]]) -> None:
         """Raises _Ended, _LetGo."""
         account_id = job.account_id
+        left: set[tuple[str, str]] = set()
         for again in (False, True):
             self._register(account_id, found)
+            left |= {
+                (group.now.model, group.now.connection_name) for group in found.groups if group.now.connection_name
+            }
             for done in apply_to_weeks(self.store, account_id, rules, found.groups, among):
                 if not jobs.progress(self.catalog, job.id, job.total if again else done):
                     raise _Ended(_DONE_BY_ANOTHER)
@@ -165,8 +169,10 @@ class Rematcher:
             if not found.groups:
                 break
             among = weeks(self.store, account_id)
-        # Only now: what a process did that was killed in the middle counts, too.
-        self.book.registry.keep_connections(account_id, ways(self.store, account_id))
+        if left:
+            # Of these alone: the connection of a run that is on its way into the store stands in the catalog before the run does.
+            unused = left - connections_in_use(self.store, account_id, left)
+            self.book.registry.forget_connections(account_id, unused)
 
     def _beat(self, job_id: str, ended: threading.Event) -> None:
         """Signs of life, for one week may take long."""

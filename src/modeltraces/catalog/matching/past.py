@@ -5,7 +5,7 @@ becomes of each group; and a mutation gives the groups that differ their new val
 no text. Asked again it changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -103,13 +103,18 @@ def weeks(store: Store, account_id: str) -> list[tuple[date, int]]:
     return [(week, int(count)) for week, count in rows]
 
 
-def ways(store: Store, account_id: str) -> set[tuple[str, str]]:
-    """The models, by the names that runs bear, and the connections that runs of theirs came through."""
+def connections_in_use(store: Store, account_id: str, pairs: Set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of these (model, as runs bear it, and connection) runs bear."""
     rows = store.query(
         "SELECT DISTINCT toString(model), toString(connection_name) FROM runs FINAL "
-        "WHERE account_id = {account_id:String} AND superseded_by = '' AND connection_name != ''",
-        {"account_id": account_id},
-        surface="matching.ways",
+        "WHERE account_id = {account_id:String} AND superseded_by = '' "
+        "AND (model, connection_name) IN (SELECT arrayJoin(arrayZip({models:Array(String)}, {connections:Array(String)})))",
+        {
+            "account_id": account_id,
+            "models": [model for model, _ in pairs],
+            "connections": [connection for _, connection in pairs],
+        },
+        surface="matching.connections",
     )
     return {(model, connection) for model, connection in rows}
 
