@@ -109,6 +109,16 @@ def test_example_6_utilization(admin: httpx.Client) -> None:
         found = metrics(admin, filter=text)
         assert found["total_requests"] == 6
         assert (found["credits_per_1000_requests"] is not None) is known, text
+    deploy(admin, "10:00", version="free", replicas=1)
+    found = metrics(admin)
+    assert (found["hosting_credits"], found["credits_per_1000_requests"]) == (2.0, None), "what free costs is not known"
+
+
+def test_credits_per_1000_requests_are_of_credits_that_are_not_rounded(admin: httpx.Client) -> None:
+    deploy(admin, "10:00", replicas=1, credits_per_replica_hour="0.000001")
+    event(admin, "10:20", "undeploy")
+    send(admin, 1, 60_000, deployment_version="v1")
+    assert metrics(admin)["credits_per_1000_requests"] == pytest.approx(1 / 3000, rel=1e-12)
 
 
 def test_a_price_list_that_changes_never_rewrites_history(admin: httpx.Client) -> None:

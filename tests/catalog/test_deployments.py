@@ -106,6 +106,8 @@ def test_a_version_used_twice_is_a_conflict_also_when_it_is_down_or_struck_out(
     says = r"llama has a version 'v1' already\. Deploy that again with an event, or choose another version"
     with pytest.raises(Conflict, match=says):
         deploy(catalog, a, " v1 ")
+    with pytest.raises(Conflict, match=r"llama has a version 'v1': filters take no notice of case"):
+        deploy(catalog, a, "V1")
     clock.advance(60)
     down = ledger.add_event(catalog, a, "llama", "v1", "undeploy", actor=ALICE)
     with pytest.raises(Conflict, match=says):

@@ -86,7 +86,7 @@ def test_one_replica_for_an_hour_is_an_hour_of_replica_time_and_six_minutes_of_r
 
 def test_without_a_price_there_is_replica_time_but_no_credits() -> None:
     intervals = intervals_of([deploy(at(1), 3, None), undeploy(at(2))])
-    assert hosted(intervals, None, None, at(9)) == Hosted(None, 3 * HOUR)
+    assert hosted(intervals, None, None, at(9)) == Hosted(None, 3 * HOUR, 3 * HOUR)
     assert hosted((), None, None, at(9)) == Hosted(None, 0)
 
 

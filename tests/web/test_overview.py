@@ -274,3 +274,12 @@ def test_hosting_is_not_shared_out_among_the_requests_of_a_filter() -> None:
         hosting = Hosting(True, (ENTRY,), (), up, is_whole)
         card = hosting_card(hosting, asked, None, steps(series(1)), period=BEFORE, several=True)
         assert card.note == note
+
+
+def test_hosting_without_a_price_is_told_beside_the_sum_that_lacks_it() -> None:
+    up = hosted(
+        [Interval(0, 3_600_000_000, 1, Decimal("1.5")), Interval(0, 3_600_000_000, 3, None)], None, None, 10**15
+    )
+    asked = Metrics(500, 0, 0.0, NONE, None, None, 1.0, 500)
+    card = hosting_card(Hosting(True, (ENTRY,), (), up), asked, None, steps(series(1)), period=BEFORE, several=False)
+    assert card.note == "75% of the replica time has no price"

@@ -103,11 +103,13 @@ def utilization(hosting: Hosting, metrics: Metrics) -> float | None:
 
 
 def credits_per_1000(hosting: Hosting, metrics: Metrics) -> float | None:
-    """Hosting credits per 1 000 requests to the hosted models; None without either, and where a filter leaves requests
-    out that were hosted for the same credits."""
-    if hosting.hosted.credits is None or not metrics.hosted_requests or not hosting.is_whole:
+    """Hosting credits per 1 000 requests to the hosted models; None without either, where something was up without a price, and
+    where a filter leaves requests out that were hosted for the same credits."""
+    sum_ = hosting.hosted
+    if sum_.credits is None or sum_.unpriced_us or not metrics.hosted_requests or not hosting.is_whole:
         return None
-    return float(hosting.hosted.credits * 1000 / Decimal(metrics.hosted_requests))
+    credits = sum_.credits if sum_.credit_us is None else sum_.credit_us / _US_PER_HOUR
+    return float(credits * 1000 / Decimal(metrics.hosted_requests))
 
 
 def hosting_json(hosting: Hosting, metrics: Metrics) -> dict[str, Any]:

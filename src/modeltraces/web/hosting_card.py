@@ -73,6 +73,9 @@ def _note(hosting: Hosting, now: Metrics, several: bool) -> str:
             if per_1000 < 1000
             else f"{count(round(per_1000))} per {count(1000)} requests"
         )
+    if hosting.hosted.unpriced_us and hosting.hosted.credits is not None:
+        share = hosting.hosted.unpriced_us / hosting.hosted.replica_us
+        parts.append(f"{percent(share)} of the replica time has no price")
     if several:
         parts.append(f"{len(hosting.covered)} model{'s' if len(hosting.covered) != 1 else ''}")
     return ", ".join(parts)

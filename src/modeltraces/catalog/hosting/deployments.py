@@ -162,6 +162,13 @@ def _version(change: Change, model: ModelRow, version: Any) -> str:
 def _adopted(change: Change, model: ModelRow, version: str) -> DeploymentRow | None:
     found = change.deployments(model, version)
     if not found:
+        ids = [member.id for member in change.family(model)]
+        used = change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids)))
+        if alike := next((one for one in used if one.casefold() == version.casefold()), None):
+            raise Conflict(
+                f"{model.name} has a version {alike!r}: filters take no notice of case, and would not tell the two apart. "
+                "Deploy that one, or choose another name."
+            )
         return None
     if change.session.scalar(
         select(DeploymentEventRow.id).where(DeploymentEventRow.deployment_id == found[0].id).limit(1)

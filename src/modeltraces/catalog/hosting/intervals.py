@@ -54,6 +54,8 @@ class Hosted:
     """Exact to 1e-6; None where no price is known of anything that was up."""
     replica_us: int
     """Hosted replica time, in µs: two replicas for a second are two seconds."""
+    unpriced_us: int = 0
+    """That part of it of which no price is known; `credits` are of the rest."""
     credit_us: Decimal | None = field(default=None, repr=False, compare=False)
     """Credits per hour times µs, not rounded, so that many small parts add up to what they are."""
 
@@ -93,7 +95,7 @@ def hosted(intervals: Iterable[Interval], from_us: int | None, to_us: int | None
     """
     end = now_us if to_us is None else min(to_us, now_us)
     credit_us: Decimal | None = None
-    replica_us = 0
+    replica_us = unpriced_us = 0
     is_priced = False
     for interval in intervals:
         price = interval.credits_per_replica_hour
@@ -102,28 +104,31 @@ def hosted(intervals: Iterable[Interval], from_us: int | None, to_us: int | None
         last = end if interval.to_us is None else min(interval.to_us, end)
         time_us = max(0, last - first) * interval.replicas
         replica_us += time_us
-        if time_us and price is not None:
+        if price is None:
+            unpriced_us += time_us
+        elif time_us:
             credit_us = _EXACT.add(credit_us or _NOTHING, _EXACT.multiply(Decimal(time_us), price))
     # Nothing up is nothing spent, where prices are known at all.
-    return _hosted(_NOTHING if is_priced and not replica_us else credit_us, replica_us)
+    return _hosted(_NOTHING if is_priced and not replica_us else credit_us, replica_us, unpriced_us)
 
 
 def added(parts: Iterable[Hosted]) -> Hosted:
     """Several together, rounded once."""
     credit_us: Decimal | None = None
-    replica_us = 0
+    replica_us = unpriced_us = 0
     for part in parts:
         replica_us += part.replica_us
+        unpriced_us += part.unpriced_us
         share = part.credit_us
         if share is None and part.credits is not None:
             share = _EXACT.multiply(part.credits, _US_PER_HOUR)
         if share is not None:
             credit_us = _EXACT.add(credit_us or _NOTHING, share)
-    return _hosted(credit_us, replica_us)
+    return _hosted(credit_us, replica_us, unpriced_us)
 
 
-def _hosted(credit_us: Decimal | None, replica_us: int) -> Hosted:
+def _hosted(credit_us: Decimal | None, replica_us: int, unpriced_us: int) -> Hosted:
     if credit_us is None:
-        return Hosted(None, replica_us)
+        return Hosted(None, replica_us, unpriced_us)
     credits = _EXACT.quantize(_EXACT.divide(credit_us, _US_PER_HOUR), _MILLIONTH)
-    return Hosted(credits, replica_us, credit_us)
+    return Hosted(credits, replica_us, unpriced_us, credit_us)
