@@ -296,6 +296,8 @@ def test_several_that_upgrade_an_old_database_at_once_keep_what_is_there(catalog
             "INSERT INTO accounts VALUES ('a', 'default', 1, 0)",
             "INSERT INTO models VALUES ('m', 'a', 'llama', 'open_source', true, '', 'vllm', 5, 1, NULL)",
             "INSERT INTO model_names VALUES ('a', 'llama', 'm')",
+            "INSERT INTO models VALUES ('n', 'a', 'now', 'open_source', true, '', 'vllm', NULL, 2, NULL)",
+            "INSERT INTO model_names VALUES ('a', 'once', 'n')",
             "INSERT INTO deployments VALUES ('d', 'a', 'm', 'v1', 1)",
             "INSERT INTO connections VALUES ('c', 'a', 'azure-eu', 'azure', 1)",
             "INSERT INTO model_connections VALUES ('m', 'c')",
@@ -304,8 +306,10 @@ def test_several_that_upgrade_an_old_database_at_once_keep_what_is_there(catalog
     assert in_threads(*(one.upgrade for one in several)) == [None] * 4
     for one in several:
         one.check()
-    (entry,) = ModelRegistry(catalog).list_models("a")
+    entry, without_runs = ModelRegistry(catalog).list_models("a")
     assert (entry.name, entry.recorded_names, entry.first_run_on_us) == ("llama", ("llama",), 5)
+    assert entry.borne_names == ("llama",)
+    assert (without_runs.recorded_names, without_runs.borne_names) == (("once",), ())
     assert [deployment.version for deployment in entry.deployments] == ["v1"]
     assert [connection.name for connection in entry.connections] == ["azure-eu"]
     for one in several:

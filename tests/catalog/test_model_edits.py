@@ -112,6 +112,28 @@ def test_a_renamed_model_keeps_the_runs_of_its_old_name(catalog: Catalog, regist
     assert (renamed.after or {})["name"] == "old"
 
 
+def test_a_name_that_was_given_up_is_borne_once_a_run_bears_it(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast
+) -> None:
+    a = cast.account_a.id
+    create(catalog, a, "first")
+    edit(catalog, a, "first", name="second")
+    edit(catalog, a, "second", name="third")
+    entry = one(registry, a, "third")
+    assert (entry.recorded_names, entry.borne_names) == (("first", "second"), ())
+    for name in ("second", "third", "first"):
+        # By one process, which believes what it knows of the model.
+        registry.ensure(a, {name: SeenModel("vllm", "", 1, set(), set())})
+        assert name in one(registry, a, "third").borne_names
+    edit(catalog, a, "third", name="fourth")
+    create(catalog, a, "other")
+    merge(catalog, a, "fourth", "other")
+    assert one(registry, a, "other").borne_names == ("first", "second", "third")
+    unmerge(catalog, a, "fourth")
+    assert one(registry, a, "fourth").borne_names == ("first", "second", "third")
+    assert one(registry, a, "other").borne_names == ()
+
+
 def test_a_name_that_is_used_or_that_runs_bear_is_a_conflict(
     catalog: Catalog, registry: ModelRegistry, cast: Cast
 ) -> None:

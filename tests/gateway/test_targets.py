@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from modeltraces.catalog import accounts, connections
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from modeltraces.gateway.targets import NoTarget, TargetBook
-from tests.catalog.model_world import ALICE, VAULT, create, edit
+from tests.catalog.model_world import ALICE, VAULT, create, edit, merge
 
 MODELS = [f"Model-{number}" for number in range(1000)]
 
@@ -111,5 +112,54 @@ def test_a_model_that_was_renamed_is_called_by_the_name_that_its_provider_knows(
     for asked, upstream in (("gpt-4o", "gpt-4o"), ("thinker", "o3"), ("o3", "o3")):
         (target,) = book.resolve(account_id, asked, "openai").choices
         assert target.upstream_model == upstream, asked
-    assert book.resolve(account_id, "gpt-4oo", "openai").choices[0].model == "gpt-4o"
+    (target,) = book.resolve(account_id, "gpt-4oo", "openai").choices
+    assert (target.model, target.upstream_model) == ("gpt-4o", "gpt-4o")
+    catalog.close()
+
+
+def test_no_name_that_only_people_gave_a_model_goes_to_its_provider(tmp_path: Path) -> None:
+    """Called `alpha` for an hour before `beta`, o3 was asked for as alpha; what no run bears, no provider knows."""
+    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    catalog.upgrade()
+    account_id = accounts.ensure_default(catalog).id
+    registry = ModelRegistry(catalog)
+    values = {"name": "any", "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": ["*"]}
+    connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+
+    def runs(name: str) -> None:
+        registry.ensure(account_id, {name: SeenModel("openai", "", 1, kind="external")})
+
+    def renamed(*names: str) -> None:
+        for before, after in pairwise(names):
+            edit(catalog, account_id, before, name=after)
+
+    runs("o3")
+    renamed("o3", "alpha", "beta")
+    create(catalog, account_id, "chat", "external")
+    renamed("chat", "gpt-4o")
+    runs("gpt-4o")
+    renamed("gpt-4o", "Our assistant")
+    create(catalog, account_id, "a draft", "external")
+    renamed("a draft", "b draft", "draft")
+    # Runs come by a name that was given up, after the registry knew it without any.
+    create(catalog, account_id, "late", "external")
+    renamed("late", "early", "now")
+    runs("early")
+    runs("late")
+    create(catalog, account_id, "part", "external")
+    renamed("part", "a part")
+    merge(catalog, account_id, "a part", "beta")
+    book = TargetBook(catalog, registry)
+
+    def upstream(asked: str) -> tuple[str, str]:
+        (target,) = book.resolve(account_id, asked, "openai").choices
+        return target.model, target.upstream_model
+
+    for asked in ("beta", "alpha", "o3", "part", "a part"):
+        assert upstream(asked) == ("beta", "o3"), asked
+    for asked in ("Our assistant", "chat", "gpt-4o"):
+        assert upstream(asked) == ("Our assistant", "gpt-4o"), asked
+    for asked in ("a draft", "b draft", "draft"):
+        assert upstream(asked) == ("draft", "draft"), asked
+    assert [upstream(asked) for asked in ("late", "early")] == [("now", "late"), ("now", "early")]
     catalog.close()

@@ -210,7 +210,11 @@ def _merged(change: Change, name: str) -> ModelRow | None:
 
 
 def require_free(change: Change, name: str, but: ModelRow | None = None, *, is_unborne: bool = False) -> None:
-    """Raises Conflict when the name is another model's than `but`, or counts runs as another's."""
+    """Raises Conflict when the name is another model's than `but`, or counts runs as another's.
+
+    `is_unborne` was asked of the runs before this change: one that bears the name may be on its way meanwhile, and is then
+    counted as the model's that has the name now.
+    """
     taken = change.session.scalar(
         select(ModelRow).where(ModelRow.account_id == change.account_id, ModelRow.name == name)
     )
@@ -233,7 +237,9 @@ def require_free(change: Change, name: str, but: ModelRow | None = None, *, is_u
 def _remember(change: Change, row: ModelRow) -> None:
     """Keep the name that a model gives up, whether runs bear it or not: a file or a caller that still has it means this one."""
     if _held(change, row.name) is None:
-        change.session.add(ModelNameRow(account_id=change.account_id, recorded_name=row.name, model_id=row.id))
+        change.session.add(
+            ModelNameRow(account_id=change.account_id, recorded_name=row.name, model_id=row.id, is_borne=False)
+        )
 
 
 def _held(change: Change, name: str) -> ModelNameRow | None:

@@ -91,6 +91,8 @@ class ModelEntry:
     merged: tuple[str, ...] = ()
     """The names of the models that were merged into it."""
     routing: Routing | None = None
+    borne_names: tuple[str, ...] = ()
+    """Of `recorded_names`, those that a run bore: what its provider knows it by."""
 
     @property
     def deployed_on_us(self) -> int | None:
@@ -127,11 +129,13 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
     connections: dict[str, dict[str, ConnectionEntry]] = defaultdict(dict)
     for model_id, connection in _connections(session, account_id):
         connections[into[model_id]][connection.name] = connection
-    recorded: dict[str, list[str]] = defaultdict(list)
-    for name, model_id in session.execute(
-        select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(ModelNameRow.account_id == account_id)
+    recorded: dict[str, dict[str, bool]] = defaultdict(dict)
+    for name, model_id, is_borne in session.execute(
+        select(ModelNameRow.recorded_name, ModelNameRow.model_id, ModelNameRow.is_borne).where(
+            ModelNameRow.account_id == account_id
+        )
     ):
-        recorded[into[model_id]].append(name)
+        recorded[into[model_id]][name] = is_borne
     merged: dict[str, list[Any]] = defaultdict(list)
     for model_id, last in into.items():
         if model_id != last:
@@ -153,6 +157,7 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
             archived=row.archived_on_us is not None,
             merged=tuple(sorted(one.name for one in merged[row.id])),
             routing=read_routing(row.routing),
+            borne_names=tuple(sorted(name for name, is_borne in recorded[row.id].items() if is_borne)),
         )
         for row in rows.values()
         if into[row.id] == row.id

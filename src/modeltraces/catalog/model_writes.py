@@ -46,7 +46,7 @@ class SeenModel:
 
 @dataclass(slots=True)
 class KnownModel:
-    """What the catalog says of the model behind a recorded name."""
+    """What the catalog says of a recorded name and the model behind it."""
 
     id: str
     name: str
@@ -55,13 +55,16 @@ class KnownModel:
     provider: str
     base_model: str
     first_run_on_us: int | None
+    is_borne: bool
+    """Whether runs are known to bear the recorded name."""
     versions: set[str] = field(default_factory=set)
     connections: set[str] = field(default_factory=set)
 
     def covers(self, seen: SeenModel) -> bool:
         """Whether `seen` says nothing new."""
         return (
-            self.first_run_on_us is not None
+            self.is_borne
+            and self.first_run_on_us is not None
             and self.first_run_on_us <= seen.first_run_on_us
             and (self.base_model != "" or seen.base_model == "")
             and (self.provider != "" or seen.provider == "")
@@ -75,15 +78,22 @@ def read_known(session: Session, account_id: str, names: Iterable[str]) -> dict[
     known: dict[str, KnownModel] = {}
     for chunk in _chunks(names):
         rows = session.execute(
-            select(ModelNameRow.recorded_name, ModelRow)
+            select(ModelNameRow.recorded_name, ModelNameRow.is_borne, ModelRow)
             .join(ModelRow, ModelRow.id == ModelNameRow.model_id)
             .where(ModelNameRow.account_id == account_id, ModelNameRow.recorded_name.in_(chunk))
         )
         known |= {
             name: KnownModel(
-                row.id, row.name, row.kind, row.kind_is_inferred, row.provider, row.base_model, row.first_run_on_us
+                row.id,
+                row.name,
+                row.kind,
+                row.kind_is_inferred,
+                row.provider,
+                row.base_model,
+                row.first_run_on_us,
+                is_borne,
             )
-            for name, row in rows
+            for name, is_borne, row in rows
         }
     by_id: dict[str, list[KnownModel]] = defaultdict(list)
     for model in known.values():
@@ -120,12 +130,23 @@ def apply(
     """Write what `todo` says beyond `known`. The caller holds the account's lock. Returns the state after it."""
     new = {name: seen for name, seen in sorted(todo.items()) if name not in known}
     known = {**known, **_add(session, account_id, new, now_us)} if new else known
+    _bear(session, account_id, (name for name in sorted(todo) if not known[name].is_borne))
     # Two recorded names of one merged model share what is known of it.
     by_id: dict[str, KnownModel] = {}
     after = {name: by_id.setdefault(known[name].id, known[name]) for name in sorted(todo)}
     for name, model in after.items():
         _widen(session, account_id, model, todo[name], now_us)
+        model.is_borne = True
     return after
+
+
+def _bear(session: Session, account_id: str, names: Iterable[str]) -> None:
+    for chunk in _chunks(names):
+        session.execute(
+            update(ModelNameRow)
+            .where(ModelNameRow.account_id == account_id, ModelNameRow.recorded_name.in_(chunk))
+            .values(is_borne=True)
+        )
 
 
 def _add(session: Session, account_id: str, new: Mapping[str, SeenModel], now_us: int) -> dict[str, KnownModel]:
@@ -170,7 +191,7 @@ def _add(session: Session, account_id: str, new: Mapping[str, SeenModel], now_us
     session.flush()
     session.execute(
         insert(ModelNameRow),
-        [{"account_id": account_id, "recorded_name": name, "model_id": ids[name]} for name in new],
+        [{"account_id": account_id, "recorded_name": name, "model_id": ids[name], "is_borne": True} for name in new],
     )
     return read_known(session, account_id, new)
 

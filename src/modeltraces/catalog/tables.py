@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -153,13 +154,14 @@ class ModelRow(Table):
 class ModelNameRow(Table):
     """Maps the name that runs bear to a model, so that models can be renamed and merged without touching a run.
 
-    A name that a model had before is kept here, too, whether runs bear it or not.
+    A name that a model had before is kept here, too, whether runs bear it (`is_borne`) or not.
     """
 
     __tablename__ = "model_names"
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     recorded_name: Mapped[str] = mapped_column(primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
+    is_borne: Mapped[bool] = mapped_column(server_default=true())
 
 
 class HardwareRow(Table):

@@ -256,7 +256,7 @@ def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> tuple
         if up:
             return tuple(_to(entry, one) for one in up)
     names = {name.lower() for name in (entry.name, asked, *entry.recorded_names)}
-    upstream = asked if asked in entry.recorded_names else _borne(entry)
+    upstream = asked if asked in entry.borne_names else _borne(entry)
     # What was sent to a model of one's own must not end up at a provider that takes any name, unless it is named.
     catch_all = entry.kind == "external" or bool(place)
     return _reaching(known, names, entry.name, upstream, place, catch_all=catch_all)
@@ -291,9 +291,9 @@ def _base_of(protocol: str) -> str:
 
 def _borne(entry: ModelEntry) -> str:
     """The name that the provider knows the model by: that of its runs, for one that was renamed here."""
-    # One without runs was called nothing yet: it was renamed for having had a wrong name.
-    is_borne = entry.first_run_on_us is not None and entry.recorded_names and entry.name not in entry.recorded_names
-    return entry.recorded_names[0] if is_borne else entry.name
+    # A name that no run bears says nothing: the model was renamed for having had a wrong one.
+    is_known_otherwise = entry.borne_names and entry.name not in entry.borne_names
+    return entry.borne_names[0] if is_known_otherwise else entry.name
 
 
 def _to(entry: ModelEntry, one: DeploymentEntry) -> Target:
