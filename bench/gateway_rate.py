@@ -1,7 +1,8 @@
 """What the gateway adds to a call's time when calls come at a rate of their own, whatever became of the ones before.
 
 Callers without a pause measure how many calls the cores can take: caller, upstream and gateway share them. Here each call has an
-instant at which it is due, its time counts from there, and the same calls go directly and through the gateway by turns.
+instant at which it is due, its time counts from there, and the same calls go directly, through a relay that does nothing but pass
+bytes on, and through the gateway, by turns.
 """
 
 import gc
@@ -11,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from bench.raw_relay import running_relay
 from bench.raw_upstream import connect, recorded, request_of, running_upstream
 from bench.results import Section, quantile
 from tests.support.server import Server
@@ -81,13 +83,13 @@ def measure(server: Server, rate: float, turns: int) -> Section:
     table = Section(
         "What the gateway adds to a call",
         ("calls", "way", "p50 ms", "p90 ms", "p99 ms", "added p50", "added p99"),
-        note="Direct and through the gateway by turns; times from the instant at which a call was due.",
+        note="Direct, through a relay that passes bytes on, and through the gateway, by turns; times from the instant at which a call was due.",
     )
     made = 0
-    with running_upstream() as upstream:
+    with running_upstream() as upstream, running_relay(upstream) as relay:
         connect(server, upstream)
-        ports = {"direct": upstream, "gateway": server.port}
-        paths = {"direct": "/v1/chat/completions", "gateway": "/gateway/openai/v1/chat/completions"}
+        ports = {"direct": upstream, "relay": relay, "gateway": server.port}
+        paths = dict.fromkeys(ports, "/v1/chat/completions") | {"gateway": "/gateway/openai/v1/chat/completions"}
         gc.disable()
         for title, connections, answer_ms in (
             ("one caller, without a pause", 1, 0),
@@ -113,7 +115,7 @@ def measure(server: Server, rate: float, turns: int) -> Section:
                     # The first turn warms up.
                     times[way] += found if turn >= 0 else []
                     time.sleep(_REST_SECONDS)
-            for one in (*callers["direct"], *callers["gateway"]):
+            for one in (one for own in callers.values() for one in own):
                 one.close()
             rows = {way: [quantile(found, q) for q in (0.5, 0.9, 0.99)] for way, found in times.items()}
             for way, row in rows.items():

@@ -65,6 +65,22 @@ def only_run(reader: httpx.Client) -> dict[str, Any]:
     return run_of(reader, runs[0]["request_id"])
 
 
+def test_a_renamed_model_goes_on_being_asked_for_by_its_providers_name(
+    caller: httpx.Client, reader: httpx.Client, upstream: Upstream
+) -> None:
+    """Also once calls by its new name were recorded, and whoever asks looks at the catalog anew."""
+    name = "gpt-4o"
+    for _ in range(3):
+        answer = caller.post(CHAT, json=ask(model=name))
+        assert (answer.status_code, upstream.last[2]["model"]) == (200, "gpt-4o")
+        assert run_of(reader, answer.headers["x-request-id"])["model"] == name
+        if name != "ours":
+            assert reader.patch(f"/api/v1/models/{name}", json={"name": "ours"}).status_code == 200
+            name = "ours"
+        # Whatever is changed makes the next call look at all of the catalog's names.
+        assert reader.patch("/api/v1/models/ours", json={"base_model": secrets.token_hex(4)}).status_code == 200
+
+
 def test_a_call_passes_and_is_recorded(caller: httpx.Client, reader: httpx.Client, upstream: Upstream) -> None:
     answer = caller.post(CHAT, json=ask("Größe?", user="u1"), headers={"x-source-type": "Agent", "x-source": "planner"})
     assert answer.status_code == 200

@@ -112,6 +112,7 @@ def test_a_model_that_was_renamed_is_called_by_the_name_that_its_provider_knows(
     for asked, upstream in (("gpt-4o", "gpt-4o"), ("thinker", "o3"), ("o3", "o3")):
         (target,) = book.resolve(account_id, asked, "openai").choices
         assert target.upstream_model == upstream, asked
+        assert target.recorded == upstream, asked
     (target,) = book.resolve(account_id, "gpt-4oo", "openai").choices
     assert (target.model, target.upstream_model) == ("gpt-4o", "gpt-4o")
     catalog.close()

@@ -121,7 +121,7 @@ class Exchange:
             run = self._asked_run(limits)
         error = self._error(outcome)
         values = {
-            "model": self.target.model,
+            "model": self.target.recorded,
             "status": "failed" if error else "success",
             "base_model": outcome.served_model[:_LONGEST_NAME],
             "provider": self.target.provider,
@@ -147,7 +147,7 @@ class Exchange:
 
     def _asked_run(self, limits: Limits) -> Run:
         values = {
-            "model": self.target.model,
+            "model": self.target.recorded,
             "request_id": self.request_id,
             "operation": self.operation,
             "source_type": self.source_type[:_LONGEST_NAME],

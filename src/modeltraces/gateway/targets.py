@@ -1,7 +1,7 @@
 """Where a call goes: the model that it names, the deployments or connections that serve it, best first."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
@@ -37,7 +37,7 @@ class NoTarget(Exception):
 @dataclass(frozen=True, slots=True)
 class Target:
     model: str
-    """As the run is recorded: the catalog's name, or one that no entry has yet."""
+    """The catalog's name, or one that no entry has yet."""
     deployment_version: str
     connection_name: str
     provider: str
@@ -45,6 +45,12 @@ class Target:
     base_url: str
     upstream_model: str
     locked_credential: str | None = field(repr=False)
+    recorded_model: str = ""
+    """The name that its runs bear, where that is another than the catalog's."""
+
+    @property
+    def recorded(self) -> str:
+        return self.recorded_model or self.model
 
     @property
     def place(self) -> str:
@@ -259,7 +265,7 @@ def _of_entry(entry: ModelEntry, asked: str, place: str, known: _Known) -> tuple
     upstream = asked if asked in entry.borne_names else _borne(entry)
     # What was sent to a model of one's own must not end up at a provider that takes any name, unless it is named.
     catch_all = entry.kind == "external" or bool(place)
-    return _reaching(known, names, entry.name, upstream, place, catch_all=catch_all)
+    return _reaching(known, names, entry.name, upstream, place, catch_all=catch_all, borne=entry.borne_names)
 
 
 def _of_nobody(name: str, place: str, asked: str, known: _Known) -> tuple[Target, ...]:
@@ -269,20 +275,32 @@ def _of_nobody(name: str, place: str, asked: str, known: _Known) -> tuple[Target
 
 
 def _reaching(
-    known: _Known, names: set[str], model: str, upstream: str, place: str, *, catch_all: bool = True
+    known: _Known,
+    names: set[str],
+    model: str,
+    upstream: str,
+    place: str,
+    *,
+    catch_all: bool = True,
+    borne: Collection[str] = (),
 ) -> tuple[Target, ...]:
+    """`borne`: the names that runs of the model bear. What a provider knows by one of these is recorded by it: by a name that
+    was given here, it would next be asked for that."""
     listed: dict[int, str] = {}
     for one in sorted(listed_there for name in names for listed_there in known.by_listed.get(name, ())):
         listed.setdefault(one.connection_at, one.name)
     usable = known.connections
     by_name = [
-        _through(usable[at], model, name) for at, name in listed.items() if not place or usable[at].name == place
+        _through(usable[at], model, name, name if name in borne else "")
+        for at, name in listed.items()
+        if not place or usable[at].name == place
     ]
     if by_name or not catch_all:
         return tuple(by_name)
     # One that names the model claims it: those to every model serve what nobody else does.
     every = (usable[one.connection_at] for one in known.by_listed.get(EVERY_MODEL, ()))
-    return tuple(_through(one, model, upstream) for one in every if not place or one.name == place)
+    recorded = upstream if upstream in borne else ""
+    return tuple(_through(one, model, upstream, recorded) for one in every if not place or one.name == place)
 
 
 def _base_of(protocol: str) -> str:
@@ -303,8 +321,10 @@ def _to(entry: ModelEntry, one: DeploymentEntry) -> Target:
     )  # fmt: skip
 
 
-def _through(one: Connection, model: str, upstream: str) -> Target:
-    return Target(model, "", one.name, one.provider, one.protocol, one.base_url, upstream, one.locked_credential)
+def _through(one: Connection, model: str, upstream: str, recorded: str = "") -> Target:
+    return Target(
+        model, "", one.name, one.provider, one.protocol, one.base_url, upstream, one.locked_credential, recorded
+    )
 
 
 def _meant(name: str, known: _Known) -> str:
