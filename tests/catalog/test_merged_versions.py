@@ -17,7 +17,7 @@ def test_two_models_with_one_hosted_version_are_not_merged(
     for name in ("a", "b"):
         create(catalog, a, name)
         deploy(catalog, a, name, "v1")
-    with pytest.raises(Conflict, match=r"Both have a hosted version 'v1'.*Strike one's events out"):
+    with pytest.raises(Conflict, match=r"Both have a hosted version 'v1'.*by mistake, strike its events out"):
         merge(catalog, a, "a", "b")
     assert len(listed(registry, a)) == 2
 

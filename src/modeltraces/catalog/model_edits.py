@@ -143,7 +143,8 @@ def join(change: Change, source: ModelRow, target: ModelRow) -> None:
         )
     if both := sorted(_hosted_versions(change, source) & _hosted_versions(change, target)):
         raise Conflict(
-            f"Both have a hosted version {both[0]!r}: runs could not be told apart. Strike one's events out."
+            f"Both have a hosted version {both[0]!r}, and events and filters name a version alone. Keep the two apart; or, "
+            "where one's hosting was entered by mistake, strike its events out first."
         )
     source.merged_into_id = target.id
     change.session.flush()
