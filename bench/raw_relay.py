@@ -2,25 +2,29 @@
 machine, however little it does."""
 
 import asyncio
-import multiprocessing
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 
 import uvloop
+
+from bench.raw_upstream import listening
 
 
 class _Side(asyncio.Protocol):
     def __init__(self, other: "_Side | None" = None) -> None:
         self.other = other
+        self.early = b""
+        """What came before there was another side."""
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        assert self.other is not None, "the caller spoke before the upstream was reached"
-        self.other.transport.write(data)
+        if self.other is None:
+            self.early += data
+        else:
+            self.other.transport.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.other is not None:
@@ -34,12 +38,11 @@ def _serve(said: Connection, upstream: int) -> None:
         class Caller(_Side):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
-                self.transport.pause_reading()
                 self.opening = loop.create_task(self._open())
 
             async def _open(self) -> None:
                 _, self.other = await loop.create_connection(lambda: _Side(self), "127.0.0.1", upstream)
-                self.transport.resume_reading()
+                self.other.transport.write(self.early)
 
         server = await loop.create_server(Caller, "127.0.0.1", 0)
         said.send(server.sockets[0].getsockname()[1])
@@ -48,13 +51,6 @@ def _serve(said: Connection, upstream: int) -> None:
     uvloop.run(serve())
 
 
-@contextmanager
-def running_relay(upstream: int) -> Iterator[int]:
+def running_relay(upstream: int) -> AbstractContextManager[int]:
     """Its port. `upstream`: the port that it passes on to."""
-    ours, theirs = multiprocessing.Pipe()
-    relay = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, upstream), daemon=True)
-    relay.start()
-    try:
-        yield int(ours.recv())
-    finally:
-        relay.terminate()
+    return listening(_serve, upstream)

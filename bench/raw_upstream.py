@@ -10,15 +10,17 @@ import itertools
 import multiprocessing
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 import uvloop
 
 from tests.support.server import Server
+
+T = TypeVar("T")
 
 CHUNKS: Final = 50
 MARK: Final = b'"at":'
@@ -115,15 +117,20 @@ def request_of(port: int, key: str, path: str, *, stream: bool = False, answer_m
 
 
 @contextmanager
-def running_upstream(pause: float = 0.0) -> Iterator[int]:
-    """Its port. `pause`: seconds between two chunks of a stream."""
+def listening(serve: Callable[[Connection, T], None], given: T) -> Iterator[int]:
+    """The port that `serve(said, given)`, in a process of its own, says."""
     ours, theirs = multiprocessing.Pipe()
-    upstream = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, pause), daemon=True)
-    upstream.start()
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, given), daemon=True)
+    process.start()
     try:
         yield int(ours.recv())
     finally:
-        upstream.terminate()
+        process.terminate()
+
+
+def running_upstream(pause: float = 0.0) -> AbstractContextManager[int]:
+    """Its port. `pause`: seconds between two chunks of a stream."""
+    return listening(_serve, pause)
 
 
 def connect(server: Server, port: int) -> None:
