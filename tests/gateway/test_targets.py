@@ -96,13 +96,23 @@ def test_what_is_offered_in_place_of_a_deployment_speaks_what_the_caller_does(tm
     catalog.close()
 
 
-def test_a_model_that_was_renamed_is_called_by_the_name_that_its_provider_knows(tmp_path: Path) -> None:
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[tuple[Catalog, ModelRegistry, str]]:
+    """One with a connection that reaches every model."""
     catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
     catalog.upgrade()
     account_id = accounts.ensure_default(catalog).id
     registry = ModelRegistry(catalog)
     values = {"name": "any", "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": ["*"]}
     connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+    yield catalog, registry, account_id
+    catalog.close()
+
+
+def test_a_model_that_was_renamed_is_called_by_the_name_that_its_provider_knows(
+    account: tuple[Catalog, ModelRegistry, str],
+) -> None:
+    catalog, registry, account_id = account
     create(catalog, account_id, "gpt-4oo", "external")
     registry.ensure(account_id, {"o3": SeenModel("openai", "", 1, kind="external")})
     for before, after in (("gpt-4oo", "gpt-4o"), ("o3", "thinker")):
@@ -115,17 +125,13 @@ def test_a_model_that_was_renamed_is_called_by_the_name_that_its_provider_knows(
         assert target.recorded == upstream, asked
     (target,) = book.resolve(account_id, "gpt-4oo", "openai").choices
     assert (target.model, target.upstream_model) == ("gpt-4o", "gpt-4o")
-    catalog.close()
 
 
-def test_no_name_that_only_people_gave_a_model_goes_to_its_provider(tmp_path: Path) -> None:
+def test_no_name_that_only_people_gave_a_model_goes_to_its_provider(
+    account: tuple[Catalog, ModelRegistry, str],
+) -> None:
     """Called `alpha` for an hour before `beta`, o3 was asked for as alpha; what no run bears, no provider knows."""
-    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
-    catalog.upgrade()
-    account_id = accounts.ensure_default(catalog).id
-    registry = ModelRegistry(catalog)
-    values = {"name": "any", "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": ["*"]}
-    connections.create(catalog, account_id, values, VAULT, actor=ALICE)
+    catalog, registry, account_id = account
 
     def runs(name: str) -> None:
         registry.ensure(account_id, {name: SeenModel("openai", "", 1, kind="external")})
@@ -163,4 +169,3 @@ def test_no_name_that_only_people_gave_a_model_goes_to_its_provider(tmp_path: Pa
     for asked in ("a draft", "b draft", "draft"):
         assert upstream(asked) == ("draft", "draft"), asked
     assert [upstream(asked) for asked in ("late", "early")] == [("now", "late"), ("now", "early")]
-    catalog.close()

@@ -13,13 +13,14 @@ from fastapi.responses import Response
 from starlette.datastructures import QueryParams
 
 from modeltraces.api.export import _ExportResponse as ExportResponse
-from modeltraces.api.identity import Admin
+from modeltraces.api.identity import Admin, Identity
 from modeltraces.api.openapi import parameter, takes
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import audit
 from modeltraces.catalog.audit import AuditEntry, AuditFilter
 from modeltraces.catalog.audit_actions import ACTIONS, check_action
 from modeltraces.catalog.db import Catalog
+from modeltraces.parts import Parts
 from modeltraces.query.cursor import CursorError
 from modeltraces.query.fields import nearest_names
 from modeltraces.query.selection import DEFAULT_LIMIT, MAX_LIMIT, SelectionError, parse_limit
@@ -65,8 +66,7 @@ async def get_audit_log(request: Request, identity: Admin) -> Response:
     `before` and `after` are objects of the values that the change was about, or null.
     """
     params, parts = request.query_params, parts_of(request)
-    filter = parse_filter(params, also=("limit", "cursor"))
-    await parts.workers.look_up(check_action, parts.catalog, identity.account_id, filter.action)
+    filter = await _filter(parts, identity, params, ("limit", "cursor"))
     limit, before_id = parse_limit(params), _cursor(params.get("cursor"))
 
     def listed() -> bytes:
@@ -83,8 +83,7 @@ async def get_export(request: Request, identity: Admin) -> Response:
     """All entries that the filters let through, newest first, streamed. Cells that a spreadsheet would run as formulas
     get a leading apostrophe. A file that breaks off was broken off: ask again."""
     params, parts = request.query_params, parts_of(request)
-    filter = parse_filter(params, also=("format",))
-    await parts.workers.look_up(check_action, parts.catalog, identity.account_id, filter.action)
+    filter = await _filter(parts, identity, params, ("format",))
     format = params.get("format", "csv")
     if format not in MEDIA_TYPES:
         raise SelectionError("format", f"format must be one of {', '.join(MEDIA_TYPES)}.")
@@ -113,6 +112,13 @@ async def get_export(request: Request, identity: Admin) -> Response:
         media_type=MEDIA_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="audit-log-{stamp}.{format}"'},
     )
+
+
+async def _filter(parts: Parts, identity: Identity, params: QueryParams, also: Collection[str]) -> AuditFilter:
+    filter = parse_filter(params, also)
+    if filter.action:
+        await parts.workers.look_up(check_action, parts.catalog, identity.account_id, filter.action)
+    return filter
 
 
 def parse_filter(params: QueryParams, also: Collection[str] = ()) -> AuditFilter:

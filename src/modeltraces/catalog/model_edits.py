@@ -37,7 +37,7 @@ def create(
     named: str = given.pop("name")
     with changing(catalog, account_id, actor) as change:
         require_free(change, named, is_unborne=is_unborne)
-        add(change, named, is_free=True, **given)
+        add(change, named, **given)
     return named
 
 
@@ -49,11 +49,8 @@ def add(
     base_model: str = "",
     provider: str = "",
     archived: bool = False,
-    is_free: bool = False,
 ) -> ModelRow:
-    """As `create`, in a change that is under way and with values that were checked. `is_free`: its name, too."""
-    if not is_free:
-        require_free(change, name)
+    """As `create`, in a change that is under way and with values that were checked, the name for being free."""
     row = ModelRow(
         id=str(uuid.uuid4()), account_id=change.account_id, name=name, kind=kind, kind_is_inferred=False,
         base_model=base_model, provider=provider, first_run_on_us=None, created_on_us=change.now_us,

@@ -291,16 +291,13 @@ def _reaching(
         listed.setdefault(one.connection_at, one.name)
     usable = known.connections
     by_name = [
-        _through(usable[at], model, name, name if name in borne else "")
-        for at, name in listed.items()
-        if not place or usable[at].name == place
+        _through(usable[at], model, name, borne) for at, name in listed.items() if not place or usable[at].name == place
     ]
     if by_name or not catch_all:
         return tuple(by_name)
     # One that names the model claims it: those to every model serve what nobody else does.
     every = (usable[one.connection_at] for one in known.by_listed.get(EVERY_MODEL, ()))
-    recorded = upstream if upstream in borne else ""
-    return tuple(_through(one, model, upstream, recorded) for one in every if not place or one.name == place)
+    return tuple(_through(one, model, upstream, borne) for one in every if not place or one.name == place)
 
 
 def _base_of(protocol: str) -> str:
@@ -321,7 +318,8 @@ def _to(entry: ModelEntry, one: DeploymentEntry) -> Target:
     )  # fmt: skip
 
 
-def _through(one: Connection, model: str, upstream: str, recorded: str = "") -> Target:
+def _through(one: Connection, model: str, upstream: str, borne: Collection[str] = ()) -> Target:
+    recorded = upstream if upstream in borne else ""
     return Target(
         model, "", one.name, one.provider, one.protocol, one.base_url, upstream, one.locked_credential, recorded
     )

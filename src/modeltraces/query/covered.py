@@ -19,7 +19,6 @@ _FEWEST_HOURS: Final = 3
 """For fewer, the runs themselves are as quick."""
 _MOST_HOLES: Final = 100
 """Times between the covered hours; a query with more has more to do than to read all runs."""
-_FIRST_HOUR: Final = -(-FIRST_US // US_PER_HOUR)
 _AT_US: Final = f"(toInt64(at) * {US_PER_HOUR})"
 _GRAINS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"status"}),
@@ -106,13 +105,14 @@ def cover(store: Store, selection: Selection, fields: Collection[str]) -> Cover 
         return None
     by_source = "source" in fields
     # Of all time: a page asks of a period, the one before it, and of all runs, and is answered once.
+    ever = _hours(selection.ever())
     found = store.unchanged(
         ("coverage", selection.account_id, by_source),
-        lambda: coverage(store, selection.account_id, *_hours(selection.ever()), by_source=by_source),
+        lambda: coverage(store, selection.account_id, *ever, by_source=by_source),
     )
     if found is None:
         return None
-    covered = Cover(selection, _FIRST_HOUR, found.closed, found.holes, found.days).within(selection)
+    covered = Cover(selection, ever[0], found.closed, found.holes, found.days).within(selection)
     return None if covered is None or len(list(ranges(covered.holes))) > _MOST_HOLES else covered
 
 

@@ -164,7 +164,6 @@ def _model_of(plan: Plan, name: str, known: ModelState | None, _: Change) -> Mod
 def _add_model(plan: Plan, part: ModelPart, change: Change) -> None:
     row = model_edits.add(
         change, part.name, str(part.kind), base_model=part.base_model, provider=part.provider, archived=part.archived,
-        is_free=True,
     )  # fmt: skip
     row.kind_is_inferred = part.kind_is_inferred
     plan.made_models[part.name] = row

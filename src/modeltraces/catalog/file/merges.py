@@ -67,6 +67,7 @@ def _join(source: ModelRow, model_of: ModelOf, change: Change) -> None:
 
 
 def _add(name: str, kind: str, model_of: ModelOf, change: Change) -> None:
+    model_edits.require_free(change, name)
     model_edits.join(change, model_edits.add(change, name, kind), model_of(change))
 
 

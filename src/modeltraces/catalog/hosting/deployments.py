@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -153,18 +153,20 @@ def _version(change: Change, model: ModelRow, version: Any) -> str:
             if not isinstance(version, str):
                 raise Invalid("The version must be text.")
             return clean_name(version, "The version")
-    ids = [member.id for member in change.family(model)]
-    used = change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids)))
-    numbers = [int(found[1]) for name in used if (found := _NUMBERED.fullmatch(name))]
+    numbers = [int(found[1]) for name in _versions(change, model) if (found := _NUMBERED.fullmatch(name))]
     return f"v{max(numbers, default=0) + 1}"
+
+
+def _versions(change: Change, model: ModelRow) -> Sequence[str]:
+    """Of the model and of all that are merged into it."""
+    ids = [member.id for member in change.family(model)]
+    return change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids))).all()
 
 
 def _adopted(change: Change, model: ModelRow, version: str) -> DeploymentRow | None:
     found = change.deployments(model, version)
     if not found:
-        ids = [member.id for member in change.family(model)]
-        used = change.session.scalars(select(DeploymentRow.version).where(DeploymentRow.model_id.in_(ids)))
-        if alike := next((one for one in used if one.casefold() == version.casefold()), None):
+        if alike := next((one for one in _versions(change, model) if one.casefold() == version.casefold()), None):
             raise Conflict(
                 f"{model.name} has a version {alike!r}: filters take no notice of case, and would not tell the two apart. "
                 "Deploy that one, or choose another name."
