@@ -2,9 +2,11 @@
 
 import re
 
-from playwright.sync_api import Page, Response, StorageState, expect
+from playwright.sync_api import Browser, Page, Response, StorageState, expect
 
 from tests.browser.conftest import TRACES, Visit, Visitors
+from tests.support.server import Server
+from tests.support.trickle import trickling
 
 MOST_BYTES = 150_000
 
@@ -37,20 +39,24 @@ def test_scripts_and_styles_are_kept_for_ever(visit: Visit) -> None:
     assert "no-store" in answers[0].headers["cache-control"]
 
 
-def test_nothing_moves_while_the_page_loads(visitors: Visitors, dora: StorageState) -> None:
-    for width, height in ((1280, 900), (390, 844)):
-        visit = visitors.visit(dora, width=width, height=height)
-        visit.page.add_init_script(
-            """window.shifts = [];
-               new PerformanceObserver((list) => {
-                 for (const entry of list.getEntries())
-                   for (const source of entry.sources) window.shifts.push(source.node?.outerHTML?.slice(0, 120) ?? "text");
-               }).observe({type: "layout-shift", buffered: true});"""
-        )
-        page = visit.go()
-        expect(page.locator(".chart-area canvas")).to_be_visible()
-        page.wait_for_timeout(300)
-        assert page.evaluate("window.shifts") == []
+def test_nothing_moves_while_the_page_loads(browser: Browser, server: Server, dora: StorageState) -> None:
+    """On a slow line, too, where a piece of the page may end anywhere."""
+    with trickling(server.url) as slow:
+        for url, width, height in ((server.url, 1280, 900), (slow, 1280, 900), (slow, 390, 844)):
+            visitors = Visitors(browser, url)
+            visit = visitors.visit(dora, width=width, height=height)
+            visit.page.add_init_script(
+                """window.shifts = [];
+                   new PerformanceObserver((list) => {
+                     for (const entry of list.getEntries())
+                       for (const source of entry.sources) window.shifts.push(source.node?.outerHTML?.slice(0, 120) ?? "text");
+                   }).observe({type: "layout-shift", buffered: true});"""
+            )
+            page = visit.go()
+            expect(page.locator(".chart-area canvas")).to_be_visible()
+            page.wait_for_timeout(300)
+            assert page.evaluate("window.shifts") == []
+            visitors.close()
 
 
 def test_no_policy_is_violated_by_anything_the_page_does(visit: Visit) -> None:
