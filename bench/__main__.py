@@ -1,8 +1,6 @@
 """`python -m bench`: measure ingest and pages; a table on stdout, and JSON with `--json`."""
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Final
 
 from bench import fill, ingest, pages
 from bench.floor import in_own_process
+from bench.programs import output_of
 from bench.results import Section, machine, show, write_json
 
 
@@ -72,8 +71,7 @@ def main() -> None:
             data_dir = options.data_dir or (kept if page_runs > fill.MADE_RUNS else Path(directory) / "pages")
             if options.data_dir is None:
                 program = "bench.fill" if page_runs > fill.MADE_RUNS else "bench.generate"
-                command = [sys.executable, "-m", program, f"--data-dir={data_dir}", f"--runs={page_runs}"]
-                subprocess.run(command, check=True)
+                output_of(program, f"--data-dir={data_dir}", f"--runs={page_runs}")
             floor = partial(in_own_process, "pages", f"--data-dir={data_dir}")
             for section in pages.measure(data_dir, floor=floor, tries=chosen.tries):
                 found([section])

@@ -6,8 +6,6 @@ the same questions in plain SQL, on the same data. Runs in a process of its own:
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from bench.generate import one_shape
 from bench.ingest import body_of
+from bench.programs import output_of
 from bench.results import quantile
 from modeltraces.run import now_us
 from modeltraces.store.engine import open_store
@@ -76,11 +75,9 @@ def _median_ms(ask: Callable[[], Any]) -> float:
 
 
 def in_own_process(*arguments: str) -> dict[str, float]:
-    """The engine gives a process one data directory for its whole life."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.floor", *arguments], stdout=subprocess.PIPE, check=True, text=True
-    )
-    return {str(name): float(value) for name, value in json.loads(done.stdout).items()}
+    """This program's answers."""
+    found = json.loads(output_of("bench.floor", *arguments))
+    return {str(name): float(value) for name, value in found.items()}
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def measure(
         note="Timed from the first byte sent until the count is read back and right.",
     )
     with running(data_dir) as server:
-        _warm_up(server)
+        _warm_up(server, min(1_000, runs))
         for way in WAYS:
             for batch in batches:
                 for connections in connection_counts:
@@ -74,8 +74,8 @@ def measure(
     return [table]
 
 
-def _warm_up(server: Server) -> None:
-    _one(server, "otlp protobuf", 1, 100, 1_000, 10.0, account="warm-up")
+def _warm_up(server: Server, runs: int) -> None:
+    _one(server, "otlp protobuf", 1, 100, runs // 100 * 100, 10.0, account="warm-up")
 
 
 def _one(
