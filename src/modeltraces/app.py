@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from modeltraces import __version__, web
 from modeltraces.api import (
@@ -41,17 +43,19 @@ Everything that reads runs takes the same selection: `model`, `period` or `from`
 class _Front:
     """The gateway beside everything else: the layers and routes of the rest take a fifth of what a call through it costs."""
 
-    def __init__(self, gateway: Gateway, rest: FastAPI) -> None:
+    def __init__(self, gateway: Gateway, rest: FastAPI, trusted_proxies: str) -> None:
         self._gateway, self._app = gateway, rest
         # Around everything, so that the answer to an error of ours has them, too.
-        self._rest = SecurityHeaders(rest)
+        layered: Any = SecurityHeaders(rest)
+        # Who asks and how, behind a proxy: nothing that the gateway wants to know.
+        self._rest = ProxyHeadersMiddleware(layered, trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/gateway/"):
             scope["app"] = self._app
-            await self._gateway(scope, receive, send)
+            await self._gateway.call(None, scope, receive, send)
         else:
-            await self._rest(scope, receive, send)
+            await self._rest(cast(Any, scope), cast(Any, receive), cast(Any, send))
 
 
 def create_app(parts: Parts, *, grpc: bool = True) -> ASGIApp:
@@ -108,4 +112,4 @@ def create_app(parts: Parts, *, grpc: bool = True) -> ASGIApp:
     ):  # fmt: skip
         app.include_router(part.router)
     web.install(app)
-    return _Front(gateway, app)
+    return _Front(gateway, app, settings.trusted_proxies)

@@ -44,7 +44,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """Where gRPC is taken, for the hint to who comes here with it; 0: nowhere."""
 
     _head_bytes = 0
+    _most_head_bytes = 0
+    """That the head under way can have: without its pieces counted one by one."""
     _in_head = True
+    _is_head_begun = False
     _heads = 0
     _head_timer: TimerHandle | None = None
     _left: Callable[[], None] | None = None
@@ -52,6 +55,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
+        self._extensions: dict[str, dict[object, object]] = {
+            ABORT: {"now": self.transport.abort},
+            LEFT: {"tell": self.tell_left},
+        }
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -71,7 +78,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._lead_to_grpc()
             return
         in_head, heads = self._in_head, self._heads
+        self._most_head_bytes = self._head_bytes + len(data)
         super().data_received(data)
+        # Most heads come whole: a timer for each would be started for nothing.
+        if self._is_head_begun and self._head_timer is None and not self.transport.is_closing():
+            self._start_timer()
         if not in_head or self._heads != heads or self.transport.is_closing():
             return
         # Counted after the parser has seen it: a head that ends in this piece is judged in `on_headers_complete`.
@@ -81,16 +92,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: {"now": self.transport.abort}, LEFT: {"tell": self.tell_left}}
-        if self._head_timer is None:
-            self._start_timer()
+        self.scope["extensions"] = self._extensions
+        self._is_head_begun = True
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head = self._is_head_begun = False
         self._heads += 1
         self._head_bytes = 0
         self._stop_timer()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+        if self._most_head_bytes > MAX_HEAD_BYTES and self._is_too_large():
             self._refuse()
             return
         super().on_headers_complete()
@@ -107,6 +117,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
             super().on_body(body)
+
+    def _is_too_large(self) -> bool:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES
 
     def _lead_to_grpc(self) -> None:
         if _HINTS.due("grpc") is not None:

@@ -115,7 +115,8 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.stop_seconds,
-        forwarded_allow_ips=settings.trusted_proxies,
+        # `create_app` has them, where they are looked at.
+        proxy_headers=False,
     )
     with contextlib.suppress(KeyboardInterrupt):
         _Server(config, parts).run(sockets=[listener])

@@ -17,7 +17,7 @@ from modeltraces.gateway.calls import Call, asks_for_usage
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forms import Form, NoForm, form_of, is_form
-from modeltraces.gateway.reading.outcome import member
+from modeltraces.gateway.reading.outcome import member, text_of
 from modeltraces.gateway.targets import Family, Target
 from modeltraces.ingest.otlp.messages import text_of_part
 
@@ -31,7 +31,7 @@ _CALLS_ITS_MODEL: Final = frozenset(
 ROOTS: Final[dict[str, Family]] = {"/gateway/openai/v1/": "openai", "/gateway/anthropic/v1/": "anthropic"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     family: Family
     method: str
@@ -50,12 +50,11 @@ class Asked:
     """The headers by their names."""
     form: Form | None = None
     """The body as a form, where it is one of an inference; its value is what is recorded of it."""
+    model: str = field(init=False)
+    """As the caller names it; '' when it does not."""
 
-    @property
-    def model(self) -> str:
-        """As the caller names it; '' when it does not."""
-        name = member(self.value, "model")
-        return name if isinstance(name, str) else ""
+    def __post_init__(self) -> None:
+        self.model = text_of(member(self.value, "model"))
 
     @property
     def called_model(self) -> str:

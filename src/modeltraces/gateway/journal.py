@@ -66,7 +66,8 @@ class Journal:
         self._held = sum(path.stat().st_size for path in files)
         # Never on at the end of a file that a crash may have cut.
         self._number = self._given = int(files[-1].stem) if files else 0
-        WAITING.set(self._held)
+        # Asked for when it is read, not told with each record.
+        WAITING.set_function(lambda: self._held)
         if files:
             self._news.set()
 
@@ -113,8 +114,8 @@ class Journal:
                 raise
             self._trouble = ""
             self._held += len(data)
-            WAITING.set(self._held)
-        self._news.set()
+        if not self._news.is_set():
+            self._news.set()
 
     def oldest(self) -> tuple[Path, list[bytes]] | None:
         """The oldest file and its records; None when there is none. What is being written is closed first."""
@@ -161,7 +162,6 @@ class Journal:
         with self._lock:
             self._held -= size
             self._turned_away = False
-            WAITING.set(self._held)
 
     def set_aside(self, record: bytes) -> None:
         """Keep what cannot be read where it holds up nothing, for a person to look at."""

@@ -94,7 +94,10 @@ class Gateway:
         told = passing.by_name(scope["headers"])
         try:
             path = clean_path(scope, root)
-            await self._answer(key or await self._key(scope, told), scope, receive, send, family, path, told)
+            key = key or known_key(told, scope["app"].state.parts.keys) or await self._key(scope)
+            if "gateway" not in key.scopes:
+                raise Refused(403, "This key lacks the scope 'gateway'. Make one with it, or use another key.")
+            await self._answer(key, scope, receive, send, family, path, told)
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
             await _respond(send, refused.status, error_body(family, refused.status, refused.message), refused.headers)
@@ -196,18 +199,14 @@ class Gateway:
         name = asked.told.get("x-connection", "")
         return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
 
-    async def _key(self, scope: Scope, told: Told) -> KeyIdentity:
-        key = known_key(told, scope["app"].state.parts.keys)
-        if key is None:
-            identity = await authenticate(HTTPConnection(scope))
-            key = None if identity is None else identity.key
-        if key is None:
+    async def _key(self, scope: Scope) -> KeyIdentity:
+        """That of a call whose key is not in memory. Raises Refused."""
+        identity = await authenticate(HTTPConnection(scope))
+        if identity is None or identity.key is None:
             raise Refused(
                 401, "This is no valid key of this server's. Send one as Authorization: Bearer mt_… or x-api-key."
             )
-        if "gateway" not in key.scopes:
-            raise Refused(403, "This key lacks the scope 'gateway'. Make one with it, or use another key.")
-        return key
+        return identity.key
 
     async def _body(self, told: Told, receive: Receive) -> bytes:
         length = told.get("content-length", "")

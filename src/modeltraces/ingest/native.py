@@ -92,17 +92,9 @@ def run_of_json(
     run.request_id = given or new_request_id(run.executed_on_us)
     run.source_type = read.get("source_type") or defaults.source_type or "API"
     run.source = read.get("source") or defaults.source or defaults.key_name
-    _set_text(run, "input", "request", input_text, read, limits)
+    set_text(run, "input", "request", input_text, read, limits)
     _complete(run, read, limits)
     return NativeRun(run, bool(given), read.get("model_kind"))
-
-
-def complete(run: Run, value: Mapping[str, Any], limits: Limits) -> None:
-    """What the end of a call says, on the run that was made of its beginning: all but what it was asked, and by whom. Raises
-    Invalid."""
-    read = {name: _READERS[name](name, part) for name, part in value.items() if part is not None}
-    run.model = read.get("model", run.model)
-    _complete(run, read, limits)
 
 
 def _complete(run: Run, read: Mapping[str, Any], limits: Limits) -> None:
@@ -114,13 +106,17 @@ def _complete(run: Run, read: Mapping[str, Any], limits: Limits) -> None:
     run.status = read.get("status") or ("failed" if error else "success")
     if run.status == "success" and error:
         raise Invalid("'status' is 'success' but 'error' is given: leave one of them out")
-    redact = limits.redact or (lambda text: text)
-    run.error_message = cut_text(redact(run.error_message), MAX_ERROR_BYTES)
-    _set_text(run, "output", "response", output_text, read, limits)
-    run.attributes = _attributes(read.get("attributes", {}), limits)
+    run.error_message = error_within(run.error_message, limits)
+    set_text(run, "output", "response", output_text, read, limits)
+    run.attributes = attributes_within(read.get("attributes", {}), limits)
 
 
-def _set_text(
+def error_within(message: str, limits: Limits) -> str:
+    """An error's message as it is stored: masked, and cut."""
+    return cut_text(limits.redact(message) if limits.redact else message, MAX_ERROR_BYTES)
+
+
+def set_text(
     run: Run,
     name: str,
     payload_name: str,
@@ -128,6 +124,7 @@ def _set_text(
     read: Mapping[str, Any],
     limits: Limits,
 ) -> None:
+    """What `read` holds of the input (or output, by its `name`) and of its whole payload, masked and cut."""
     redact = limits.redact or (lambda text: text)
     payload = read.get(payload_name)
     whole = redact(read[name] if name in read else text_of(_object(payload, name)))
@@ -154,7 +151,7 @@ def _object(payload: Any, key: str) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else {key: payload}
 
 
-def _attributes(given: Mapping[str, str], limits: Limits) -> dict[str, str]:
+def attributes_within(given: Mapping[str, str], limits: Limits) -> dict[str, str]:
     redact = limits.redact or (lambda text: text)
     kept = {
         name: cut_text(redact(text), limits.max_part_bytes)
