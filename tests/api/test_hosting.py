@@ -114,6 +114,40 @@ def test_example_6_utilization(admin: httpx.Client) -> None:
     assert (found["hosting_credits"], found["credits_per_1000_requests"]) == (2.0, None), "what free costs is not known"
 
 
+def test_two_models_that_both_host_a_v1_are_merged_and_each_of_the_two_goes_on(admin: httpx.Client) -> None:
+    for name, replicas in (("a", 2), ("b", 1)):
+        deploy(admin, "10:00", model=name, replicas=replicas, credits_per_replica_hour="0.5")
+        runs = [
+            {"model": name, "executed_on": f"{DAY}T10:00:00Z", "response_time_ms": 60_000, "deployment_version": "v1"}
+        ]
+        put(admin, "/api/v1/runs", runs, 200)  # type: ignore[arg-type]
+    event(admin, "12:00", "undeploy", model="b")
+    whole = metrics(admin, end="13:00")
+    assert whole["hosting_credits"] == 3 * 2 * 0.5 + 2 * 1 * 0.5
+    put(admin, "/api/v1/models/a/merge", {"into": "b"}, 200)
+    one = whole | {"hosted_models": 1}
+    assert metrics(admin, end="13:00") == one == metrics(admin, end="13:00", filter="deployment_version:v1", model="b")
+    listed = admin.get("/api/v1/models/b/deployments").json()["deployments"]
+    assert [(found["version"], found["merged_from"], found["replicas"]) for found in listed] == [
+        ("v1", None, 0),
+        ("v1", "a", 2),
+    ]
+    for name, replicas in (("a", 2), ("b", 0)):
+        assert admin.get(f"/api/v1/models/{name}/deployments/v1").json()["replicas"] == replicas
+    event(admin, "12:30", "scale", model="a", replicas=4)
+    down = admin.post("/api/v1/models/b/deployments/v1/events", json={"type": "scale", "replicas": 3})
+    assert down.status_code == 409
+    assert metrics(admin, end="13:00")["hosting_credits"] == whole["hosting_credits"] + 2 * 0.5 * 0.5
+    events = {
+        name: [found["type"] for found in admin.get(f"/api/v1/models/{name}/deployments/v1/events").json()["events"]]
+        for name in ("a", "b")
+    }
+    assert events == {"a": ["deploy", "scale"], "b": ["deploy", "undeploy"]}
+    put(admin, "/api/v1/models/a/unmerge", {}, 200)
+    assert metrics(admin, end="13:00", model="a")["hosting_credits"] == 2 * 2 * 0.5 + 0.5 * 4 * 0.5 + 2 * 0.5 * 0.5
+    assert metrics(admin, end="13:00", model="b")["hosting_credits"] == 1.0
+
+
 def test_credits_per_1000_requests_are_of_credits_that_are_not_rounded(admin: httpx.Client) -> None:
     deploy(admin, "10:00", replicas=1, credits_per_replica_hour="0.000001")
     event(admin, "10:20", "undeploy")

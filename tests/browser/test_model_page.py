@@ -149,6 +149,30 @@ def test_a_merge_is_made_and_taken_back(visit: Visit) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("llama-copy")
 
 
+def test_two_models_that_both_host_a_v1_are_merged_and_each_of_the_two_is_scaled_by_itself(visit: Visit) -> None:
+    for name, replicas in (("twin", 2), ("other-twin", 1)):
+        deploy(add_model(visit, name), replicas=replicas, price="0.5", on=after(0))
+    page = visit.page
+    page.get_by_role("link", name="Merge into another model").click()
+    page.get_by_label("Into which open-source model").fill("twin")
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.wait_for_url(f"**{MODELS}/twin")
+    cards = page.locator("details.deployment > summary")
+    expect(cards).to_have_count(2)
+    other, own = cards.filter(has_text="of other-twin"), cards.filter(has_not_text="of other-twin")
+    event(page, "Scale v1 of other-twin", "Scale", replicas=6)
+    expect(other).to_contain_text("Up, 6 replicas")
+    expect(own).to_contain_text("Up, 2 replicas")
+    page.get_by_role("link", name="Undeploy v1", exact=True).click()
+    page.get_by_role("button", name="Undeploy", exact=True).click()
+    expect(own).to_contain_text("Down")
+    expect(other).to_contain_text("Up, 6 replicas")
+    page.get_by_role("button", name="Take back").click()
+    expect(cards).to_have_count(1)
+    visit.go(page_of("other-twin"))
+    expect(cards).to_contain_text("Up, 6 replicas")
+
+
 def test_a_model_of_any_name_has_its_page_and_its_runs(visit: Visit) -> None:
     for name in (ODD, ARABIC, LONG):
         page = visit.go(MODELS)

@@ -121,6 +121,33 @@ merged = ["n"]
 """
 
 
+def test_a_file_merges_models_that_both_hosted_one_version_and_tells_whose_is_whose(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    apply_file(two_models("", version="v1"))
+    up = f"version = 'v1', events = [{DEPLOY}]"
+    of_n = f"version = 'v1', merged_from = 'n', events = [{SCALE.replace('scale', 'deploy')}]"
+    listed = f"{AS_ONE}deployments = [{{ {of_n}, endpoint = 'http://n/v1' }}, {{ {up} }}]"
+    assert apply_file(listed).changes == ("+ merge of n into m", '~ deployment m@v1 of n: endpoint: "" → "http://n/v1"')
+    assert apply_file(listed) == Applied((), ())
+    text = exported(catalog, account_id)
+    assert apply_file(text) == Applied((), ())
+    again = apply_file(text.replace('merged_from = "n"', 'merged_from = "n"\nupstream_model = "x"'))
+    assert again.changes == ('~ deployment m@v1 of n: upstream_model: "" → "x"',)
+    assert apply_file(f"{AS_ONE}deployments = [{{ {up} }}]").left == ("deployment m@v1 of n",)
+    of_o = of_n.replace("'n'", "'o'")
+    for wrong, told in (
+        (f"{AS_ONE}deployments = [{{ {up} }}, {{ {up} }}]", "the version of m 'v1' is in the file twice"),
+        (f"{AS_ONE}deployments = [{{ {of_n} }}, {{ {of_n} }}]", "the version of n 'v1' is in the file twice"),
+        (
+            f"{AS_ONE}deployments = [{{ {of_o} }}]",
+            "o is not merged into m: put it into m's 'merged'",
+        ),
+    ):
+        with pytest.raises(BadFile, match=told):
+            apply_file(wrong)
+
+
 def test_a_file_merges_models_that_were_two_and_their_deployments_with_them(
     catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
 ) -> None:
@@ -136,7 +163,6 @@ def test_a_file_merges_models_that_were_two_and_their_deployments_with_them(
 @pytest.mark.parametrize(
     ("account", "told"),
     [
-        (two_models("", version="v1"), "Both have a hosted version 'v1'"),
         (
             two_models("").replace('"n"\nkind = "open_source"', '"n"\nkind = "fine_tuned"'),
             "Make them of one kind first",

@@ -3,23 +3,69 @@
 import pytest
 
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import Conflict
+from modeltraces.catalog.errors import Conflict, NotFound
 from modeltraces.catalog.hosting import deployments, ledger
 from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast, Clock
-from tests.catalog.model_world import ALICE, VAULT, create, deploy, listed, merge, one, seen, unmerge
+from tests.catalog.model_world import ALICE, VAULT, create, deploy, merge, one, seen, unmerge
 
 
-def test_two_models_with_one_hosted_version_are_not_merged(
-    catalog: Catalog, registry: ModelRegistry, cast: Cast
+def ledgers(registry: ModelRegistry, account_id: str, name: str) -> dict[tuple[str, str], list[int]]:
+    """(version, merged from) → the replicas of its hosted intervals."""
+    return {
+        (entry.version, entry.merged_from): [interval.replicas for interval in entry.intervals]
+        for entry in one(registry, account_id, name).deployments
+    }
+
+
+def test_a_version_that_both_hosted_keeps_both_ledgers_and_each_is_changed_by_its_models_name(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast, clock: Clock
 ) -> None:
-    a = cast.account_a.id
+    account = cast.account_a.id
     for name in ("a", "b"):
-        create(catalog, a, name)
-        deploy(catalog, a, name, "v1")
-    with pytest.raises(Conflict, match=r"Both have a hosted version 'v1'.*by mistake, strike its events out"):
-        merge(catalog, a, "a", "b")
-    assert len(listed(registry, a)) == 2
+        create(catalog, account, name)
+        deploy(catalog, account, name, "v1", endpoint=f"http://{name}/v1")
+    merge(catalog, account, "a", "b")
+    assert ledgers(registry, account, "b") == {("v1", ""): [1], ("v1", "a"): [1]}
+    clock.advance(60)
+    for name, replicas in (("a", 3), ("b", 7)):
+        ledger.add_event(catalog, account, name, "v1", "scale", actor=ALICE, replicas=replicas)
+        about = deployments.Fields({"upstream_model": f"of-{name}"}, VAULT)
+        deployments.edit(catalog, account, name, "v1", about, actor=ALICE)
+    assert ledgers(registry, account, "b") == {("v1", ""): [1, 7], ("v1", "a"): [1, 3]}
+    entry = one(registry, account, "b")
+    for name in ("a", "b"):
+        found = entry.deployment("v1", name)
+        assert found is not None
+        assert (found.endpoint, found.upstream_model) == (f"http://{name}/v1", f"of-{name}")
+        assert deployments.reach(entry, "v1", name).base_url == f"http://{name}/v1"
+    with pytest.raises(Conflict, match="'v1' already"):
+        deploy(catalog, account, "b", "v1")
+    with pytest.raises(Conflict, match=r"b@v1 was hosted"):
+        deployments.delete(catalog, account, "a", "v1", has_runs=False, actor=ALICE)
+    (scaled,) = [event.id for event in entry.deployments[1].events if event.event.type == "scale"]
+    with pytest.raises(NotFound, match="no such event"):
+        ledger.strike_event(catalog, account, "b", "v1", scaled, actor=ALICE)
+    ledger.strike_event(catalog, account, "a", "v1", scaled, actor=ALICE)
+    assert ledgers(registry, account, "b") == {("v1", ""): [1, 7], ("v1", "a"): [1]}
+    unmerge(catalog, account, "a")
+    assert ledgers(registry, account, "b") == {("v1", ""): [1, 7]}
+    assert ledgers(registry, account, "a") == {("v1", ""): [1]}
+
+
+def test_a_version_of_two_merged_models_is_by_the_models_own_name_the_older_one(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast, clock: Clock
+) -> None:
+    account = cast.account_a.id
+    create(catalog, account, "b")
+    for name in ("z", "a"):
+        create(catalog, account, name)
+        deploy(catalog, account, name, "v1")
+        merge(catalog, account, name, "b")
+        clock.advance(60)
+    ledger.add_event(catalog, account, "b", "v1", "scale", actor=ALICE, replicas=5)
+    assert ledgers(registry, account, "b") == {("v1", "z"): [1, 5], ("v1", "a"): [1]}
+    assert one(registry, account, "b").deployment("v1", "b") == one(registry, account, "b").deployment("v1", "z")
 
 
 @pytest.mark.parametrize(("hosted", "bare"), [("a", "b"), ("b", "a")])

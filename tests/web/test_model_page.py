@@ -83,7 +83,7 @@ def test_an_open_interval_at_another_price_than_the_lists_is_pointed_out(llama: 
     deploy(llama, "v1", 1, hardware="a100")
     notice = "The price list for a100 is 2 now; what is up is charged at 1 until it is scaled or redeployed."
     assert "what is up is charged" not in llama.get(PAGE).text
-    assert "none so the gateway does not call it" in re.sub(r"<[^>]*>", "", llama.get(PAGE).text)
+    assert "none, so the gateway does not call it" in re.sub(r"<[^>]*>", "", llama.get(PAGE).text)
     hardware.set_price(llama.catalog, llama.account_id, "a100", "2", actor="t")
     assert "<dt>Charged now</dt><dd>1 <span" in llama.get(PAGE).text
     assert notice in llama.get(PAGE).text

@@ -30,11 +30,15 @@ def model_json(entry: ModelEntry) -> dict[str, Any]:
 
 
 def deployment_json(deployment: DeploymentEntry) -> dict[str, Any]:
-    """`replicas`: how many are up now; 0 when none are, and for a version that was only seen on runs."""
+    """`replicas`: how many are up now; 0 when none are, and for a version that was only seen on runs.
+
+    `merged_from`: the merged model whose deployment it is; null for one of the model itself.
+    """
     current = deployment.intervals[-1] if deployment.replicas else None
     price = current.credits_per_replica_hour if current else deployment.credits_per_replica_hour
     return {
         "version": deployment.version,
+        "merged_from": deployment.merged_from or None,
         "created_on": rfc3339(deployment.created_on_us),
         "deployed_on": _instant(deployment.deployed_on_us),
         "replicas": deployment.replicas,

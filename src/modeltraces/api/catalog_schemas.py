@@ -32,6 +32,7 @@ CATALOG_SCHEMAS: Final[dict[str, Any]] = {
     "Deployment": shaped(
         {
             "version": TEXT,
+            "merged_from": MAYBE_TEXT,
             "created_on": INSTANT,
             "deployed_on": MAYBE_INSTANT,
             "replicas": COUNT,

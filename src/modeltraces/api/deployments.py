@@ -1,4 +1,7 @@
-"""`/api/v1/models/{name}/deployments`: versions of open-source and fine-tuned models, and the ledger of their hosting."""
+"""`/api/v1/models/{name}/deployments`: versions of open-source and fine-tuned models, and the ledger of their hosting.
+
+Of several hosted deployments of one version, after a merge, the one of the model `{name}` is meant, merged or not.
+"""
 
 from functools import partial
 from typing import Any, Final
@@ -57,11 +60,10 @@ _EVENTS: Final = "/{name:path}/deployments/{version}/events"
 
 
 async def _deployment(parts: Parts, identity: Identity, name: str, version: str) -> DeploymentEntry:
-    entry = await entry_of(parts, identity, name)
-    for deployment in entry.deployments:
-        if deployment.version == version:
-            return deployment
-    raise Problem(404, "This model has no deployment of that version.")
+    deployment = (await entry_of(parts, identity, name)).deployment(version, name)
+    if deployment is None:
+        raise Problem(404, "This model has no deployment of that version.")
+    return deployment
 
 
 @router.post(_TEST, summary="Try a deployment's endpoint out")
@@ -69,7 +71,7 @@ async def test_deployment(request: Request, name: str, version: str, identity: A
     """One real call with its credential: `{ok, says, status, elapsed_ms, models}`. A failing server is still a 200 here."""
     parts = parts_of(request)
     entry = await entry_of(parts, identity, name)
-    return trial_json(await try_out(parts, deployments.reach(entry, version)))
+    return trial_json(await try_out(parts, deployments.reach(entry, version, name)))
 
 
 @router.get(_EVENTS, summary="A deployment's ledger")

@@ -61,7 +61,7 @@ async def create_model(request: Request, identity: Admin) -> dict[str, Any]:
 async def merge_model(request: Request, name: str, identity: Admin) -> dict[str, Any]:
     """`{into}`: its runs, past and to come, are counted as that model's from now on. Answers that model.
 
-    409 for another kind, or when both have a hosted version of one name. `unmerge` takes it back.
+    409 for another kind, and for the same model. `unmerge` takes it back.
     """
     parts = parts_of(request)
     body = await object_of(request, ("into",), required=("into",))

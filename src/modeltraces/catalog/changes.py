@@ -97,18 +97,30 @@ class Change:
             members += self.session.scalars(select(ModelRow).where(ModelRow.merged_into_id == member.id))
         return members
 
-    def deployment(self, model: ModelRow, version: str) -> DeploymentRow:
-        """Of several rows of one version (after a merge), the one that is hosted. Raises NotFound."""
-        rows = self.deployments(model, version)
-        if not rows:
+    def deployed(self, name: str, version: str) -> tuple[ModelRow, DeploymentRow]:
+        """The model that `name` stands for, and its deployment of that version. Raises NotFound.
+
+        After a merge there may be several of one version: of those that were hosted, the one of the model of exactly that
+        name, merged or not; else the one that counts first.
+        """
+        model = self.model(name)
+        found = self._ranked(model, version)
+        if not found:
             raise NotFound(f"The model {model.name!r} has no deployment {version[:200]!r}.")
-        return rows[0]
+        hosted = [row for row, standing in found if standing]
+        own = next((row for row in hosted if self.session.get_one(ModelRow, row.model_id).name == name), None)
+        return model, own or found[0][0]
 
     def deployments(self, model: ModelRow, version: str) -> list[DeploymentRow]:
         """The rows of one version of the model and of all that are merged into it, the one that counts first.
 
-        That is the one that is hosted, then one that was, then one that people described, then the model's own.
+        That is one that is hosted, the model's own before others; then one whose events were struck out, then one that people
+        described, then the model's own.
         """
+        return [row for row, _ in self._ranked(model, version)]
+
+    def _ranked(self, model: ModelRow, version: str) -> list[tuple[DeploymentRow, int]]:
+        """As `deployments`, each with how many of its events stand."""
         if not _can_be_asked_for(version):
             return []
         standing = func.count(DeploymentEventRow.id).filter(DeploymentEventRow.struck_on_us.is_(None))
@@ -126,12 +138,13 @@ class Change:
             key=lambda one: (
                 one[1] == 0,
                 one[2] == 0,
-                not _is_described(one[0]),
+                one[1] == 0 and not _is_described(one[0]),
                 one[0].model_id != model.id,
                 one[0].created_on_us,
+                one[0].id,
             ),
         )
-        return [row for row, *_ in ranked]
+        return [(row, standing) for row, standing, _ in ranked]
 
     def connection(self, name: str) -> ConnectionRow:
         """Raises NotFound."""

@@ -121,7 +121,8 @@ def revise(change: Change, row: ModelRow, values: Mapping[str, Any]) -> None:
 def merge(catalog: Catalog, account_id: str, name: str, into: str, *, actor: str) -> None:
     """Count `name`'s runs, past and to come, as `into`'s. Nothing is lost: `unmerge` takes it back.
 
-    Raises NotFound, and Conflict for the same model, another kind, or two ledgers of one version.
+    A version that both have is one version from then on, hosted twice: each keeps its ledger. Raises NotFound, and Conflict
+    for the same model or another kind.
     """
     with changing(catalog, account_id, actor) as change:
         source, target = change.model(name), change.model(into)
@@ -137,11 +138,6 @@ def join(change: Change, source: ModelRow, target: ModelRow) -> None:
     if source.kind != target.kind:
         raise Conflict(
             f"{source.name} is {_words(source.kind)}, {target.name} is {_words(target.kind)}. Make them of one kind first."
-        )
-    if both := sorted(_hosted_versions(change, source) & _hosted_versions(change, target)):
-        raise Conflict(
-            f"Both have a hosted version {both[0]!r}, and events and filters name a version alone. Keep the two apart; or, "
-            "where one's hosting was entered by mistake, strike its events out first."
         )
     source.merged_into_id = target.id
     change.session.flush()
@@ -245,18 +241,13 @@ def _held(change: Change, name: str) -> ModelNameRow | None:
 
 
 def _is_hosted(change: Change, model: ModelRow) -> bool:
-    return bool(_hosted_versions(change, model))
-
-
-def _hosted_versions(change: Change, model: ModelRow) -> set[str]:
     ids = [member.id for member in change.family(model)]
-    return set(
-        change.session.scalars(
-            select(DeploymentRow.version)
-            .join(DeploymentEventRow, DeploymentEventRow.deployment_id == DeploymentRow.id)
-            .where(DeploymentRow.model_id.in_(ids), DeploymentEventRow.struck_on_us.is_(None))
-        )
+    standing = (
+        select(DeploymentEventRow.id)
+        .join(DeploymentRow, DeploymentRow.id == DeploymentEventRow.deployment_id)
+        .where(DeploymentRow.model_id.in_(ids), DeploymentEventRow.struck_on_us.is_(None))
     )
+    return change.session.scalar(standing.limit(1)) is not None
 
 
 def _shown(row: ModelRow) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -31,6 +31,8 @@ _DIGITS: Final = re.compile(r"(\d+)")
 class DeploymentEntry:
     version: str
     created_on_us: int
+    merged_from: str = ""
+    """The name of the merged model whose deployment it is; '' for one of the model itself."""
     hardware: str = ""
     credits_per_replica_hour: Decimal | None = None
     """Its own price, in place of its hardware's."""
@@ -81,7 +83,7 @@ class ModelEntry:
     base_model: str
     provider: str
     deployments: tuple[DeploymentEntry, ...]
-    """By version, `v2` before `v10`."""
+    """By version, `v2` before `v10`. After a merge several may have one version: each that was hosted keeps its ledger."""
     connections: tuple[ConnectionEntry, ...]
     first_run_on_us: int | None
     recorded_names: tuple[str, ...]
@@ -93,6 +95,12 @@ class ModelEntry:
     routing: Routing | None = None
     borne_names: tuple[str, ...] = ()
     """Of `recorded_names`, those that a run bore: what its provider knows it by."""
+
+    def deployment(self, version: str, name: str = "") -> DeploymentEntry | None:
+        """The one of that version; of several, the one of the model of exactly that name, merged or not, else the first."""
+        found = [one for one in self.deployments if one.version == version]
+        own = (one for one in found if (one.merged_from or self.name) == name)
+        return next(own, next(iter(found), None))
 
     @property
     def deployed_on_us(self) -> int | None:
@@ -122,10 +130,10 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
     rows = {row.id: row for row in session.execute(select(ModelRow.__table__).where(ModelRow.account_id == account_id))}
     # model id → the id of the model that it was merged into, in the end.
     into = {model_id: _last(model_id, rows) for model_id in rows}
-    # Those of the model itself before those of the ones merged into it.
     deployments: dict[str, list[DeploymentEntry]] = defaultdict(list)
-    for model_id, deployment in sorted(_deployments(session, account_id), key=lambda one: into[one[0]] != one[0]):
-        deployments[into[model_id]].append(deployment)
+    for model_id, deployment in _deployments(session, account_id):
+        merged_from = "" if into[model_id] == model_id else rows[model_id].name
+        deployments[into[model_id]].append(replace(deployment, merged_from=merged_from) if merged_from else deployment)
     connections: dict[str, dict[str, ConnectionEntry]] = defaultdict(dict)
     for model_id, connection in _connections(session, account_id):
         connections[into[model_id]][connection.name] = connection
@@ -147,7 +155,7 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
             kind=cast(ModelKind, row.kind),  # the table's check constraint
             base_model=row.base_model,
             provider=row.provider,
-            deployments=tuple(sorted(_united(deployments[row.id]), key=lambda d: natural_key(d.version))),
+            deployments=tuple(_united(deployments[row.id])),
             connections=tuple(sorted(connections[row.id].values(), key=lambda c: natural_key(c.name))),
             first_run_on_us=min(
                 (one.first_run_on_us for one in (row, *merged[row.id]) if one.first_run_on_us is not None), default=None
@@ -194,6 +202,7 @@ def _deployments(session: Session, account_id: str) -> Iterator[tuple[str, Deplo
         select(DeploymentRow, HardwareRow.name)
         .outerjoin(HardwareRow, HardwareRow.id == DeploymentRow.hardware_id)
         .where(DeploymentRow.account_id == account_id)
+        .order_by(DeploymentRow.created_on_us, DeploymentRow.id)
     ):
         price = row.credits_per_replica_hour
         yield (
@@ -214,18 +223,18 @@ def _deployments(session: Session, account_id: str) -> Iterator[tuple[str, Deplo
         )
 
 
-def _united(deployments: Iterable[DeploymentEntry]) -> Iterable[DeploymentEntry]:
-    """One of each version: of those that a merge brought together, the one that changes speak to as well."""
-    by_version: dict[str, DeploymentEntry] = {}
+def _united(deployments: Iterable[DeploymentEntry]) -> Iterator[DeploymentEntry]:
+    """In order. Of one version, every one that was hosted; where none was, the one that changes speak to as well."""
+    by_version: dict[str, list[DeploymentEntry]] = defaultdict(list)
     for deployment in deployments:
-        known = by_version.get(deployment.version)
-        if known is None or _weight(deployment) > _weight(known):
-            by_version[deployment.version] = deployment
-    return by_version.values()
+        by_version[deployment.version].append(deployment)
+    for _, found in sorted(by_version.items(), key=lambda one: natural_key(one[0])):
+        found.sort(key=lambda one: bool(one.merged_from))
+        yield from [one for one in found if one.intervals] or [max(found, key=_weight)]
 
 
-def _weight(deployment: DeploymentEntry) -> tuple[bool, bool, bool]:
-    """As `Change.deployments` ranks them."""
+def _weight(deployment: DeploymentEntry) -> tuple[bool, bool]:
+    """As `Change.deployments` ranks those that were not hosted."""
     is_described = bool(
         deployment.hardware
         or deployment.credits_per_replica_hour is not None
@@ -233,7 +242,7 @@ def _weight(deployment: DeploymentEntry) -> tuple[bool, bool, bool]:
         or deployment.protocol
         or deployment.has_credential
     )
-    return bool(deployment.intervals), bool(deployment.events), is_described
+    return bool(deployment.events), is_described
 
 
 def _connections(session: Session, account_id: str) -> Iterator[tuple[str, ConnectionEntry]]:

@@ -143,6 +143,10 @@ class EventForm:
 @dataclass(frozen=True, slots=True)
 class DeploymentCard:
     version: str
+    merged_from: str
+    """The merged model whose deployment it is; '' for the model's own."""
+    label: str
+    """The two together, for what is only heard."""
     anchor: str
     state: State
     state_words: str

@@ -34,13 +34,17 @@ class Links:
     path: str
     may_change: bool
 
-    def doing(self, do: str, version: str = "", **more: str) -> str:
+    def doing(self, do: str, deployment: DeploymentEntry | None = None) -> str:
         if not self.may_change:
             return ""
-        pairs = [("do", do), *((("version", version),) if version else ()), *more.items()]
+        pairs = [("do", do)]
+        if deployment:
+            pairs.append(("version", deployment.version))
+            if deployment.merged_from:
+                pairs.append(("of", deployment.merged_from))
         head, mark, query = self.path.partition("?")
         address = f"{self.path}&{with_query('', pairs)[1:]}" if mark and query else with_query(head, pairs)
-        return f"{address}#{anchor(version)}" if version else address
+        return f"{address}#{anchor(deployment.version, deployment.merged_from)}" if deployment else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,21 @@ class Open:
 
     do: str = ""
     version: str = ""
+    of: str = ""
+    """The merged model whose deployment it is; '' for the model's own."""
     typed: Mapping[str, str] | None = None
     error: str = ""
     probe: Probe | None = None
     """What a trial of its endpoint found."""
 
 
-def anchor(version: str) -> str:
-    return f"deployment-{quote(version, safe='')}"
+def anchor(version: str, merged_from: str = "") -> str:
+    named = f"deployment-{quote(version, safe='')}"
+    return f"{named}-of-{quote(merged_from, safe='')}" if merged_from else named
+
+
+def is_open(deployment: DeploymentEntry, opened: Open) -> bool:
+    return (opened.version, opened.of) == (deployment.version, deployment.merged_from)
 
 
 def ordered(deployments: Sequence[DeploymentEntry]) -> list[DeploymentEntry]:
@@ -99,7 +110,7 @@ def deployment_card(
     now_us: int,
 ) -> DeploymentCard:
     """`prices`: the price list of now, by hardware."""
-    here = opened.version == deployment.version
+    here = is_open(deployment, opened)
     state: State = "up" if deployment.replicas else "down" if deployment.events else "seen"
     sum_ = hosted(deployment.intervals, None, None, now_us)
     price = price_now(deployment, prices)
@@ -108,7 +119,9 @@ def deployment_card(
     edit = _edit_form(deployment, opened) if here and links.may_change and opened.do in ("edit", "complete") else None
     return DeploymentCard(
         version=deployment.version,
-        anchor=anchor(deployment.version),
+        merged_from=deployment.merged_from,
+        label=_label(deployment),
+        anchor=anchor(deployment.version, deployment.merged_from),
         state=state,
         state_words=_state_words(state, deployment.replicas),
         price_label="Charged now" if state == "up" else "If deployed again",
@@ -127,17 +140,21 @@ def deployment_card(
         events=tuple(_event(event, zone, now_us) for event in reversed(deployment.events)),
         has_struck=any(event.struck_on_us is not None for event in deployment.events),
         actions=_actions(deployment, state, links),
-        delete_href=links.doing("delete-deployment", deployment.version) if not deployment.intervals else "",
-        strike_href=links.doing("strike", deployment.version),
+        delete_href=links.doing("delete-deployment", deployment) if not deployment.intervals else "",
+        strike_href=links.doing("strike", deployment),
         traces_href=traces_href,
         form=form,
         edit=edit,
-        form_href=links.doing(opened.do, deployment.version) if form or edit else "",
-        test_href=links.doing("test", deployment.version) if deployment.endpoint else "",
+        form_href=links.doing(opened.do, deployment) if form or edit else "",
+        test_href=links.doing("test", deployment) if deployment.endpoint else "",
         probe=probe_result(opened.probe) if here and opened.probe else None,
         error=opened.error if here and form is None and edit is None else "",
         is_open=here or state == "up",
     )
+
+
+def _label(deployment: DeploymentEntry) -> str:
+    return deployment.version + (f" of {deployment.merged_from}" if deployment.merged_from else "")
 
 
 def _state_words(state: State, replicas: int) -> str:
@@ -154,7 +171,7 @@ def _actions(deployment: DeploymentEntry, state: State, links: Links) -> tuple[O
         "down": (("Deploy again", "deploy-again"), ("Edit", "edit")),
         "seen": (("Say where it is hosted", "complete"),),
     }[state]
-    return tuple(Option(label, links.doing(do, deployment.version), value=do) for label, do in offered)
+    return tuple(Option(label, links.doing(do, deployment), value=do) for label, do in offered)
 
 
 def _price_notice(deployment: DeploymentEntry, price: Decimal | None) -> str:
@@ -204,7 +221,7 @@ def _event_form(deployment: DeploymentEntry, opened: Open) -> EventForm | None:
     typed = opened.typed or {}
     replicas = str(deployment.replicas or (deployment.intervals[-1].replicas if deployment.intervals else 1))
     replicas, on = typed.get("replicas", replicas), typed.get("on", "")
-    name = deployment.version
+    name = _label(deployment)
     match opened.do:
         case "scale":
             text = "The hosted interval ends, and a new one begins at the price of that time."

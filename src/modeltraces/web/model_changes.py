@@ -28,6 +28,8 @@ class Work:
     event: str
     typed: Mapping[str, str]
     zone: tzinfo
+    merged_from: str = ""
+    """The merged model whose deployment it is about; '' for the model's own."""
     has_runs: bool = False
     is_unborne: bool = False
     """Whether the name typed is one that another model had before, and no run bears it."""
@@ -36,6 +38,12 @@ class Work:
     def of(self) -> tuple[Any, str, str]:
         """What every change of the catalog begins with."""
         return self.parts.catalog, self.identity.account_id, self.entry.name
+
+    @property
+    def of_deployment(self) -> tuple[Any, str, str, str]:
+        """What every change of a deployment that is there begins with: a merged model's is found by that model's name."""
+        catalog, account_id, name = self.of
+        return catalog, account_id, self.merged_from or name, self.version
 
     def text(self, name: str) -> str:
         return self.typed.get(name, "")
@@ -121,19 +129,18 @@ def _make(work: Work, version: str | None) -> str:
         replicas=replicas_of(work.text("replicas")),
         deployed_on_us=instant_of(work.text("on"), work.zone),
     )
-    return _at(work, made)
+    return f"{model_path(work.entry.name)}#{anchor(made)}"
 
 
 def _edit_deployment(work: Work) -> str:
-    deployments.edit(*work.of, work.version, work.fields(), actor=work.identity.actor)
+    deployments.edit(*work.of_deployment, work.fields(), actor=work.identity.actor)
     return _at(work)
 
 
 def _event(type: str) -> Act:
     def act(work: Work) -> str:
         ledger.add_event(
-            *work.of,
-            work.version,
+            *work.of_deployment,
             type,
             actor=work.identity.actor,
             replicas=None if type == "undeploy" else replicas_of(work.text("replicas")),
@@ -147,17 +154,17 @@ def _event(type: str) -> Act:
 def _strike(work: Work) -> str:
     if not work.event.isdecimal() or len(work.event) > 18:
         raise Invalid("There is no such event.")
-    ledger.strike_event(*work.of, work.version, int(work.event), actor=work.identity.actor)
+    ledger.strike_event(*work.of_deployment, int(work.event), actor=work.identity.actor)
     return _at(work)
 
 
 def _delete_deployment(work: Work) -> str:
-    deployments.delete(*work.of, work.version, has_runs=work.has_runs, actor=work.identity.actor)
+    deployments.delete(*work.of_deployment, has_runs=work.has_runs, actor=work.identity.actor)
     return model_path(work.entry.name)
 
 
-def _at(work: Work, version: str = "") -> str:
-    return f"{model_path(work.entry.name)}#{anchor(version or work.version)}"
+def _at(work: Work) -> str:
+    return f"{model_path(work.entry.name)}#{anchor(work.version, work.merged_from)}"
 
 
 ACTS: Final[Mapping[str, Act]] = {

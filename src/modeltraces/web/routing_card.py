@@ -69,7 +69,9 @@ def _whole(text: str, what: str, lowest: int, highest: int) -> int:
 
 def _places(entry: ModelEntry, connections: Sequence[Connection], routing: Routing) -> list[_Place]:
     """Those of the routing, in its order; then what else could serve, the newest version first."""
-    versions = {one.version: one for one in entry.deployments} if entry.kind != "external" else {}
+    # Of several of one version, after a merge, one that is up serves it.
+    deployed = sorted(entry.deployments, key=lambda one: one.is_up) if entry.kind != "external" else ()
+    versions = {one.version: one for one in deployed}
     by_name = {one.name: one for one in connections}
     names = {name.lower() for name in (entry.name, *entry.recorded_names)}
     found = []

@@ -94,8 +94,7 @@ def _still_up(change: Change, names: Sequence[str]) -> tuple[str, ...]:
 
     def told() -> Iterator[str]:
         for name in names:
-            deployments = models[name].deployments.items()
-            if up := still_up((version, one.intervals) for version, one in deployments):
+            if up := still_up((one.row.version, one.intervals) for one in models[name].deployments):
                 yield f"{shown(name)} is archived, but {up}; undeploy what is no longer needed."
 
     return tuple(told())

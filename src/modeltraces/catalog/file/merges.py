@@ -7,7 +7,7 @@ from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.ledgers import ModelOf
 from modeltraces.catalog.file.problems import Where
 from modeltraces.catalog.file.shape import ModelPart
-from modeltraces.catalog.file.state import DeploymentState, ModelState, State, that_counts
+from modeltraces.catalog.file.state import DeploymentState, ModelState, State, united
 from modeltraces.catalog.file.steps import Phase, Plan, shown
 from modeltraces.catalog.tables import ModelRow
 
@@ -27,7 +27,7 @@ def compare_merges(
             continue  # Runs of that name are counted as this model's already.
         elif name not in state.merged_into:
             text = f"+ model {shown(name)} ({kind}), merged {into}"
-            plan.step(Phase.MERGE, text, here, partial(_add, name, kind, model_of))
+            plan.step(Phase.MERGE, text, here, partial(_add, plan, name, kind, model_of))
         elif state.merged_into[name] != part.name:
             plan.refuse(
                 here,
@@ -41,7 +41,7 @@ def compare_merges(
         told = f"merge of {shown(name)} into {shown(part.name)}"
         if not (plan.allow_removal and part.says("merged")):
             plan.left.append(told)
-        elif any(one.row.model_id == row.id for one in known.deployments.values()):
+        elif any(one.row.model_id == row.id for one in known.deployments):
             plan.refuse(
                 (*where, "merged"),
                 f"{told}: it brought deployments along. Take it back on the page Models, or put it into the file.",
@@ -50,25 +50,20 @@ def compare_merges(
             plan.step(Phase.UNMERGE, f"- {told}", (*where, "merged"), partial(_part, row))
 
 
-def with_merged(state: State, part: ModelPart) -> dict[str, DeploymentState]:
-    """The deployments that the model has once the file's merges are made, by version."""
-    known = state.models.get(part.name)
-    joined = [known, *(state.models.get(name) for name in part.merged)]
-    found: dict[str, list[DeploymentState]] = {}
-    for model in joined:
-        for version, deployment in model.deployments.items() if model else ():
-            found.setdefault(version, []).append(deployment)
-    own = known.row.id if known else ""
-    return {version: that_counts(rows, own) for version, rows in found.items()}
+def with_merged(state: State, part: ModelPart) -> tuple[DeploymentState, ...]:
+    """The deployments that the model has once the file's merges are made."""
+    joined = (state.models.get(name) for name in (part.name, *part.merged))
+    return united((one for model in joined if model for one in model.deployments), part.name)
 
 
 def _join(source: ModelRow, model_of: ModelOf, change: Change) -> None:
     model_edits.join(change, source, model_of(change))
 
 
-def _add(name: str, kind: str, model_of: ModelOf, change: Change) -> None:
+def _add(plan: Plan, name: str, kind: str, model_of: ModelOf, change: Change) -> None:
     model_edits.require_free(change, name)
-    model_edits.join(change, model_edits.add(change, name, kind), model_of(change))
+    plan.made_models[name] = model_edits.add(change, name, kind)
+    model_edits.join(change, plan.made_models[name], model_of(change))
 
 
 def _part(row: ModelRow, change: Change) -> None:

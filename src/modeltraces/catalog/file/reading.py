@@ -3,6 +3,7 @@
 import difflib
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -136,11 +137,11 @@ def _twice(part: CatalogPart) -> Iterator[Misplaced]:
     ]
     yield from _repeated("model", names)
     for at, model in enumerate(part.models):
-        versions: list[tuple[Where, str]] = [
-            (("models", at, "deployments", position, "version"), one.version)
-            for position, one in enumerate(model.deployments)
-        ]
-        yield from _repeated(f"version of {model.name}", versions)
+        versions: dict[str, list[tuple[Where, str]]] = defaultdict(list)
+        for position, one in enumerate(model.deployments):
+            versions[one.merged_from].append((("models", at, "deployments", position, "version"), one.version))
+        for merged_from, found in versions.items():
+            yield from _repeated(f"version of {merged_from or model.name}", found)
 
 
 def _repeated(what: str, names: Sequence[tuple[Where, Any]]) -> Iterator[Misplaced]:

@@ -4,6 +4,7 @@ from functools import partial
 
 from modeltraces.catalog import connections, model_edits
 from modeltraces.catalog.changes import Change
+from modeltraces.catalog.file.deployments import meant, named_deployment
 from modeltraces.catalog.file.rules import absent_rules
 from modeltraces.catalog.file.shape import CatalogPart, ModelPart
 from modeltraces.catalog.file.state import DeploymentState, ModelState
@@ -37,10 +38,11 @@ def compare_absent(plan: Plan, file: CatalogPart) -> None:
 
 
 def _absent_deployments(plan: Plan, part: ModelPart, model: ModelState) -> None:
-    listed = {deployment.version for deployment in part.deployments}
-    for version, known in model.deployments.items():
-        if version not in listed:
-            _absent_deployment(plan, f"deployment {shown(f'{part.name}@{version}')}", model, known)
+    listed = {known.row.id for known in meant(part, model.deployments) if known}
+    for known in model.deployments:
+        if known.row.id not in listed:
+            named = named_deployment(part.name, known.row.version, "" if known.model == part.name else known.model)
+            _absent_deployment(plan, f"deployment {named}", model, known)
 
 
 def _absent_deployment(plan: Plan, told: str, model: ModelState, known: DeploymentState) -> None:
@@ -57,9 +59,7 @@ def _absent_deployment(plan: Plan, told: str, model: ModelState, known: Deployme
 
 def _absent_model(plan: Plan, name: str, model: ModelState) -> None:
     told = f"model {shown(name)}"
-    said = (
-        not model.row.kind_is_inferred or model.merged or not all(one.only_seen for one in model.deployments.values())
-    )
+    said = not model.row.kind_is_inferred or model.merged or not all(one.only_seen for one in model.deployments)
     if not plan.allow_removal or (model.has_runs and not said):
         plan.left.append(told)
     elif model.is_hosted:

@@ -188,6 +188,8 @@ class _WithCredential(Part):
 
 class DeploymentPart(_WithCredential):
     version: Recorded
+    merged_from: RecordedOrNone = ""
+    """The merged model whose deployment it is: it may have had a version of the same name."""
     hardware: NamedOrNone = ""
     credits_per_replica_hour: AmountOrNone = None
     endpoint: Annotated[str, _telling(_address_or_none)] = ""

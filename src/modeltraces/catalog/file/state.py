@@ -1,7 +1,7 @@
 """What an account's catalog holds, as far as a file can say it. Read in the transaction that changes it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -29,6 +29,8 @@ from modeltraces.catalog.tables import (
 @dataclass(frozen=True, slots=True)
 class DeploymentState:
     row: DeploymentRow
+    model: str
+    """The name of the model that it was deployed as, which may be merged into another."""
     hardware: str
     events: tuple[DeploymentEventRow, ...]
     """Those that stand, oldest first."""
@@ -51,8 +53,8 @@ class DeploymentState:
 class ModelState:
     row: ModelRow
     merged: dict[str, ModelRow] = field(default_factory=dict)
-    deployments: dict[str, DeploymentState] = field(default_factory=dict)
-    """Those of the merged models, too; of one version, the one that counts."""
+    deployments: Sequence[DeploymentState] = ()
+    """Those of the merged models, too, by version; of one version, every one that was hosted, or the one that counts."""
 
     @property
     def has_runs(self) -> bool:
@@ -60,7 +62,7 @@ class ModelState:
 
     @property
     def is_hosted(self) -> bool:
-        return any(deployment.events for deployment in self.deployments.values())
+        return any(deployment.events for deployment in self.deployments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,11 @@ def read_state(session: Session, account_id: str) -> State:
     for id_, into in sorted(last.items(), key=lambda pair: _order(rows[pair[0]].name)):
         if id_ != into:
             models[into].merged[rows[id_].name] = rows[id_]
-    by_version: dict[tuple[str, str], list[DeploymentState]] = defaultdict(list)
+    deployments: dict[str, list[DeploymentState]] = defaultdict(list)
     for deployment in _deployments(session, account_id):
-        by_version[last[deployment.row.model_id], deployment.row.version].append(deployment)
-    for (id_, version), found in sorted(by_version.items(), key=lambda pair: _order(pair[0][1])):
-        models[id_].deployments[version] = that_counts(found, id_)
+        deployments[last[deployment.row.model_id]].append(deployment)
+    for id_, found in deployments.items():
+        models[id_].deployments = united(found, rows[id_].name)
     connections = session.scalars(select(ConnectionRow).where(ConnectionRow.account_id == account_id))
     used = session.execute(
         select(ModelConnectionRow.model_id, ModelConnectionRow.connection_id)
@@ -119,18 +121,26 @@ def read_state(session: Session, account_id: str) -> State:
     )
 
 
-def that_counts(found: Iterable[DeploymentState], model_id: str) -> DeploymentState:
-    """Of the same version of several models that are one: the one that is hosted, or was, or was described."""
-    return min(
-        found,
-        key=lambda one: (
-            not one.events,
-            not one.was_changed,
-            one.only_seen,
-            one.row.model_id != model_id,
-            one.row.id,
-        ),
-    )
+def united(deployments: Iterable[DeploymentState], model: str) -> tuple[DeploymentState, ...]:
+    """Of several models that are one: by version, the model's own before others. Of one version, every one that is hosted;
+    where none is, the one that was, or was described."""
+    by_version: dict[str, list[DeploymentState]] = defaultdict(list)
+    for deployment in deployments:
+        by_version[deployment.row.version].append(deployment)
+    together: list[DeploymentState] = []
+    for _, found in sorted(by_version.items(), key=lambda pair: _order(pair[0])):
+        found.sort(
+            key=lambda one: (
+                not one.events,
+                not one.was_changed,
+                not one.events and one.only_seen,
+                one.model != model,
+                one.row.created_on_us,
+                one.row.id,
+            )
+        )
+        together += [one for one in found if one.events] or found[:1]
+    return tuple(together)
 
 
 def _order(name: str) -> tuple[object, ...]:
@@ -162,10 +172,11 @@ def _deployments(session: Session, account_id: str) -> Iterable[DeploymentState]
         .order_by(DeploymentEventRow.on_us, DeploymentEventRow.id)
     ):
         events[event.deployment_id].append(event)
-    for row, hardware in session.execute(
-        select(DeploymentRow, HardwareRow.name)
+    for row, model, hardware in session.execute(
+        select(DeploymentRow, ModelRow.name, HardwareRow.name)
+        .join(ModelRow, ModelRow.id == DeploymentRow.model_id)
         .outerjoin(HardwareRow, HardwareRow.id == DeploymentRow.hardware_id)
         .where(DeploymentRow.account_id == account_id)
     ):
         standing = tuple(event for event in events[row.id] if event.struck_on_us is None)
-        yield DeploymentState(row, hardware or "", standing, bool(events[row.id]))
+        yield DeploymentState(row, model, hardware or "", standing, bool(events[row.id]))

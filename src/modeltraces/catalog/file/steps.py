@@ -63,8 +63,8 @@ class Plan:
     problems: list[Misplaced] = field(default_factory=list)
     made_models: dict[str, ModelRow] = field(default_factory=dict)
     """Filled when the steps are made; looking each up again would take most of the time."""
-    made_deployments: dict[tuple[str, str], DeploymentRow] = field(default_factory=dict)
-    """By model and version."""
+    made_deployments: dict[Where, DeploymentRow] = field(default_factory=dict)
+    """By their place in the file."""
 
     _rules: RuleList | None = None
 

@@ -71,16 +71,17 @@ def _model(model: ModelState, state: State) -> Table:
         }
     )
     if model.deployments:
-        table.append("deployments", _array_of_tables(_deployment(one, state) for one in model.deployments.values()))
+        table.append("deployments", _array_of_tables(_deployment(one, row.name, state) for one in model.deployments))
     return table
 
 
-def _deployment(deployment: DeploymentState, state: State) -> Table:
+def _deployment(deployment: DeploymentState, model: str, state: State) -> Table:
     row = deployment.row
     own = None if row.credits_per_replica_hour is None else Decimal(row.credits_per_replica_hour)
     table = _table(
         {
             "version": row.version,
+            "merged_from": "" if deployment.model == model else deployment.model,
             "hardware": deployment.hardware,
             "credits_per_replica_hour": own,
             "endpoint": row.endpoint,

@@ -71,14 +71,15 @@ def create(
         return named
 
 
-def reach(entry: ModelEntry, version: str) -> Reach:
-    """What a call of its endpoint needs. Raises NotFound, and Invalid for one without an endpoint."""
-    for deployment in entry.deployments:
-        if deployment.version == version:
-            if not deployment.endpoint:
-                raise Invalid(f"{version} has no endpoint: enter its address first.")
-            return Reach(deployment.protocol, deployment.endpoint, deployment.locked_credential)
-    raise NotFound(f"The model {entry.name!r} has no deployment {version[:200]!r}.")
+def reach(entry: ModelEntry, version: str, name: str = "") -> Reach:
+    """What a call of its endpoint needs; `name`: as in `ModelEntry.deployment`. Raises NotFound, and Invalid for one without
+    an endpoint."""
+    deployment = entry.deployment(version, name)
+    if deployment is None:
+        raise NotFound(f"The model {entry.name!r} has no deployment {version[:200]!r}.")
+    if not deployment.endpoint:
+        raise Invalid(f"{version} has no endpoint: enter its address first.")
+    return Reach(deployment.protocol, deployment.endpoint, deployment.locked_credential)
 
 
 def add(change: Change, model: ModelRow, version: str, fields: Fields, *, is_unknown: bool = False) -> DeploymentRow:
@@ -102,8 +103,8 @@ def edit(catalog: Catalog, account_id: str, model: str, version: str, fields: Fi
     An endpoint at another server needs the credential again, or its removal. Raises Invalid, NotFound.
     """
     with changing(catalog, account_id, actor) as change:
-        row = change.model(model)
-        revise(change, row, change.deployment(row, version), fields)
+        row, deployment = change.deployed(model, version)
+        revise(change, row, deployment, fields)
 
 
 def revise(change: Change, model: ModelRow, deployment: DeploymentRow, fields: Fields) -> None:
@@ -121,8 +122,8 @@ def revise(change: Change, model: ModelRow, deployment: DeploymentRow, fields: F
 def delete(catalog: Catalog, account_id: str, model: str, version: str, *, has_runs: bool, actor: str) -> None:
     """Raises NotFound, and Conflict for one that has runs or was ever hosted: its history is others' numbers."""
     with changing(catalog, account_id, actor) as change:
-        row = change.model(model)
-        drop(change, row, change.deployment(row, version), has_runs=has_runs)
+        row, deployment = change.deployed(model, version)
+        drop(change, row, deployment, has_runs=has_runs)
 
 
 def drop(change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs: bool) -> None:

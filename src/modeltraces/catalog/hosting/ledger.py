@@ -50,8 +50,7 @@ def add_event(
     Raises Invalid for a value that cannot be, Conflict for what does not follow from the other events, NotFound.
     """
     with changing(catalog, account_id, actor) as change:
-        row = change.model(model)
-        deployment = change.deployment(row, version)
+        row, deployment = change.deployed(model, version)
         return append(change, row, deployment, type, replicas=replicas, on_us=on_us)
 
 
@@ -114,6 +113,7 @@ def enter(change: Change, model: ModelRow, deployment: DeploymentRow, event: Eve
     after: dict[str, Any] = {"on": instant_text(event.on_us)}
     if event.type != "undeploy":
         after |= {"replicas": event.replicas, "credits_per_replica_hour": entry.credits_per_replica_hour}
+    after |= _merged_from(change, model, deployment)
     change.record(f"deployment.{event.type}", f"deployment:{model.name}@{deployment.version}", None, after)
     return ledger_event(entry)
 
@@ -124,8 +124,7 @@ def strike_event(catalog: Catalog, account_id: str, model: str, version: str, ev
     Raises NotFound, and Conflict when the others would not follow from one another without it.
     """
     with changing(catalog, account_id, actor) as change:
-        row = change.model(model)
-        deployment = change.deployment(row, version)
+        row, deployment = change.deployed(model, version)
         entry = change.session.get(DeploymentEventRow, event_id) if 0 < event_id < 1 << 63 else None
         if entry is None or entry.deployment_id != deployment.id or entry.struck_on_us is not None:
             raise NotFound(f"{row.name}@{deployment.version} has no such event.")
@@ -146,7 +145,8 @@ def strike(change: Change, model: ModelRow, deployment: DeploymentRow, entry: De
     change.record(
         "deployment.strike",
         f"deployment:{model.name}@{deployment.version}",
-        {"type": entry.type, "on": instant_text(entry.on_us), "replicas": entry.replicas},
+        {"type": entry.type, "on": instant_text(entry.on_us), "replicas": entry.replicas}
+        | _merged_from(change, model, deployment),
     )
 
 
@@ -165,6 +165,13 @@ def ledger_event(row: DeploymentEventRow) -> LedgerEvent:
     price = None if row.credits_per_replica_hour is None else Decimal(row.credits_per_replica_hour)
     event = Event(cast(EventType, row.type), row.on_us, row.replicas, price, row.hardware)
     return LedgerEvent(row.id, event, row.actor, row.recorded_on_us, row.struck_on_us, row.struck_by)
+
+
+def _merged_from(change: Change, model: ModelRow, deployment: DeploymentRow) -> dict[str, str]:
+    """For the audit log: whose of several ledgers of one version it is."""
+    if deployment.model_id == model.id:
+        return {}
+    return {"merged_from": change.session.get_one(ModelRow, deployment.model_id).name}
 
 
 def _standing(change: Change, deployment_id: str) -> list[Event]:

@@ -16,23 +16,27 @@ def still_up(
     count: Callable[[int], str] = str,
     amount: Callable[[Decimal], str] = amount_text,
 ) -> str:
-    """`2 replicas of v3 are up and go on costing 1.6 credits an hour`; '' when none is up. `hosted`: version → intervals."""
-    up = [(version, one) for version, intervals in hosted for one in intervals if one.to_us is None]
-    if not up:
+    """`2 replicas of v3 are up and go on costing 1.6 credits an hour`; '' when none is up. `hosted`: version and intervals, of
+    a version that was merged with another of its name several times."""
+    open_ = [(version, one) for version, intervals in hosted for one in intervals if one.to_us is None]
+    if not open_:
         return ""
-    replicas = sum(one.replicas for _, one in up)
+    up: dict[str, int] = {}
+    for version, one in open_:
+        up[version] = up.get(version, 0) + one.replicas
+    replicas = sum(up.values())
     what = f"{count(replicas)} replica{'s' if replicas != 1 else ''} of "
     if len(up) == 1:
-        what += up[0][0]
+        what += next(iter(up))
     elif len(up) <= _NAMED:
-        parts = [f"{version} ({count(one.replicas)})" for version, one in up]
+        parts = [f"{version} ({count(number)})" for version, number in up.items()]
         what += f"{', '.join(parts[:-1])} and {parts[-1]}"
     else:
         what += f"{count(len(up))} versions"
     are, go = ("are", "go") if replicas != 1 else ("is", "goes")
     # What is up is charged at the price that its interval began with, not at that of the list.
-    known = [one.replicas * price for _, one in up if (price := one.credits_per_replica_hour) is not None]
+    known = [one.replicas * price for _, one in open_ if (price := one.credits_per_replica_hour) is not None]
     if not known:
         return f"{what} {are} up, hosted without a price"
-    partly = "" if len(known) == len(up) else ", and what has no price"
+    partly = "" if len(known) == len(open_) else ", and what has no price"
     return f"{what} {are} up and {go} on costing {amount(sum(known, Decimal(0)))} credits an hour{partly}"

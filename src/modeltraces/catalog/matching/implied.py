@@ -35,9 +35,9 @@ def _by_endpoint(entries: Iterable[ModelEntry]) -> Iterable[Rule]:
             for address in _spellings(deployment.endpoint):
                 at[address].append(deployment)
         for address, found in at.items():
-            if len(found) == 1:
+            if len({one.version for one in found}) == 1:
                 version = found[0].version
-                names = dict.fromkeys((*_names(entry), *filter(None, (found[0].upstream_model,))))
+                names = dict.fromkeys((*_names(entry), *filter(None, (one.upstream_model for one in found))))
                 yield Rule(
                     f"endpoint of {entry.name}@{version}",
                     (("server_address", (address,)), ("model", tuple(names)), ("deployment_version", ("",))),

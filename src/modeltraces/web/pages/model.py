@@ -1,6 +1,6 @@
 """One model: what it is, where it is deployed or how it is reached, what hosting it has cost, and what may be done to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -42,6 +42,7 @@ from modeltraces.web.deployment_cards import (
     credits_of,
     deployment_card,
     form_of,
+    is_open,
     ordered,
     up_in_words,
 )
@@ -75,23 +76,23 @@ async def show_model(request: Request, identity: Identity, name: str) -> Respons
     if entry.name != name:
         return RedirectResponse(model_path(entry.name), 303)
     query = request.query_params
-    return await _page(request, identity, entry, Open(query.get("do", ""), query.get("version", "")))
+    return await _page(request, identity, entry, Open(query.get("do", ""), query.get("version", ""), _of(entry, query)))
 
 
 async def change_model(request: Request, identity: Identity, name: str) -> Response:
     """Does what the address' `do` says. What is refused comes back with the reason, and what was typed."""
     parts, query = parts_of(request), request.query_params
     entry = await _entry(request, identity, name)
-    do, version = query.get("do", ""), query.get("version", "")
+    do, version, of = query.get("do", ""), query.get("version", ""), _of(entry, query)
     act = ACTS.get(do)
     if act is None and do != "test":
         raise Problem(404, "There is nothing of that name to be done to a model.")
     given = await typed(request)
-    work = Work(parts, identity, entry, version, given.get("event", ""), given, zone(request))
+    work = Work(parts, identity, entry, version, given.get("event", ""), given, zone(request), of)
     try:
         if act is None:
-            found_there = await try_out(parts, reach(entry, version))
-            return await _page(request, identity, entry, Open(do, version, probe=found_there))
+            found_there = await try_out(parts, reach(entry, version, of or entry.name))
+            return await _page(request, identity, entry, Open(do, version, of, probe=found_there))
         if do in ASKS_RUNS:
             found = await parts.workers.query(
                 has_runs,
@@ -108,8 +109,14 @@ async def change_model(request: Request, identity: Identity, name: str) -> Respo
         raise
     except (CatalogError, StoreError) as error:
         says, status = refusal(error)
-        refused = Open(do, version, given, says)
+        refused = Open(do, version, of, given, says)
         return await _page(request, identity, await _entry(request, identity, name), refused, status=status)
+
+
+def _of(entry: ModelEntry, query: Mapping[str, str]) -> str:
+    """The merged model whose deployment the address is about; '' for the model's own."""
+    name = query.get("of", "")
+    return name if name in entry.merged else ""
 
 
 async def _entry(request: Request, identity: Identity, name: str) -> ModelEntry:
@@ -142,12 +149,12 @@ async def _page(
     every = ordered(entry.deployments)
     show_all = request.query_params.get("all") == "1" or len(every) <= SHOWN
     shown = every if show_all else [
-        one for place, one in enumerate(every) if place < SHOWN or one.replicas or one.version == opened.version
+        one for place, one in enumerate(every) if place < SHOWN or one.replicas or is_open(one, opened)
     ]  # fmt: skip
     kept = _kept_because(entry)
     surround = shell(request, identity, "Models", MODELS)
     if opened.version:
-        belongs_to_none = opened.version not in {one.version for one in shown} or is_external
+        belongs_to_none = not any(is_open(one, opened) for one in shown) or is_external
     else:
         belongs_to_none = opened.do not in _FORMS or (is_external and opened.do == "deploy")
     page = ModelPage(
