@@ -13,9 +13,8 @@ import structlog
 from playwright.sync_api import Browser, Page
 
 from modeltraces.store.engine import ClickHouseStore, EngineLimits, open_store
-from modeltraces.store.migrate import migrate
 from tests.browser.chromium import running_browser
-from tests.support import forking
+from tests.support import forking, prepared
 from tests.support.clickhouse import ClickHouse, a_server
 from tests.support.postgres import NoPostgres, Postgres, start_postgres
 from tests.support.server import Server
@@ -38,6 +37,8 @@ hypothesis.settings.register_profile("thorough", deadline=None)
 
 def pytest_configure(config: pytest.Config) -> None:
     forking.allow()
+    if not hasattr(config, "workerinput"):
+        prepared.share()
     # Unless told otherwise it draws a traceback with all that stands in variables: seconds for one of an application.
     plainly = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plainly])
@@ -97,8 +98,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]:
     """The embedded engine, in this process, with its tables; tests use account ids of their own."""
-    opened = open_store(f"chdb://{tmp_path_factory.mktemp('store')}/runs", LIMITS)
-    migrate(opened)
+    path = tmp_path_factory.mktemp("store") / "runs"
+    prepared.new_store(path)
+    opened = open_store(f"chdb://{path}", LIMITS)
     yield opened
     opened.close()
 

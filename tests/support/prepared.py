@@ -1,4 +1,4 @@
-"""Catalogs and data directories that have their tables already: made once a process, and copied.
+"""Catalogs, stores and data directories that have their tables already: made once a run of the tests, and copied.
 
 To make a catalog's takes a tenth of a second of processor, to make the engine's too takes eight; some two thousand tests want
 a catalog of their own, and fifty a server. What makes them is tested in tests/catalog/test_database.py, tests/faults/test_start.py
@@ -6,6 +6,7 @@ and wherever a server is started on a directory that is there already.
 """
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,12 +15,20 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+from typing import IO
 
 from modeltraces.catalog.db import Catalog
 from modeltraces.run import now_us
 from modeltraces.store.engine import EngineLimits, open_store
 from modeltraces.store.migrate import migrate
 from tests.support.forking import start
+
+_SHARED = "TESTS_PREPARED"
+
+
+def share() -> None:
+    """Have the processes that this one starts copy what the first of them makes."""
+    os.environ[_SHARED] = _own_directory()
 
 
 def new_catalog(path: Path, clock: Callable[[], int] = now_us) -> Catalog:
@@ -43,18 +52,38 @@ def _catalog() -> bytes:
         return path.read_bytes()
 
 
+def new_store(path: Path) -> None:
+    """The engine's part of such a directory."""
+    shutil.copytree(_directory() / "runs", path, symlinks=True)
+
+
 @cache
 def _directory() -> Path:
-    made = Path(mkdtemp())
+    place = Path(os.environ.get(_SHARED) or _own_directory())
+    data = place / "data"
+    with (place / "log").open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        # Its name says that it is whole.
+        if not data.exists():
+            _make_directory(place / "half", log)
+            (place / "half").rename(data)
+    return data
+
+
+def _own_directory() -> str:
+    made = mkdtemp()
     atexit.register(shutil.rmtree, made, ignore_errors=True)
-    with open(os.devnull, "rb") as nothing, (made / "log").open("wb") as log:
-        program = start(__name__, [str(made / "data")], os.environ, nothing, log, log)
+    return made
+
+
+def _make_directory(path: Path, log: IO[bytes]) -> None:
+    with open(os.devnull, "rb") as nothing:
+        program = start(__name__, [str(path)], os.environ, nothing, log, log)
     try:
-        assert program.wait(60) == 0, (made / "log").read_text()
+        assert program.wait(120) == 0, path.with_name("log").read_text()
     except subprocess.TimeoutExpired:
         program.kill()
         raise
-    return made / "data"
 
 
 def _make_catalog(path: Path) -> None:
