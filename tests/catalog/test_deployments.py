@@ -211,6 +211,9 @@ def test_a_link_local_endpoint_is_taken_where_the_server_allows_it(catalog: Cata
 def test_hardware_that_is_not_on_the_price_list_is_not_found(catalog: Catalog, a: str) -> None:
     with pytest.raises(NotFound, match="This account's price list has no hardware 'h100'"):
         deploy(catalog, a, hardware="h100")
+    hardware.set_price(catalog, a, "NCB", "4", actor=ALICE)
+    with pytest.raises(NotFound, match=r"no hardware 'ncb'\. Did you mean 'NCB'\?"):
+        deploy(catalog, a, hardware="ncb")
     assert listed(catalog, a) == ()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modeltraces.catalog.nearest import nearest_models
+from modeltraces.catalog.nearest import nearest_names
 
 NAMES = ("gpt-4o", "GPT-4o-mini", "llama-3.1-8b-instruct", "mistral-small")
 
@@ -18,8 +18,8 @@ NAMES = ("gpt-4o", "GPT-4o-mini", "llama-3.1-8b-instruct", "mistral-small")
     ],
 )
 def test_the_most_alike_come_first_then_those_that_hold_the_name(typed: str, meant: list[str]) -> None:
-    assert nearest_models(typed, NAMES) == meant
+    assert nearest_names(typed, NAMES) == meant
 
 
 def test_names_that_differ_in_case_alone_are_each_named() -> None:
-    assert set(nearest_models("gpt", ["GPT-4", "gpt-4"])) == {"GPT-4", "gpt-4"}
+    assert set(nearest_names("gpt", ["GPT-4", "gpt-4"])) == {"GPT-4", "gpt-4"}

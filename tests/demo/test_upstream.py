@@ -1,5 +1,6 @@
 """The demo's own upstream answers as the providers do, and the demo's catalog leads to it, start after start."""
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from modeltraces.catalog.vault import Vault
 from modeltraces.demo.hosting import lead_to_upstream, seed_hosting
 from modeltraces.demo.models import MODELS
 from modeltraces.demo.upstream import DemoUpstream, port_of
+from modeltraces.gateway.probe import probe
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,12 @@ def test_embeddings_come_as_numbers_or_in_base64_the_same_for_the_same_text(upst
     body |= {"input": "a duck", "encoding_format": "base64", "dimensions": 3}
     packed = httpx.post(f"{upstream.address}/v1/embeddings", json=body).json()["data"][0]["embedding"]
     assert len(base64.b64decode(packed)) == 3 * 4
+
+
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "azure_openai"])
+def test_trying_a_connection_out_finds_its_models(upstream: DemoUpstream, protocol: str) -> None:
+    found = asyncio.run(probe(protocol, upstream.address + ("/v1" if protocol == "openai" else ""), ""))
+    assert (found.ok, set(found.models)) == (True, {one.base_model for one in MODELS.values()}), found.says
 
 
 def test_azures_paths_lead_to_the_same(upstream: DemoUpstream) -> None:

@@ -105,7 +105,7 @@ def test_a_compressed_answer_that_swells_is_read_no_further_than_needed() -> Non
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_says_to_enter_the_right_credential_and_what_the_server_says(status: int) -> None:
     found, _ = run(answering(status, {"error": {"message": "Incorrect API key\n provided.", "type": "x"}}))
-    assert (found.ok, found.status) == (False, status)
+    assert (found.ok, found.status, found.elapsed_ms > 0) == (False, status, True)
     assert found.says == (
         f"HTTP {status}. It refused the credential. Enter the right one. It says: Incorrect API key provided."
     )

@@ -5,7 +5,7 @@ from typing import Final
 from modeltraces.catalog import audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Invalid
-from modeltraces.catalog.nearest import nearest_models
+from modeltraces.catalog.nearest import nearest_names
 
 ACTIONS: Final = (
     "account.create",
@@ -53,10 +53,10 @@ def check_action(catalog: Catalog, account_id: str, action: str) -> None:
     # Entries are kept for ever: older versions may have called it otherwise.
     known = (*ACTIONS, *audit.choices(catalog, account_id).actions)
     if not _is_among(action, known):
-        near = nearest_models(action, dict.fromkeys(known))
+        near = nearest_names(action, dict.fromkeys(known))
         if action.endswith("*"):
             nouns = dict.fromkeys(one.partition(".")[0] for one in known)
-            near = [f"{noun}.*" for noun in nearest_models(action.partition(".")[0].rstrip("*"), nouns)]
+            near = [f"{noun}.*" for noun in nearest_names(action.partition(".")[0].rstrip("*"), nouns)]
         hint = f"Did you mean {' or '.join(near)}?" if near else "docs/api.md lists them."
         raise Invalid(f"There is no action {action[:80]!r}. {hint}", parameter="action")
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from modeltraces.catalog import audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import NotFound
+from modeltraces.catalog.nearest import nearest_names
 from modeltraces.catalog.tables import (
     AccountRow,
     AuditRow,
@@ -166,7 +167,10 @@ class Change:
             )
             self.seen["hardware", name] = row
         if row is None:
-            raise NotFound(f"This account's price list has no hardware {name[:200]!r}.")
+            every = self.session.scalars(select(HardwareRow.name).where(HardwareRow.account_id == self.account_id))
+            near = nearest_names(name[:LONGEST_ASKED], every)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise NotFound(f"This account's price list has no hardware {name[:200]!r}.{hint}")
         return row
 
 

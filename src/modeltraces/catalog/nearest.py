@@ -1,4 +1,4 @@
-"""Which models a misspelt name may have meant."""
+"""Which names a misspelt one may have meant: of models, connections, versions, hardware, actions."""
 
 import difflib
 from collections import defaultdict
@@ -10,7 +10,7 @@ _SHORTEST_PART: Final = 3
 """Characters from which on a part of a name says something."""
 
 
-def nearest_models(name: str, among: Iterable[str]) -> list[str]:
+def nearest_names(name: str, among: Iterable[str]) -> list[str]:
     """Up to three of the names, as they are spelled: those most alike in any case, then those that hold it."""
     wanted, spelled = name.lower(), defaultdict[str, list[str]](list)
     for other in among:

@@ -36,6 +36,7 @@ _CALLED: Final = re.compile(
     rf"{PATH}/(?:v1|openai/v1|openai/deployments/[^/]+)/(chat/completions|embeddings)|{PATH}/v1/(messages)"
 )
 """Azure has paths of its own."""
+_LISTED: Final = (f"{PATH}/v1/models", f"{PATH}/openai/models")
 _OURS: Final = re.compile(rf"http://{re.escape(HOST)}:(\d+){PATH}(?:/v1)?")
 
 
@@ -86,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the gateway records its calls."""
 
     def do_GET(self) -> None:
-        if self.path.partition("?")[0] == f"{PATH}/v1/models":
+        if self.path.partition("?")[0] in _LISTED:
             listed = [{"id": name, "object": "model"} for name in sorted({one.base_model for one in MODELS.values()})]
             self._answer(200, {"object": "list", "data": listed})
         else:

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import string
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -39,6 +39,7 @@ class Probe:
     status: int | None = None
     """The HTTP status; None when there was no answer."""
     elapsed_ms: float = 0.0
+    """Until the answer, or until it was given up."""
     models: tuple[str, ...] = ()
     """The models that the server says it has."""
 
@@ -62,10 +63,10 @@ async def probe(protocol: str, base_url: str, credential: str, *, allow_link_loc
     except (UpstreamError, encodings.Unreadable, ValueError) as error:
         found = Probe(False, _failure(error))
     else:
-        found = _understood(status, content, credential, (time.perf_counter() - began) * 1000)
+        found = _understood(status, content, credential)
     if guard.refused:
         raise Invalid(refusal("The address"))
-    return found
+    return replace(found, elapsed_ms=(time.perf_counter() - began) * 1000)
 
 
 async def _call(protocol: str, base_url: str, credential: str, guard: SocketGuard) -> tuple[int, bytes]:
@@ -104,18 +105,18 @@ def _failure(error: Exception) -> str:
     return f"The server broke the call off ({type(error).__name__}). Is the address right?"
 
 
-def _understood(status: int, content: bytes, credential: str, elapsed_ms: float) -> Probe:
+def _understood(status: int, content: bytes, credential: str) -> Probe:
     body = _json(content)
     if 200 <= status < 300:
         models = _models(body, credential)
         if status == 200 and models is not None:
             count = f"{len(models)} model{'s' if len(models) != 1 else ''}"
-            return Probe(True, f"It works: {count}.", status, elapsed_ms, models)
+            return Probe(True, f"It works: {count}.", status, models=models)
         if len(content) > _MOST_BYTES:
             says = "Its answer is longer than any list of models. Is the path of the address right?"
         else:
             says = "It answered, but not with a list of models. Is the path of the address right?"
-        return Probe(False, says if status == 200 else f"HTTP {status}. {says}", status, elapsed_ms)
+        return Probe(False, says if status == 200 else f"HTTP {status}. {says}", status)
     said = _said(body, credential)
     advice = {
         401: "It refused the credential. Enter the right one.",
@@ -123,7 +124,7 @@ def _understood(status: int, content: bytes, credential: str, elapsed_ms: float)
         404: "It has no list of models there. Is the path of the address right?",
         429: "It is over its rate limit; the connection itself works.",
     }.get(status, "It answered with a redirect; enter the address that it leads to." if 300 <= status < 400 else "It answered with an error.")  # fmt: skip
-    return Probe(False, f"HTTP {status}. {advice}{f' It says: {said}' if said else ''}", status, elapsed_ms)
+    return Probe(False, f"HTTP {status}. {advice}{f' It says: {said}' if said else ''}", status)
 
 
 def _request(protocol: str, base_url: str, credential: str) -> tuple[str, list[tuple[str, str]]]:

@@ -10,7 +10,7 @@ from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.model_entries import DeploymentEntry, ModelEntry
 from modeltraces.catalog.models import ModelRegistry
-from modeltraces.catalog.nearest import nearest_models
+from modeltraces.catalog.nearest import nearest_names
 
 Family = Literal["openai", "anthropic"]
 """What callers speak. An upstream of the other one cannot serve them: bodies pass as they are."""
@@ -326,7 +326,7 @@ def _through(one: Connection, model: str, upstream: str, borne: Collection[str] 
 
 
 def _meant(name: str, known: _Known) -> str:
-    near = nearest_models(name, known.by_name)
+    near = nearest_names(name, known.by_name)
     return f" Did you mean {', '.join(near)}?" if near else ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from modeltraces.catalog.models import ModelEntry
-from modeltraces.catalog.nearest import nearest_models
+from modeltraces.catalog.nearest import nearest_names
 from modeltraces.web.address import PERIODS, Address
 from modeltraces.web.contexts import Empty, Option
 from modeltraces.web.notices import shortened
@@ -27,7 +27,7 @@ def nothing_matches(address: Address) -> Empty:
 def no_such_model(address: Address, entries: Sequence[ModelEntry]) -> Empty:
     """Where the catalog has none of the chosen models: the names nearest to what was typed."""
     names = [entry.name for entry in entries if not entry.archived]
-    near = dict.fromkeys(found for name in address.models for found in nearest_models(name, names))
+    near = dict.fromkeys(found for name in address.models for found in nearest_names(name, names))
     says = "The names nearest to it:" if near else "A model is listed with its first run."
     return Empty(
         f"No model named {', '.join(f'“{shortened(name)}”' for name in address.models)}",

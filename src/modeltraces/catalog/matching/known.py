@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from modeltraces.catalog.changes import Change
 from modeltraces.catalog.errors import Invalid, NotFound
-from modeltraces.catalog.nearest import nearest_models
+from modeltraces.catalog.nearest import nearest_names
 from modeltraces.catalog.tables import ConnectionRow, DeploymentRow, ModelNameRow, ModelRow
 
 _FEW: Final = 5
@@ -66,6 +66,6 @@ def _require_connection(change: Change, name: str) -> None:
 
 
 def _unknown(what: str, name: str, among: Iterable[str], otherwise: str, whose: str = "") -> str:
-    near = nearest_models(name, among)
+    near = nearest_names(name, among)
     hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
     return f"There is no {what} {name[:200]!r}{whose}. {hint}"
