@@ -148,6 +148,20 @@ def test_a_file_merges_models_that_both_hosted_one_version_and_tells_whose_is_wh
             apply_file(wrong)
 
 
+def test_what_a_file_tells_to_be_a_merged_models_is_not_the_models_own(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    merged = AS_ONE.replace("merged", "kind = 'open_source'\nmerged")
+    of_n = f"{{ version = 'v1', merged_from = 'n', events = [{DEPLOY}] }}"
+    apply_file(f"{merged}deployments = [{of_n}]")
+    own = f"{{ version = 'v1', events = [{SCALE.replace('scale', 'deploy')}] }}"
+    made = apply_file(f"{merged}deployments = [{of_n}, {own}]").changes
+    assert made[0] == "+ deployment m@v1"
+    assert apply_file(f"{merged}deployments = [{own}, {of_n}]") == Applied((), ())
+    (model,) = entries(catalog, account_id)
+    assert len(model["deployments"]) == 2
+
+
 def test_a_file_merges_models_that_were_two_and_their_deployments_with_them(
     catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
 ) -> None:

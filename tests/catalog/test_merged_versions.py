@@ -2,9 +2,11 @@
 
 import pytest
 
+from modeltraces.catalog import audit
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import Conflict, NotFound
 from modeltraces.catalog.hosting import deployments, ledger
+from modeltraces.catalog.hosting.still_up import still_up
 from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast, Clock
 from tests.catalog.model_world import ALICE, VAULT, create, deploy, merge, one, seen, unmerge
@@ -44,10 +46,16 @@ def test_a_version_that_both_hosted_keeps_both_ledgers_and_each_is_changed_by_it
     with pytest.raises(Conflict, match=r"b@v1 was hosted"):
         deployments.delete(catalog, account, "a", "v1", has_runs=False, actor=ALICE)
     (scaled,) = [event.id for event in entry.deployments[1].events if event.event.type == "scale"]
+    entered = [each for each in audit.list_entries(catalog, account) if each.action == "deployment.scale"]
+    assert [(each.after or {}).get("merged_from") for each in entered] == [None, "a"]
     with pytest.raises(NotFound, match="no such event"):
         ledger.strike_event(catalog, account, "b", "v1", scaled, actor=ALICE)
     ledger.strike_event(catalog, account, "a", "v1", scaled, actor=ALICE)
     assert ledgers(registry, account, "b") == {("v1", ""): [1, 7], ("v1", "a"): [1]}
+    told = still_up((each.version, each.intervals) for each in one(registry, account, "b").deployments)
+    assert told == "8 replicas of v1 are up, hosted without a price"
+    struck = next(each for each in audit.list_entries(catalog, account) if each.action == "deployment.strike")
+    assert (struck.before or {})["merged_from"] == "a"
     unmerge(catalog, account, "a")
     assert ledgers(registry, account, "b") == {("v1", ""): [1, 7]}
     assert ledgers(registry, account, "a") == {("v1", ""): [1]}

@@ -68,6 +68,17 @@ def test_without_a_routing_the_page_says_where_calls_go(llama: CatalogSite) -> N
     assert "now mine" in section(llama.get(model_path("gpt")).text)
 
 
+def test_of_a_version_that_a_merge_doubled_the_one_that_is_up_serves(llama: CatalogSite) -> None:
+    model_edits.create(llama.catalog, llama.account_id, "twin", "open_source", actor="test")
+    fields = llama.fields(endpoint="http://127.0.0.1:9/twin/v1")
+    deployments.create(llama.catalog, llama.account_id, "twin", fields, actor="test", version="v1")
+    model_edits.merge(llama.catalog, llama.account_id, "twin", "llama", actor="test")
+    set_routing(llama, weights={"v1": 1})
+    for name, is_down in (("llama", False), ("twin", True)):
+        ledger.add_event(llama.catalog, llama.account_id, name, "v1", "undeploy", actor="test")
+        assert ("down" in section(llama.get(PAGE, VERA).text)) is is_down, name
+
+
 def test_the_page_of_an_archived_model_says_that_it_is_not_called(llama: CatalogSite) -> None:
     assert "the gateway refuses calls of it" in llama.get(PAGE).text, "before it is archived"
     llama.send(f"{PAGE}?do=archive")

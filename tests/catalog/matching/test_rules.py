@@ -81,6 +81,9 @@ def test_an_endpoint_tells_versions_apart_that_are_up_at_once() -> None:
     assert version_of(rules, "llama", 5, "b") == version_of(rules, "llama", 5, "b:443") == "v2"
     assert version_of(rules, "llama", 5, "a") == "", "another port of that host may be another server"
     assert version_of(rules, "other", 5, "a:8000") == ""
+    doubled = [up("v1", (1, None), endpoint="http://a:8000/v1")] * 2
+    rules = implied_rules([entry("llama", *doubled, up("v2", (1, None), endpoint="https://b/v1"))], [])
+    assert version_of(rules, "llama", 5, "a:8000") == "v1", "two that a merge brought together"
 
 
 def test_a_connection_is_told_by_its_address_or_by_the_model_that_it_alone_reaches() -> None:
