@@ -90,9 +90,7 @@ def _from_store(
     try:
         migrate(store)
         context = ModelFacts.of(ModelRegistry(catalog).list_models(selection.account_id, archived=True)).context
-        with export_runs(
-            store, selection, context, format=format, zone=zone, raw=raw, scratch=settings.data_dir / "tmp"
-        ) as pieces:
+        with export_runs(store, selection, context, format=format, zone=zone, raw=raw) as pieces:
             yield from pieces
     finally:
         store.close()

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -31,11 +32,14 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.close()
 
 
-def asking(server: Server) -> socket.socket:
+SLOW = urlencode({"filter": " OR ".join(f"input:*g*n*q{number}é" for number in range(190))})
+"""A filter that takes long to find nothing."""
+
+
+def asking(server: Server, format: str = "csv", more: str = "") -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-    connection.sendall(
-        f"GET /api/v1/runs/export?format=csv&period=all HTTP/1.1\r\nHost: x\r\nx-api-key: {server.key()}\r\n\r\n".encode()
-    )
+    address = f"/api/v1/runs/export?format={format}&period=all{more}"
+    connection.sendall(f"GET {address} HTTP/1.1\r\nHost: x\r\nx-api-key: {server.key()}\r\n\r\n".encode())
     return connection
 
 
@@ -58,6 +62,19 @@ def test_a_reader_that_leaves_gives_its_export_back(busy: Server, seconds: float
         time.sleep(seconds)
         connection.close()
         assert exports_soon(busy), "the export is held for ever"
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_a_reader_that_leaves_in_the_middle_or_before_the_first_byte_leaves_nothing_at_work(
+    busy: Server, format: str
+) -> None:
+    with asking(busy, format) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    assert exports_soon(busy)
+    with asking(busy, format, f"&{SLOW}") as connection:
+        time.sleep(0.3)
+    assert exports_soon(busy, 5), "what nobody waits for is worked out to its end"
+    assert not list(busy.data_dir.rglob("export-*"))
 
 
 def test_a_reader_that_stops_reading_is_let_go(busy: Server) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -105,30 +104,28 @@ def pages(store: Store, selection: Selection, limit: int) -> list[str]:
             return ids
 
 
-def exported(store: Store, selection: Selection, form: str, scratch: Path) -> bytes:
-    with export(store, selection, CONTEXT, format=form, scratch=scratch) as pieces:
+def exported(store: Store, selection: Selection, form: str) -> bytes:
+    with export(store, selection, CONTEXT, format=form) as pieces:
         return b"".join(pieces)
 
 
-def test_a_selection_has_one_answer_from_both_engines_and_from_the_plain_model(
-    world: World, tmp_path: Path, thorough: bool
-) -> None:
+def test_a_selection_has_one_answer_from_both_engines_and_from_the_plain_model(world: World, thorough: bool) -> None:
     @settings(max_examples=50 if thorough else 4, deadline=None, suppress_health_check=list(HealthCheck))
     @given(selection=selections(), limit=st.integers(40, 90))
     def holds(selection: Selection, limit: int) -> None:
-        check(world, tmp_path, selection, limit)
+        check(world, selection, limit)
 
     holds()
 
 
-def check(world: World, scratch: Path, selection: Selection, limit: int) -> None:
+def check(world: World, selection: Selection, limit: int) -> None:
     found = expected(world.runs, selection)
     ordered = in_order(found, selection.sort, selection.order)
     numbers = []
     for store in world.stores:
         assert pages(store, selection, limit) == ordered
         assert count_runs(store, selection, CONTEXT) == len(found)
-        lines = exported(store, selection, "jsonl", scratch).splitlines()
+        lines = exported(store, selection, "jsonl").splitlines()
         assert [orjson.loads(line)["request_id"] for line in lines] == ordered
         counted = metrics(store, selection, CONTEXT)
         assert counted.total_requests == len(found)
@@ -140,7 +137,7 @@ def check(world: World, scratch: Path, selection: Selection, limit: int) -> None
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_single_runs_their_neighbours_and_suggestions_are_the_same(world: World, tmp_path: Path, order: Order) -> None:
+def test_single_runs_their_neighbours_and_suggestions_are_the_same(world: World, order: Order) -> None:
     selection = Selection(ACCOUNT, sort="response_time", order=order, now_us=LATEST_US)
     for one in (*world.runs[::90], replace(world.runs[0], request_id="nowhere")):
         answers: list[Any] = [
@@ -148,7 +145,7 @@ def test_single_runs_their_neighbours_and_suggestions_are_the_same(world: World,
             for store in world.stores
         ]
         assert answers[0] == answers[1]
-    assert len({exported(store, selection, "csv", tmp_path) for store in world.stores}) == 1
+    assert len({exported(store, selection, "csv") for store in world.stores}) == 1
     for field in ("model", "source", "attributes", "attributes.env", "model_kind"):
         suggested = [suggest(store, selection, CONTEXT, field) for store in world.stores]
         assert suggested[0] == suggested[1] != []

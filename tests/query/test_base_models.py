@@ -2,7 +2,6 @@
 
 import csv
 import io
-from pathlib import Path
 
 import pytest
 
@@ -58,21 +57,19 @@ def test_a_filter_finds_the_base_model_that_is_shown(runs: Store, account_id: st
     assert metrics(runs, asked(account_id, text), CATALOG).total_requests == len(found)
 
 
-def test_the_table_and_the_export_show_the_same(runs: Store, account_id: str, tmp_path: Path) -> None:
-    with export(runs, asked(account_id), CATALOG, format="csv", scratch=tmp_path) as pieces:
+def test_the_table_and_the_export_show_the_same(runs: Store, account_id: str) -> None:
+    with export(runs, asked(account_id), CATALOG, format="csv") as pieces:
         rows = csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline=""))
         exported = {row["Request ID"]: row["Base Model"] for row in rows}
     assert exported == listed(runs, asked(account_id)) == {SAYS: "another/llama", SILENT: "meta/llama-3", UNKNOWN: ""}
 
 
 @pytest.mark.parametrize(("order", "expected"), [("asc", [SAYS, SILENT, UNKNOWN]), ("desc", [SILENT, SAYS, UNKNOWN])])
-def test_runs_are_sorted_and_paged_by_it(
-    runs: Store, account_id: str, tmp_path: Path, order: Order, expected: list[str]
-) -> None:
+def test_runs_are_sorted_and_paged_by_it(runs: Store, account_id: str, order: Order, expected: list[str]) -> None:
     selection = asked(account_id, sort="base_model", order=order)
     assert list(listed(runs, selection, limit=1)) == expected
     assert neighbours(runs, selection, CATALOG, expected[1]) == (expected[0], expected[2])
-    with export(runs, selection, CATALOG, format="csv", scratch=tmp_path) as pieces:
+    with export(runs, selection, CATALOG, format="csv") as pieces:
         lines = b"".join(pieces).decode().splitlines()[1:]
     assert [line.split(",")[1].strip('"') for line in lines] == expected
 

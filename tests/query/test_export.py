@@ -3,9 +3,9 @@
 import csv
 import io
 import json
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -25,8 +25,8 @@ csv.field_size_limit(10_000_000)
 CONTEXT = FilterContext({"open_source": ["llama-3"], "external": ["gpt-4o"]}, {"llama-3": "meta/llama-3-8b"})
 
 
-def exported(store: Store, selection: Selection, format: str, scratch: Path, **options: Any) -> bytes:
-    with export(store, selection, CONTEXT, format=format, scratch=scratch, **options) as pieces:
+def exported(store: Store, selection: Selection, format: str, **options: Any) -> bytes:
+    with export(store, selection, CONTEXT, format=format, **options) as pieces:
         return b"".join(pieces)
 
 
@@ -49,9 +49,9 @@ def some_runs(account_id: str) -> list[Run]:
     ]  # fmt: skip
 
 
-def test_csv_has_the_contracts_header_and_whole_cells(store: Store, account_id: str, tmp_path: Path) -> None:
+def test_csv_has_the_contracts_header_and_whole_cells(store: Store, account_id: str) -> None:
     insert_runs(store, some_runs(account_id))
-    data = exported(store, Selection(account_id, order="asc"), "csv", tmp_path)
+    data = exported(store, Selection(account_id, order="asc"), "csv")
     header, first, second = cells(data)
     assert ",".join(header) == CSV_HEADER
     assert data.startswith(CSV_HEADER.encode() + b"\r\n")
@@ -74,34 +74,30 @@ def test_csv_has_the_contracts_header_and_whole_cells(store: Store, account_id: 
         ("UTC", "2026-11-01T12:00:01.000000+00:00"),
     ],
 )
-def test_csv_times_are_of_the_zone_asked_for(
-    store: Store, account_id: str, tmp_path: Path, zone: str, said: str
-) -> None:
+def test_csv_times_are_of_the_zone_asked_for(store: Store, account_id: str, zone: str, said: str) -> None:
     insert_runs(store, [run(account_id, 1)])
-    assert cells(exported(store, Selection(account_id), "csv", tmp_path, zone=ZoneInfo(zone)))[1][6] == said
+    assert cells(exported(store, Selection(account_id), "csv", zone=ZoneInfo(zone)))[1][6] == said
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"])
-def test_a_cell_that_would_run_as_a_formula_is_made_harmless(
-    store: Store, account_id: str, tmp_path: Path, start: str
-) -> None:
+def test_a_cell_that_would_run_as_a_formula_is_made_harmless(store: Store, account_id: str, start: str) -> None:
     evil = f"{start}HYPERLINK(1)"
     one = run(
         account_id, request_id=evil, input=evil, output=f"a{evil}", source=evil, source_type=evil, error_message=evil,
         deployment_version=evil, connection_name=evil, base_model=evil, response_time_ms=0.25,
     )  # fmt: skip
     insert_runs(store, [one])
-    harmless = cells(exported(store, Selection(account_id), "csv", tmp_path))[1]
+    harmless = cells(exported(store, Selection(account_id), "csv"))[1]
     for place in (1, 3, 4, 5, 7, 9, 10, 13):
         assert harmless[place] == f"'{evil}"
     assert harmless[8] == f"a{evil}"
     assert harmless[2] == "0.25"
-    assert cells(exported(store, Selection(account_id), "csv", tmp_path, raw=True))[1][7] == evil
+    assert cells(exported(store, Selection(account_id), "csv", raw=True))[1][7] == evil
 
 
-def test_json_lines_hold_whole_runs_with_their_payloads(store: Store, account_id: str, tmp_path: Path) -> None:
+def test_json_lines_hold_whole_runs_with_their_payloads(store: Store, account_id: str) -> None:
     insert_runs(store, some_runs(account_id))
-    data = exported(store, Selection(account_id, order="asc"), "jsonl", tmp_path)
+    data = exported(store, Selection(account_id, order="asc"), "jsonl")
     assert data.endswith(b"\n")
     first, second = (json.loads(line) for line in data.decode().removesuffix("\n").split("\n"))
     assert first["request"] == {"messages": [{"role": "user"}]}
@@ -120,16 +116,15 @@ def test_json_lines_hold_whole_runs_with_their_payloads(store: Store, account_id
     assert (second["request"], second["time_to_first_token_ms"], second["model_kind"]) == (None, 0.5, "external")
 
 
-def test_parquet_has_typed_columns(store: Store, account_id: str, tmp_path: Path) -> None:
+def test_parquet_has_typed_columns(store: Store, account_id: str) -> None:
     insert_runs(store, some_runs(account_id))
-    data = exported(store, Selection(account_id, order="asc"), "parquet", tmp_path / "not yet there")
+    data = exported(store, Selection(account_id, order="asc"), "parquet")
     first, second = parquet.read_table(io.BytesIO(data)).to_pylist()
     assert (first["request_id"], first["response_time_ms"], first["input_tokens"]) == ("run-00001", 1234.5, 7)
     assert first["executed_on"].timestamp() * 1e6 == NOON_US + 1_000_000
     assert (first["input"], first["error_type"]) == ('He said "退款", then\nleft\r\n', None)
     assert dict(first["attributes"]) == {"env": "prod", "é": "/"}
     assert (second["status"], second["streaming"], second["connection_name"]) == ("failed", True, "azure-eu")
-    assert not list((tmp_path / "not yet there").iterdir())
 
 
 def request_ids(data: bytes, format: str) -> list[str]:
@@ -141,9 +136,7 @@ def request_ids(data: bytes, format: str) -> list[str]:
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
-def test_an_export_holds_all_runs_of_the_selection_in_its_order(
-    store: Store, account_id: str, tmp_path: Path, format: str
-) -> None:
+def test_an_export_holds_all_runs_of_the_selection_in_its_order(store: Store, account_id: str, format: str) -> None:
     times = [None, 3.0, 1.0, 2.0]
     runs = [
         run(account_id, n, source=f"s{n % 2}", source_type="Agent", response_time_ms=times[n % 4], input="x" * 2000)
@@ -158,19 +151,17 @@ def test_an_export_holds_all_runs_of_the_selection_in_its_order(
         key=lambda one: (one.response_time_ms or 0, one.executed_on_us),
         reverse=True,
     )
-    found = request_ids(exported(store, selection, format, tmp_path), format)
+    found = request_ids(exported(store, selection, format), format)
     assert found == [one.request_id for one in wanted]
 
 
 @pytest.mark.parametrize(("format", "empty"), [("csv", CSV_HEADER.encode() + b"\r\n"), ("jsonl", b"")])
-def test_an_export_of_nothing_is_empty_and_whole(
-    store: Store, account_id: str, tmp_path: Path, format: str, empty: bytes
-) -> None:
-    assert exported(store, Selection(account_id), format, tmp_path) == empty
+def test_an_export_of_nothing_is_empty_and_whole(store: Store, account_id: str, format: str, empty: bytes) -> None:
+    assert exported(store, Selection(account_id), format) == empty
 
 
-def test_a_parquet_export_of_nothing_has_its_columns(store: Store, account_id: str, tmp_path: Path) -> None:
-    table = parquet.read_table(io.BytesIO(exported(store, Selection(account_id), "parquet", tmp_path)))
+def test_a_parquet_export_of_nothing_has_its_columns(store: Store, account_id: str) -> None:
+    table = parquet.read_table(io.BytesIO(exported(store, Selection(account_id), "parquet")))
     assert table.num_rows == 0
     assert "response_time_ms" in table.column_names
 
@@ -187,8 +178,8 @@ class BrokenStore:
         return self._store.query(sql, params, surface=surface)
 
     @contextmanager
-    def stream(self, sql: str, params: Any = None, *, format: str) -> Iterator[Iterator[bytes]]:
-        with self._store.stream(sql, params, format=format) as pieces:
+    def stream(self, sql: str, params: Any = None, *, format: str, mark: str = "") -> Iterator[Iterator[bytes]]:
+        with self._store.stream(sql, params, format=format, mark=mark) as pieces:
             yield self._broken(pieces)
 
     def _broken(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -198,34 +189,60 @@ class BrokenStore:
 
 
 @pytest.mark.parametrize(("format", "fail"), [("csv", True), ("jsonl", True), ("jsonl", False), ("parquet", True)])
-def test_a_stream_that_breaks_raises_and_does_not_end(
-    store: Store, account_id: str, tmp_path: Path, format: str, fail: bool
-) -> None:
+def test_a_stream_that_breaks_raises_and_does_not_end(store: Store, account_id: str, format: str, fail: bool) -> None:
     insert_runs(store, [run(account_id, n, input="x" * 100) for n in range(50)])
     broken = cast(Store, BrokenStore(store, fail=fail))
     with (
-        export(broken, Selection(account_id), CONTEXT, format=format, scratch=tmp_path) as pieces,
+        export(broken, Selection(account_id), CONTEXT, format=format) as pieces,
         pytest.raises(StoreError),
     ):
         b"".join(pieces)
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
-def test_runs_of_megabytes_are_exported_whole(store: Store, account_id: str, tmp_path: Path, format: str) -> None:
+def test_runs_of_megabytes_are_exported_whole(store: Store, account_id: str, format: str) -> None:
     payload = json.dumps({"text": "x" * 4_000_000})
     for number in range(20):
         insert_runs(store, [run(account_id, number, input="y" * 1_000_000, request=payload)])
-    data = exported(store, Selection(account_id), format, tmp_path)
+    data = exported(store, Selection(account_id), format)
     assert request_ids(data, format) == [f"run-{number:05d}" for number in reversed(range(20))]
     if format != "parquet":
         assert len(data) > 20 * 1_000_000
 
 
-def test_an_export_that_is_given_up_frees_what_it_held(store: Store, account_id: str, tmp_path: Path) -> None:
-    insert_runs(store, [run(account_id, n, input="x" * 2000) for n in range(5000)])
+def at_work(store: Store) -> int:
+    asked = "SELECT count() FROM system.processes WHERE startsWith(Settings['log_comment'], 'export-')"
+    return int(store.query(asked)[0][0])
+
+
+def test_an_export_that_is_given_up_frees_what_it_held(store: Store, account_id: str) -> None:
+    insert_runs(store, [run(account_id, n, input=random.randbytes(1000).hex()) for n in range(5000)])
     for format in FORMATS:
         for _ in range(12):
-            with export(store, Selection(account_id), CONTEXT, format=format, scratch=tmp_path) as pieces:
+            with export(store, Selection(account_id), CONTEXT, format=format) as pieces:
                 next(pieces)
-    assert not list(tmp_path.iterdir())
+                assert at_work(store) == 1, "the first piece is there when the last one is"
+            assert at_work(store) == 0
     assert store.query("SELECT 1") == [(1,)]
+
+
+def test_an_export_that_fails_at_once_says_so(store: Store, account_id: str) -> None:
+    for format in FORMATS:
+        broken = Selection(account_id, filter=parse("model:m"))
+        with (
+            pytest.raises(StoreError),
+            export(cast(Store, Misspelt(store)), broken, CONTEXT, format=format) as pieces,
+        ):
+            b"".join(pieces)
+
+
+class Misspelt:
+    """The real store, asked for what it does not have."""
+
+    embedded = True
+
+    def __init__(self, store: Store) -> None:
+        self.query, self._store = store.query, store
+
+    def stream(self, sql: str, params: Any = None, *, format: str, mark: str = "") -> Any:
+        return self._store.stream(sql.replace(" FROM runs ", " FROM no_runs "), params, format=format, mark=mark)

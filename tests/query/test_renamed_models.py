@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from pathlib import Path
 
 import pytest
 
@@ -101,15 +100,13 @@ def test_runs_are_sorted_and_paged_by_the_catalogs_name(runs: Store, account_id:
     assert neighbours(runs, selection, RENAMED, "run-00003") == ("run-00004", None)
 
 
-def test_suggestions_the_live_view_and_exports_say_the_catalogs_name(
-    runs: Store, account_id: str, tmp_path: Path
-) -> None:
+def test_suggestions_the_live_view_and_exports_say_the_catalogs_name(runs: Store, account_id: str) -> None:
     selection = Selection(account_id, ("llama-8b",), now_us=NOON_US + DAY_US)
     assert [(found.value, found.count) for found in suggest(runs, selection, RENAMED, "model")] == [("Llama 8B", 3)]
     assert {one.run.model for one in runs_since(runs, selection, RENAMED, Seen(0), 10)[0]} == {"Llama 8B"}
     texts = {}
     for format in ("csv", "jsonl", "parquet"):
-        with export(runs, selection, RENAMED, format=format, scratch=tmp_path) as pieces:
+        with export(runs, selection, RENAMED, format=format) as pieces:
             texts[format] = b"".join(pieces)
     assert len(list(csv.DictReader(io.StringIO(texts["csv"].decode())))) == 3
     assert [json.loads(line)["model"] for line in texts["jsonl"].splitlines()] == ["Llama 8B"] * 3

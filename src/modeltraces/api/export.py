@@ -5,8 +5,7 @@ goes wrong later ends the connection without the chunked body's end: no client t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -19,9 +18,10 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from modeltraces.api.errors import RETRY_SECONDS, Problem
-from modeltraces.http_protocol import ABORT
+from modeltraces.api.export_pieces import Pieces
+from modeltraces.http_protocol import ABORT, LEFT
 from modeltraces.parts import Parts
-from modeltraces.query.export import FORMATS, export
+from modeltraces.query.export import FORMATS, export, new_mark
 from modeltraces.query.filters import FilterContext
 from modeltraces.query.selection import Selection, SelectionError
 
@@ -36,6 +36,7 @@ _MEDIA_TYPES: Final = {
 
 async def export_response(
     parts: Parts,
+    scope: Scope,
     selection: Selection,
     context: FilterContext,
     *,
@@ -58,31 +59,21 @@ async def export_response(
             "As many exports run as may at once. Try again when one has ended.",
             {"Retry-After": str(RETRY_SECONDS * 5)},
         ) from error
-    opened = ExitStack()
-
-    def close() -> None:
-        opened.close()
+    mark = new_mark()
+    make = partial(
+        export, parts.store, selection, context, format=format, zone=zone, raw=raw == "1", mark=mark
+    )  # fmt: skip
+    pieces = Pieces(make, partial(parts.store.end, mark))
 
     async def finish() -> None:
         try:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(close)
+                await anyio.to_thread.run_sync(pieces.close)
         finally:
             parts.workers.exports.release_on_behalf_of(holder)
 
-    make = partial(
-        export,
-        parts.store,
-        selection,
-        context,
-        format=format,
-        zone=zone,
-        raw=raw == "1",
-        scratch=parts.settings.data_dir / "tmp",
-    )
     try:
-        pieces: Iterator[bytes] = await anyio.to_thread.run_sync(lambda: opened.enter_context(make()))
-        first = await anyio.to_thread.run_sync(next, pieces, b"")
+        first = await _unless_left(scope, pieces.take)
     except BaseException:
         await finish()
         raise
@@ -92,7 +83,7 @@ async def export_response(
             piece = first
             while piece:
                 yield piece
-                piece = await anyio.to_thread.run_sync(next, pieces, b"")
+                piece = await anyio.to_thread.run_sync(pieces.take, abandon_on_cancel=True)
         except Exception as error:
             log.error("an export broke off", error=str(error))
             raise
@@ -105,6 +96,18 @@ async def export_response(
         media_type=_MEDIA_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="model-traces-{stamp}.{format}"', **headers},
     )
+
+
+async def _unless_left(scope: Scope, take: Callable[[], bytes]) -> bytes:
+    """The first piece, b"" when its reader is gone before: it may be long in coming, and nobody else looks until it has."""
+    tell = scope.get("extensions", {}).get(LEFT, {}).get("tell", lambda _: None)
+    with anyio.CancelScope() as waiting:
+        tell(waiting.cancel)
+        try:
+            return await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
+        finally:
+            tell(None)
+    return b""
 
 
 class _ExportResponse(StreamingResponse):

@@ -227,7 +227,7 @@ async def get_export(request: Request, identity: Reader) -> Response:
         raise Problem(403, "Viewers may not export. Ask an owner or admin of the account for another role.")
     ask = await asked(request, identity, also=("format", "tz", "raw"))
     return await export_response(
-        ask.parts, ask.selection, ask.context,
+        ask.parts, request.scope, ask.selection, ask.context,
         format=request.query_params.get("format", "csv"), zone=zone_of(request),
         raw=request.query_params.get("raw", "0"), headers=ask.headers,
     )  # fmt: skip

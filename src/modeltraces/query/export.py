@@ -4,13 +4,11 @@ The engine formats, this passes on its pieces. What fails on the way raises out 
 pieces must then break the connection off, and not end the file.
 """
 
-import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,7 +18,6 @@ from modeltraces.query.order import Ordering
 from modeltraces.query.selection import Selection, where
 from modeltraces.store.engine import Store, StoreError
 
-_PIECE_BYTES: Final = 1 << 20
 _SETTINGS: Final = {
     # The client sets the pace, and a slow one is no fault; one that has gone closes the stream.
     "max_execution_time": 0,
@@ -38,6 +35,7 @@ _SETTINGS: Final = {
     "output_format_parquet_row_group_size_bytes": 32 << 20,
     # They are kept in memory until they are 128 MB: 10 M runs could not be written with them. Nothing we know of reads them.
     "output_format_parquet_write_bloom_filter": 0,
+    # What the embedded engine writes Parquet to is there already: a pipe.
     "engine_file_truncate_on_insert": 1,
 }
 _BLOCK_BYTES: Final = 32 << 20
@@ -54,22 +52,26 @@ def export(
     format: str,
     zone: ZoneInfo | None = None,
     raw: bool = False,
-    scratch: Path,
+    mark: str = "",
 ) -> AbstractContextManager[Iterator[bytes]]:
     """The file's pieces, in order. `format`: one of FORMATS.
 
     `zone`: of the times in CSV (UTC when None). `raw`: leave CSV cells alone that a spreadsheet would run as formulas.
-    `scratch`: a directory for the one temporary file that Parquet from the embedded engine needs.
+    `mark`: of `new_mark`; by it, and `Store.end`, another thread breaks off the wait for a piece.
     The iterator raises what the store raises; nothing that broke off looks whole.
     """
-    return FORMATS[format](store, _Asked(selection, context, zone or UTC, raw, scratch))
+    return FORMATS[format](store, _Asked(selection, context, zone or UTC, raw, mark or new_mark()))
+
+
+def new_mark() -> str:
+    return f"export-{secrets.token_hex(8)}"
 
 
 class _Asked:
-    """One export: its SQL, and where it may write."""
+    """One export: its SQL."""
 
-    def __init__(self, selection: Selection, context: FilterContext, zone: tzinfo, raw: bool, scratch: Path) -> None:
-        self.zone, self.raw, self.scratch, self.context = zone, raw, scratch, context
+    def __init__(self, selection: Selection, context: FilterContext, zone: tzinfo, raw: bool, mark: str) -> None:
+        self.zone, self.raw, self.mark, self.context = zone, raw, mark, context
         self._selection = selection
         self.bound = Bound("x")
 
@@ -78,7 +80,8 @@ class _Asked:
         condition, params = where(self._selection, self.context)
         ordering = Ordering.of(self._selection, self.context, self.bound)
         rows = self._block_rows(store)
-        settings = ", ".join(f"{name} = {value}" for name, value in {**_SETTINGS, **_block_settings(rows)}.items())
+        chosen = {**_SETTINGS, **_block_settings(rows), "log_comment": f"'{self.mark}'"}
+        settings = ", ".join(f"{name} = {value}" for name, value in chosen.items())
         sql = f"SELECT {expressions} FROM runs FINAL WHERE {condition} ORDER BY {ordering.by()} SETTINGS {settings}"
         return sql, {**params, **self.bound.params}
 
@@ -124,22 +127,8 @@ def _jsonl(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
 @contextmanager
 def _parquet(store: Store, asked: _Asked) -> Iterator[Iterator[bytes]]:
     sql, params = asked.sql(store, columns.parquet(asked.context, asked.bound))
-    if not store.embedded:
-        with store.stream(sql, params, format="Parquet") as pieces:
-            yield pieces
-        return
-    # The embedded engine gives Parquet whole, in memory, or writes it to a file, row group by row group.
-    asked.scratch.mkdir(parents=True, exist_ok=True)
-    descriptor, path = tempfile.mkstemp(dir=asked.scratch, prefix="export-", suffix=".parquet")
-    try:
-        with os.fdopen(descriptor, "rb") as file:
-            store.command(
-                f"INSERT INTO FUNCTION file({{path:String}}, 'Parquet') {sql}",
-                {**params, "path": os.path.abspath(path)},
-            )
-            yield iter(lambda: file.read(_PIECE_BYTES), b"")
-    finally:
-        Path(path).unlink(missing_ok=True)
+    with store.stream(sql, params, format="Parquet", mark=asked.mark) as pieces:
+        yield pieces
 
 
 FORMATS: Final[dict[str, Callable[[Store, _Asked], AbstractContextManager[Iterator[bytes]]]]] = {

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from io import RawIOBase
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
@@ -40,6 +41,7 @@ from modeltraces.store.errors import (
     reason_of,
 )
 from modeltraces.store.parameters import in_pieces
+from modeltraces.store.piping import piped
 
 __all__ = [
     "ClickHouseStore", "DirectoryInUse", "EngineLimits", "QueryLimitExceeded", "Rows", "Store", "StoreError",
@@ -90,8 +92,17 @@ class Store(Protocol):
         """Insert what `stream` gave in the format Native; durable when it returns."""
         ...
 
-    def stream(self, sql: str, params: Params | None = None, *, format: str) -> AbstractContextManager[Iterator[bytes]]:
-        """The result in a ClickHouse format that has neither header nor footer (CSV, JSONEachRow), chunk by chunk."""
+    def stream(
+        self, sql: str, params: Params | None = None, *, format: str, mark: str = ""
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """The result, chunk by chunk, in Parquet or a ClickHouse format that has neither header nor footer (CSV, JSONEachRow).
+
+        `mark`: the SQL's setting `log_comment`; Parquet needs one.
+        """
+        ...
+
+    def end(self, mark: str) -> None:
+        """Break the queries off whose `log_comment` this is; one that has not begun yet is not found."""
         ...
 
     def rows_about(self, table: str) -> int:
@@ -187,8 +198,25 @@ class ClickHouseStore:
         with self._write():
             self._asked(write, _STREAM_SECONDS, self.limits.write_waits, writing=True)
 
+    def stream(
+        self, sql: str, params: Params | None = None, *, format: str, mark: str = ""
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        if not (self.embedded and format == "Parquet"):
+            return self._stream(sql, params, format)
+        assert mark, "what is piped must be found to be ended"
+
+        def write(path: str) -> None:
+            into = {**(params or {}), "piped_to": path}
+            with self._client() as client:
+                client.command(f"INSERT INTO FUNCTION file({{piped_to:String}}, '{format}') {sql}", parameters=into)
+
+        return piped(write, partial(self.end, mark))
+
+    def end(self, mark: str) -> None:
+        self.query("KILL QUERY WHERE Settings['log_comment'] = {mark:String} ASYNC", {"mark": mark}, surface="end")
+
     @contextmanager
-    def stream(self, sql: str, params: Params | None = None, *, format: str) -> Iterator[Iterator[bytes]]:
+    def _stream(self, sql: str, params: Params | None, format: str) -> Iterator[Iterator[bytes]]:
         sql, sent = self._sent(sql, params)
         with self._client(_STREAM_SECONDS) as client:
             source = cast(RawIOBase, client.raw_stream(sql, parameters=sent, fmt=format))
