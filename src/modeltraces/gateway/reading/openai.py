@@ -203,7 +203,10 @@ def read_usage(outcome: Outcome, usage: Any) -> None:
 
 
 def _first(value: Any, *paths: tuple[str, ...]) -> int | None:
-    return next((found for path in paths if (found := count_of(member(value, *path))) is not None), None)
+    for path in paths:
+        if (found := count_of(member(value, *path))) is not None:
+            return found
+    return None
 
 
 def _finish_reasons(body: Any) -> list[str]:
