@@ -12,7 +12,7 @@ from modeltraces.store.rows import insert_runs
 
 NOW_US = int(datetime(2026, 11, 24, 16, 30, tzinfo=UTC).timestamp()) * 1_000_000
 """A Tuesday afternoon: the slow period since noon is over for forty minutes."""
-HISTORY_RUNS = 80_000
+HISTORY_RUNS = 40_000
 ACCOUNT = "account of the demo's tests"
 
 
@@ -24,7 +24,7 @@ def history() -> list[Run]:
 
 @pytest.fixture(scope="session")
 def first_runs() -> list[Run]:
-    """The first 5,000 of the history, for who needs no more: the whole takes ten seconds to make. Not to be changed either."""
+    """The first 5,000 of the history, for who needs no more: the whole takes five seconds to make. Not to be changed either."""
     return next(generate_history(ACCOUNT, NOW_US, runs=HISTORY_RUNS))
 
 

@@ -9,7 +9,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 _TOGETHER = {
-    # 80,000 runs, made and stored.
+    # 40,000 runs, made and stored.
     "tests/demo/test_history.py": "the demo's history",
     "tests/demo/test_incidents.py": "the demo's history",
 }
