@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -122,18 +123,12 @@ class Parts:
     secret: bytes
     vault: Vault
     first: FirstOwner
+    opened: ExitStack
+    """What is to be let go of, the last first."""
 
     def close(self) -> None:
         """Store what was accepted, then let go of everything."""
-        self.sweeper.stop()
-        self.summarizer.stop()
-        self.rematcher.stop()
-        self.recorder.stop()
-        self.writer.stop()
-        self.limiter.stop()
-        self.keys.close()
-        self.store.close()
-        self.catalog.close()
+        self.opened.close()
 
 
 def engine_limits(settings: Settings) -> EngineLimits:
@@ -169,9 +164,11 @@ def build(settings: Settings) -> Parts:
     except SecretKeyUnavailable as error:
         raise StoreUnavailable(str(error)) from error
     store: ClickHouseStore = open_store(settings.store_url, engine_limits(settings), cluster=settings.store_cluster)
-    try:
+    with ExitStack() as opened:
+        opened.callback(store.close)
         migrate(store)
         catalog = Catalog(settings.catalog_url, connections=settings.catalog_connections)
+        opened.callback(catalog.close)
         catalog.hold()
         catalog.upgrade()
         shared_key.hold_to_one(catalog, secret)
@@ -183,6 +180,11 @@ def build(settings: Settings) -> Parts:
             # This is its only process.
             jobs.let_all_go(catalog)
             sweeps.abandon(catalog)
+        keys = KeyAuthenticator(catalog)
+        opened.callback(keys.close)
+        limiter: Limiter = KeyLimiter(catalog) if catalog.is_sqlite else SharedLimiter(catalog)
+        limiter.start()
+        opened.callback(limiter.stop)
         commits = Commits()
         writer = Writer(
             store,
@@ -198,7 +200,7 @@ def build(settings: Settings) -> Parts:
             on_commit=[commits.announce],
         )
         writer.start()
-        limiter: Limiter = KeyLimiter(catalog) if catalog.is_sqlite else SharedLimiter(catalog)
+        opened.callback(writer.stop)
         recorder = Recorder(
             Journal(settings.data_dir / "journal", settings.gateway_journal_megabytes << 20),
             writer,
@@ -207,7 +209,7 @@ def build(settings: Settings) -> Parts:
             limiter=limiter,
         )
         recorder.start()
-        limiter.start()
+        opened.callback(recorder.stop)
         sweeper = Sweeper(
             catalog,
             store,
@@ -215,41 +217,42 @@ def build(settings: Settings) -> Parts:
             settings.sweep_hour,
             partial(remove_old, settings.data_dir / "journal"),
         )
-        sweeper.start()
-        summarizer = Summarizer(store)
-        summarizer.start()
         rematcher = Rematcher(catalog, store, rules)
         rematcher.watch()
-    except BaseException:
-        store.close()
-        raise
-    return Parts(
-        settings=settings,
-        store=store,
-        catalog=catalog,
-        keys=KeyAuthenticator(catalog),
-        sessions=Sessions(catalog, lifetime_hours=settings.session_hours),
-        sign_in=SignIn(catalog),
-        registry=registry,
-        rules=rules,
-        rematcher=rematcher,
-        sweeper=sweeper,
-        summarizer=summarizer,
-        writer=writer,
-        recorder=recorder,
-        limiter=limiter,
-        commits=commits,
-        workers=Workers(
-            queries=CapacityLimiter(settings.query_concurrency),
-            exports=CapacityLimiter(settings.export_concurrency),
-            catalog=CapacityLimiter(8),
-        ),
-        decoders=Decoders(settings.decode_processes),
-        limits=recording_limits(settings),
-        secret=secret,
-        vault=Vault(secret),
-        first=first,
-    )
+        opened.callback(rematcher.stop)
+        summarizer = Summarizer(store)
+        summarizer.start()
+        opened.callback(summarizer.stop)
+        sweeper.start()
+        opened.callback(sweeper.stop)
+        return Parts(
+            settings=settings,
+            store=store,
+            catalog=catalog,
+            keys=keys,
+            sessions=Sessions(catalog, lifetime_hours=settings.session_hours),
+            sign_in=SignIn(catalog),
+            registry=registry,
+            rules=rules,
+            rematcher=rematcher,
+            sweeper=sweeper,
+            summarizer=summarizer,
+            writer=writer,
+            recorder=recorder,
+            limiter=limiter,
+            commits=commits,
+            workers=Workers(
+                queries=CapacityLimiter(settings.query_concurrency),
+                exports=CapacityLimiter(settings.export_concurrency),
+                catalog=CapacityLimiter(8),
+            ),
+            decoders=Decoders(settings.decode_processes),
+            limits=recording_limits(settings),
+            secret=secret,
+            vault=Vault(secret),
+            first=first,
+            opened=opened.pop_all(),
+        )
 
 
 def _prepare_data_dir(path: Path) -> None:
