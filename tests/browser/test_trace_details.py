@@ -247,8 +247,9 @@ def test_request_ids_of_any_characters_open_walk_and_show_their_payload(visit: V
         page.keyboard.press("j")
         expect(page.locator("#run-title")).to_have_text(request_id)
     for index, request_id in enumerate(ODD_IDS):
-        page = visit.go(f"{TRACES}?model={ODD_IDS_MODEL}&period=all")
-        opened(page, index)
+        page.keyboard.press("Escape")
+        expect(page.locator(".drawer")).to_be_hidden()
+        assert opened(page, index) == request_id
         page.reload()
         expect(page.locator("#run-title")).to_have_text(request_id)
         assert json.loads(json_text(page, "input"))["n"] == index
