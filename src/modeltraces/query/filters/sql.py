@@ -42,11 +42,15 @@ class FilterContext:
 
     def base_model(self, bound: "Bound") -> str:
         """SQL of the base model: the run's own word, or else the catalog's."""
-        known = {name: base for name, base in self.base_models.items() if base}
+        known = self.known_base_models
         if not known:
             return "toString(base_model)"
         names, bases = bound(list(known), "Array(String)"), bound(list(known.values()), "Array(String)")
         return f"if(base_model = '', transform(toString(model), {names}, {bases}, ''), toString(base_model))"
+
+    @property
+    def known_base_models(self) -> dict[str, str]:
+        return {name: base for name, base in self.base_models.items() if base}
 
     @property
     def params(self) -> dict[str, Any]:
@@ -117,9 +121,27 @@ def _term(term: Term, context: FilterContext, bound: Bound) -> str:
     if spec.name == "model":
         columns = (context.model,)
     elif spec.name == "base_model":
-        columns = (context.base_model(bound),)
+        return _base_model(term, spec, context, bound)
     elif spec.kind == "map":
         columns = (f"attributes[{bound.text(attribute_key(term.field))}]",)
+    return _tests(term, spec, columns, bound)
+
+
+def _base_model(term: Term, spec: Field, context: FilterContext, bound: Bound) -> str:
+    """The test of `FilterContext.base_model`, asked once of each base model that the catalog knows, not of each run's."""
+    said = _tests(term, spec, ("base_model",), bound)
+    known = context.known_base_models
+    if not known:
+        return said
+    names = bound(list(known), "Array(String)")
+    bases = bound(list(known.values()), "Array(String)")
+    meant = f"arrayFilter((name, base) -> {_tests(term, spec, ('base',), bound)}, {names}, {bases})"
+    of_none = _tests(term, spec, ("''",), bound)
+    silent = f"(has({meant}, model) OR ({of_none} AND NOT has({names}, model)))"
+    return f"if(base_model = '', {silent}, {said})"
+
+
+def _tests(term: Term, spec: Field, columns: Sequence[str], bound: Bound) -> str:
     if term.operator == "present":
         return _any(_present(spec, column) for column in columns)
     if spec.kind in ("text", "keyword", "id", "map"):
