@@ -46,6 +46,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _most_head_bytes = 0
     """That the head under way can have: without its pieces counted one by one."""
+    _unsure_bytes = 0
+    """Of the piece in which it began, behind a body or another request: how much is its own is not known."""
     _in_head = True
     _is_head_begun = False
     _heads = 0
@@ -78,12 +80,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._lead_to_grpc()
             return
         in_head, heads = self._in_head, self._heads
-        self._most_head_bytes = self._head_bytes + len(data)
+        self._most_head_bytes = self._unsure_bytes + self._head_bytes + len(data)
         super().data_received(data)
         # Most heads come whole: a timer for each would be started for nothing.
         if self._is_head_begun and self._head_timer is None and not self.transport.is_closing():
             self._start_timer()
         if not in_head or self._heads != heads or self.transport.is_closing():
+            # It may hold the begin of the next head, behind a body or another request.
+            self._unsure_bytes = len(data) if self._is_head_begun else 0
             return
         # Counted after the parser has seen it: a head that ends in this piece is judged in `on_headers_complete`.
         self._head_bytes += len(data)
@@ -98,7 +102,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = self._is_head_begun = False
         self._heads += 1
-        self._head_bytes = 0
+        self._head_bytes = self._unsure_bytes = 0
         self._stop_timer()
         if self._most_head_bytes > MAX_HEAD_BYTES and self._is_too_large():
             self._refuse()

@@ -148,12 +148,10 @@ def catalogs(draw: st.DrawFn) -> dict[str, Any]:
         parts = draw(st.dictionaries(_recorded, _deployment(list(prices), kind != "external"), max_size=3))
         listed = [{"version": version, **part} for version, part in parts.items()]
         for merged in model.get("merged", ()):
-            # Of one version, only those that are hosted stand beside each other.
             versions = {*draw(st.sets(_recorded, max_size=2)), *parts} if draw(st.booleans()) else set()
             for version in sorted(versions):
                 part = draw(_deployment(list(prices), kind != "external"))
-                if version not in parts or (part.get("events") and parts[version].get("events")):
-                    listed.append({"version": version, "merged_from": merged, **part})
+                listed.append({"version": version, "merged_from": merged, **part})
         if listed:
             model["deployments"] = draw(st.permutations(listed))
         models.append(model)

@@ -12,6 +12,7 @@ from modeltraces.catalog.file.problems import BadFile
 from modeltraces.catalog.hosting import ledger
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from tests.catalog.catalog_files import DEPLOY, FULL, SCALE, UNDEPLOY, V1, entries, exported, problems, traces
+from tests.catalog.model_world import seen
 
 
 def test_an_event_that_the_file_lacks_is_struck_out_only_with_leave(
@@ -160,6 +161,62 @@ def test_what_a_file_tells_to_be_a_merged_models_is_not_the_models_own(
     assert apply_file(f"{merged}deployments = [{own}, {of_n}]") == Applied((), ())
     (model,) = entries(catalog, account_id)
     assert len(model["deployments"]) == 2
+
+
+def described(version: str, merged_from: str = "", events: str = "", endpoint: str = "") -> str:
+    parts = {"version": version, "merged_from": merged_from, "endpoint": endpoint}
+    said = [f"{name} = '{value}'" for name, value in parts.items() if value]
+    return f"{{ {', '.join([*said, *([f'events = [{events}]'] if events else [])])} }}"
+
+
+def listed(*parts: str, merged: str = "merged = ['n']") -> str:
+    return f"[[models]]\nname = 'm'\nkind = 'open_source'\n{merged}\ndeployments = [{', '.join(parts)}]\n"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_deployments_of_a_version_one_may_be_hosted_and_the_other_only_described(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied], order: int
+) -> None:
+    both = [described("v1", endpoint="http://own/v1"), described("v1", "n", DEPLOY)][::order]
+    assert "+ deployment m@v1" in apply_file(listed(*both)).changes
+    assert apply_file(listed(*both)) == Applied((), ())
+    assert apply_file(exported(catalog, account_id)) == Applied((), ())
+    now_hosted = [described("v1", events=DEPLOY), described("v1", "n", DEPLOY)][::order]
+    assert apply_file(listed(*now_hosted)).changes[0].startswith("+ event m@v1: deploy")
+
+
+def test_what_only_runs_told_of_is_a_files_own_beside_a_merged_models(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    seen(catalog, account_id, "m", versions=["v1"])
+    seen(catalog, account_id, "n", versions=["v2"])
+    hosted = [described(v, m, DEPLOY) for v in ("v1", "v2") for m in ("", "n")]
+    assert len(apply_file(listed(*hosted)).changes) == 8
+    assert apply_file(listed(*hosted)) == Applied((), ())
+
+
+def test_removing_a_described_version_leaves_a_merged_models_ledger(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    apply_file(
+        listed(described("v1", endpoint="http://own/v1"), merged="")
+        + "[[models]]\nname = 'n'\nkind = 'open_source'\ndeployments = ["
+        + described("v1", events=DEPLOY)
+        + "]\n"
+    )
+    hosted = listed(described("v1", "n", DEPLOY))
+    applied = apply_file(hosted, allow_removal=True)
+    assert applied.changes == ("+ merge of n into m", "- deployment m@v1")
+    assert apply_file(hosted, allow_removal=True) == Applied((), ())
+
+
+def test_a_merged_models_deployment_of_a_name_that_was_only_given_up_is_refused(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+) -> None:
+    seen(catalog, account_id, "n")
+    model_edits.edit(catalog, account_id, "n", {"name": "m"}, actor="test")
+    with pytest.raises(BadFile, match=r"n is no model of its own in this account, .* leave 'merged_from' out"):
+        apply_file(listed(described("v1", "n", DEPLOY)))
 
 
 def test_a_file_merges_models_that_were_two_and_their_deployments_with_them(

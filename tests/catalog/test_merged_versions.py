@@ -9,7 +9,7 @@ from modeltraces.catalog.hosting import deployments, ledger
 from modeltraces.catalog.hosting.still_up import still_up
 from modeltraces.catalog.models import ModelRegistry
 from tests.catalog.cast import Cast, Clock
-from tests.catalog.model_world import ALICE, VAULT, create, deploy, merge, one, seen, unmerge
+from tests.catalog.model_world import ALICE, VAULT, create, deploy, edit, merge, one, seen, unmerge
 
 
 def ledgers(registry: ModelRegistry, account_id: str, name: str) -> dict[tuple[str, str], list[int]]:
@@ -45,6 +45,11 @@ def test_a_version_that_both_hosted_keeps_both_ledgers_and_each_is_changed_by_it
         deploy(catalog, account, "b", "v1")
     with pytest.raises(Conflict, match=r"b@v1 was hosted"):
         deployments.delete(catalog, account, "a", "v1", has_runs=False, actor=ALICE)
+    edited = [each for each in audit.list_entries(catalog, account) if each.action == "deployment.edit"]
+    assert [(each.object, (each.after or {}).get("merged_from")) for each in edited] == [
+        ("deployment:b@v1", None),
+        ("deployment:b@v1", "a"),
+    ]
     (scaled,) = [event.id for event in entry.deployments[1].events if event.event.type == "scale"]
     entered = [each for each in audit.list_entries(catalog, account) if each.action == "deployment.scale"]
     assert [(each.after or {}).get("merged_from") for each in entered] == [None, "a"]
@@ -129,7 +134,7 @@ def test_after_a_merge_the_row_that_people_described_or_once_hosted_is_the_one_t
 
 
 @pytest.mark.parametrize(("up", "struck"), [("a", "b"), ("b", "a")])
-def test_after_a_merge_what_is_up_counts_before_what_was_struck_out(
+def test_after_a_merge_a_ledger_of_which_all_is_struck_out_is_still_its_models(
     catalog: Catalog, registry: ModelRegistry, cast: Cast, up: str, struck: str
 ) -> None:
     account = cast.account_a.id
@@ -139,8 +144,43 @@ def test_after_a_merge_what_is_up_counts_before_what_was_struck_out(
     mistake = one(registry, account, struck).deployments[0].events[0].id
     ledger.strike_event(catalog, account, struck, "v1", mistake, actor=ALICE)
     merge(catalog, account, "a", "b")
-    (entry,) = one(registry, account, "b").deployments
-    assert (entry.upstream_model, entry.replicas) == (up, 1)
+    entry = one(registry, account, "b")
+    for name, replicas in ((up, 1), (struck, 0)):
+        found = entry.deployment("v1", name)
+        assert found is not None
+        assert (found.upstream_model, found.replicas) == (name, replicas)
+    ledger.add_event(catalog, account, struck, "v1", "deploy", actor=ALICE, replicas=5, on_us=catalog.clock() - 1)
+    entry = one(registry, account, "b")
+    assert [found.replicas for name in (up, struck) if (found := entry.deployment("v1", name))] == [1, 5]
+
+
+def test_a_merged_models_deployment_is_found_by_its_former_names_too(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast, clock: Clock
+) -> None:
+    account = cast.account_a.id
+    for name in ("old", "b"):
+        create(catalog, account, name)
+        deploy(catalog, account, name, "v1")
+    edit(catalog, account, "old", name="a")
+    merge(catalog, account, "a", "b")
+    clock.advance(60)
+    ledger.add_event(catalog, account, "old", "v1", "scale", actor=ALICE, replicas=4)
+    entry = one(registry, account, "b")
+    assert [found.replicas for name in ("old", "a", "b") if (found := entry.deployment("v1", name))] == [4, 4, 1]
+
+
+def test_deleting_a_version_takes_nobody_elses_ledger_along(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast
+) -> None:
+    account = cast.account_a.id
+    for name in ("a", "b"):
+        create(catalog, account, name)
+        deploy(catalog, account, name, "v1")
+    mistake = one(registry, account, "b").deployments[0].events[0].id
+    ledger.strike_event(catalog, account, "b", "v1", mistake, actor=ALICE)
+    merge(catalog, account, "a", "b")
+    deployments.delete(catalog, account, "b", "v1", has_runs=False, actor=ALICE)
+    assert ledgers(registry, account, "b") == {("v1", "a"): [1]}
 
 
 def test_a_version_that_both_only_saw_on_runs_is_deployed_for_the_model_that_stays(

@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from modeltraces.catalog import accounts, connections
+from modeltraces.catalog import accounts, connections, model_edits
 from modeltraces.catalog.connections import list_connections
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.models import ModelRegistry, SeenModel
@@ -163,4 +163,7 @@ def test_every_place_leads_to_it_at_each_start_unless_somebody_led_it_elsewhere(
     connections.delete(catalog, account, "anthropic-prod", has_runs=False, actor="t")
     assert places(7004).count("http://127.0.0.1:7004/demo") == 1
     assert ports == [0, 7001, 7002, 7003]
+    alike = [name for name, one in MODELS.items() if one.kind == "open_source" and one.rollouts[0].version == "v1"]
+    model_edits.merge(catalog, account, alike[0], alike[1], actor="t")
+    assert places(7005).count("http://127.0.0.1:7005/demo/v1") == deployments + 1, "of two of a version, both"
     catalog.close()

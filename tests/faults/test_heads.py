@@ -53,6 +53,19 @@ def test_a_head_that_is_too_large_is_a_problem(server: Server) -> None:
         assert b"application/problem+json" in answer
 
 
+def test_a_head_that_began_behind_a_body_or_another_request_is_too_large_all_the_same(server: Server) -> None:
+    large = b"GET /healthz HTTP/1.1\r\nHost: x\r\nx-large: " + b"a" * (MAX_HEAD_BYTES - 100)
+    rest = b"a" * 200 + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + large)
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(rest)
+        answer = connection.recv(1 << 16)
+        while answer and b"HTTP/1.1 431 " not in answer:
+            answer = connection.recv(1 << 16)
+        assert b"HTTP/1.1 431 " in answer
+
+
 def test_heads_below_the_limit_pass_also_one_after_another(server: Server) -> None:
     headers = {"x-large": "a" * (MAX_HEAD_BYTES - 2000)}
     with httpx.Client(base_url=server.url, headers=headers) as client:

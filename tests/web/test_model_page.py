@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from sqlalchemy import update
@@ -90,6 +91,23 @@ def test_an_open_interval_at_another_price_than_the_lists_is_pointed_out(llama: 
     assert llama.send(f"{PAGE}?do=scale&version=v1", replicas="3").status_code == 303
     assert "what is up is charged" not in llama.get(PAGE).text
     assert deployment(llama, "v1").intervals[-1].credits_per_replica_hour == 2
+
+
+def test_a_page_that_was_open_while_a_merge_was_made_or_taken_back_changes_no_other_ledger(llama: CatalogSite) -> None:
+    model_edits.create(llama.catalog, llama.account_id, "twin", "open_source", actor="t")
+    for name in ("llama", "twin"):
+        deployments.create(
+            llama.catalog, llama.account_id, name, llama.fields(credits_per_replica_hour="1"), actor="t", version="v1"
+        )
+    alone, merged = f"{model_path('twin')}?do=undeploy&version=v1", f"{PAGE}?do=undeploy&version=v1&of=twin"
+    assert llama.send(merged).status_code == 404, "not merged yet"
+    model_edits.merge(llama.catalog, llama.account_id, "twin", "llama", actor="t")
+    assert "v1 of twin" in llama.get(PAGE).text
+    assert llama.send(alone).status_code == 303
+    model_edits.unmerge(llama.catalog, llama.account_id, "twin", actor="t")
+    refused = llama.send(merged)
+    assert (refused.status_code, "no longer merged into llama" in unescape(refused.text)) == (404, True)
+    assert (deployment(llama, "v1").replicas, [one.replicas for one in llama.model("twin").deployments]) == (1, [0])  # type: ignore[union-attr]
 
 
 def test_scale_undeploy_deploy_again_and_strike_out(llama: CatalogSite) -> None:

@@ -12,6 +12,7 @@ from modeltraces.store.engine import StoreError
 log = structlog.get_logger(__name__)
 
 _AGAIN_SECONDS: Final = 0.2
+_MOST_SECONDS: Final = 5.0
 
 
 class Pieces:
@@ -33,13 +34,14 @@ class Pieces:
             return next(self._pieces, b"")
 
     def close(self) -> None:
-        while not self._taking.acquire(timeout=_AGAIN_SECONDS):
+        wait, was_told = _AGAIN_SECONDS, False
+        while not self._taking.acquire(timeout=wait):
             try:
                 self._end()
             except StoreError as error:
-                log.warning("an export that nobody takes is waited for: it could not be ended", error=str(error))
-                self._taking.acquire()
-                break
+                if not was_told:
+                    log.warning("an export that nobody takes is waited for: it could not be ended", error=str(error))
+                wait, was_told = min(wait * 2, _MOST_SECONDS), True
         try:
             self._is_closed = True
             self._opened.close()

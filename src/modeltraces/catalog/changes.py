@@ -72,6 +72,10 @@ class Change:
 
     def model(self, name: str) -> ModelRow:
         """The model of that name, or the one that runs of that name are counted with. Raises NotFound."""
+        return self.resolved(self._named(name))
+
+    def _named(self, name: str) -> ModelRow:
+        """The model that has or had that name itself, merged into another or not."""
         row = None
         if _can_be_asked_for(name):
             row = self.session.scalar(
@@ -83,7 +87,7 @@ class Change:
             )
         if row is None:
             raise NotFound(f"This account has no model {name[:200]!r}.")
-        return self.resolved(row)
+        return row
 
     def resolved(self, row: ModelRow) -> ModelRow:
         """The model that this one was merged into, and so on to the last."""
@@ -101,16 +105,22 @@ class Change:
     def deployed(self, name: str, version: str) -> tuple[ModelRow, DeploymentRow]:
         """The model that `name` stands for, and its deployment of that version. Raises NotFound.
 
-        After a merge there may be several of one version: of those that were hosted, the one of the model of exactly that
-        name, merged or not; else the one that counts first.
+        After a merge there may be several of one version: of those with a ledger, the one of the model that has or had that
+        name itself, merged or not; else the one that counts first.
         """
-        model = self.model(name)
+        named = self._named(name)
+        model = self.resolved(named)
         found = self._ranked(model, version)
         if not found:
             raise NotFound(f"The model {model.name!r} has no deployment {version[:200]!r}.")
-        hosted = [row for row, standing in found if standing]
-        own = next((row for row in hosted if self.session.get_one(ModelRow, row.model_id).name == name), None)
+        own = next((row for row, events in found if events and row.model_id == named.id), None)
         return model, own or found[0][0]
+
+    def merged_from(self, model: ModelRow, deployment: DeploymentRow) -> dict[str, str]:
+        """For the audit log: whose of several of one version it is, where it is not the model's own."""
+        if deployment.model_id == model.id:
+            return {}
+        return {"merged_from": self.session.get_one(ModelRow, deployment.model_id).name}
 
     def deployments(self, model: ModelRow, version: str) -> list[DeploymentRow]:
         """The rows of one version of the model and of all that are merged into it, the one that counts first.
@@ -121,7 +131,7 @@ class Change:
         return [row for row, _ in self._ranked(model, version)]
 
     def _ranked(self, model: ModelRow, version: str) -> list[tuple[DeploymentRow, int]]:
-        """As `deployments`, each with how many of its events stand."""
+        """As `deployments`, each with how many events its ledger has, struck-out ones too."""
         if not _can_be_asked_for(version):
             return []
         standing = func.count(DeploymentEventRow.id).filter(DeploymentEventRow.struck_on_us.is_(None))
@@ -145,7 +155,7 @@ class Change:
                 one[0].id,
             ),
         )
-        return [(row, standing) for row, standing, _ in ranked]
+        return [(row, events) for row, _, events in ranked]
 
     def connection(self, name: str) -> ConnectionRow:
         """Raises NotFound."""
@@ -176,7 +186,8 @@ class Change:
 
 def _is_described(row: DeploymentRow) -> bool:
     """Whether people said something of it, or it was only seen on runs."""
-    return bool(row.hardware_id or row.credits_per_replica_hour or row.endpoint or row.protocol or row.credential)
+    said = row.hardware_id or row.credits_per_replica_hour or row.endpoint or row.protocol or row.upstream_model
+    return bool(said or row.credential)
 
 
 def _can_be_asked_for(name: str) -> bool:

@@ -83,7 +83,7 @@ class ModelEntry:
     base_model: str
     provider: str
     deployments: tuple[DeploymentEntry, ...]
-    """By version, `v2` before `v10`. After a merge several may have one version: each that was hosted keeps its ledger."""
+    """By version, `v2` before `v10`. After a merge several may have one version: each keeps its ledger."""
     connections: tuple[ConnectionEntry, ...]
     first_run_on_us: int | None
     recorded_names: tuple[str, ...]
@@ -95,11 +95,13 @@ class ModelEntry:
     routing: Routing | None = None
     borne_names: tuple[str, ...] = ()
     """Of `recorded_names`, those that a run bore: what its provider knows it by."""
+    merged_by_name: Mapping[str, str] = field(default_factory=dict)
+    """The names that merged models have or had → the name of that model."""
 
     def deployment(self, version: str, name: str = "") -> DeploymentEntry | None:
-        """The one of that version; of several, the one of the model of exactly that name, merged or not, else the first."""
+        """The one of that version; of several, the one of the model that has or had that name itself, else the first."""
         found = [one for one in self.deployments if one.version == version]
-        own = (one for one in found if (one.merged_from or self.name) == name)
+        own = (one for one in found if one.merged_from == self.merged_by_name.get(name, ""))
         return next(own, next(iter(found), None))
 
     @property
@@ -138,16 +140,20 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
     for model_id, connection in _connections(session, account_id):
         connections[into[model_id]][connection.name] = connection
     recorded: dict[str, dict[str, bool]] = defaultdict(dict)
+    merged_by_name: dict[str, dict[str, str]] = defaultdict(dict)
     for name, model_id, is_borne in session.execute(
         select(ModelNameRow.recorded_name, ModelNameRow.model_id, ModelNameRow.is_borne).where(
             ModelNameRow.account_id == account_id
         )
     ):
         recorded[into[model_id]][name] = is_borne
+        if into[model_id] != model_id:
+            merged_by_name[into[model_id]][name] = rows[model_id].name
     merged: dict[str, list[Any]] = defaultdict(list)
     for model_id, last in into.items():
         if model_id != last:
             merged[last].append(rows[model_id])
+            merged_by_name[last][rows[model_id].name] = rows[model_id].name
     entries = [
         ModelEntry(
             id=row.id,
@@ -166,6 +172,7 @@ def read_snapshot(session: Session, account_id: str, revision: int) -> Snapshot:
             merged=tuple(sorted(one.name for one in merged[row.id])),
             routing=read_routing(row.routing),
             borne_names=tuple(sorted(name for name, is_borne in recorded[row.id].items() if is_borne)),
+            merged_by_name=merged_by_name[row.id],
         )
         for row in rows.values()
         if into[row.id] == row.id
@@ -224,25 +231,25 @@ def _deployments(session: Session, account_id: str) -> Iterator[tuple[str, Deplo
 
 
 def _united(deployments: Iterable[DeploymentEntry]) -> Iterator[DeploymentEntry]:
-    """In order. Of one version, every one that was hosted; where none was, the one that changes speak to as well."""
+    """In order. Of one version, every one that has a ledger; where none has, the one that changes speak to as well."""
     by_version: dict[str, list[DeploymentEntry]] = defaultdict(list)
     for deployment in deployments:
         by_version[deployment.version].append(deployment)
     for _, found in sorted(by_version.items(), key=lambda one: natural_key(one[0])):
         found.sort(key=lambda one: bool(one.merged_from))
-        yield from [one for one in found if one.intervals] or [max(found, key=_weight)]
+        yield from [one for one in found if one.events] or [max(found, key=_is_described)]
 
 
-def _weight(deployment: DeploymentEntry) -> tuple[bool, bool]:
-    """As `Change.deployments` ranks those that were not hosted."""
-    is_described = bool(
+def _is_described(deployment: DeploymentEntry) -> bool:
+    """As `Change.deployments` ranks those without a ledger."""
+    return bool(
         deployment.hardware
         or deployment.credits_per_replica_hour is not None
         or deployment.endpoint
         or deployment.protocol
+        or deployment.upstream_model
         or deployment.has_credential
     )
-    return bool(deployment.events), is_described
 
 
 def _connections(session: Session, account_id: str) -> Iterator[tuple[str, ConnectionEntry]]:

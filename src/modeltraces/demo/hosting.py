@@ -67,11 +67,12 @@ def lead_to_upstream(
         if one.name in _CONNECTIONS and not one.has_credential and _is_ours(one.base_url, _CONNECTIONS[one.name][2])
     ]
     deployed = [
-        (entry.name, one)
+        (name, one)
         for entry in registry.list_models(account_id)
-        if entry.name in _HARDWARE
         for one in entry.deployments
-        if one.locked_credential is None and _is_ours(one.endpoint, _endpoint(entry.name, one.version))
+        if (name := one.merged_from or entry.name) in _HARDWARE
+        and one.locked_credential is None
+        and _is_ours(one.endpoint, _endpoint(name, one.version))
     ]
     addresses = [*(one.base_url for one in reached), *(one.endpoint for _, one in deployed)]
     address = start(next((port for one in addresses if (port := port_of(one))), 0))

@@ -84,9 +84,6 @@ class Gateway:
     async def close(self) -> None:
         self._upstreams.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.call(None, scope, receive, send)
-
     async def call(self, key: KeyIdentity | None, scope: Scope, receive: Receive, send: Send) -> None:
         """One call. `key`: on whose behalf; None: on that of the key that it bears."""
         root = root_of(scope)

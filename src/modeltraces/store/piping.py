@@ -44,7 +44,12 @@ def piped(write: Callable[[str], None], end: Callable[[], None]) -> Iterator[Ite
                 raise failures[0]
         return piece
 
-    thread.start()
+    try:
+        thread.start()
+    except BaseException:
+        os.close(writer)
+        os.close(reader)
+        raise
     try:
         yield iter(read, b"")
     finally:

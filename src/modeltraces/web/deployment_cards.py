@@ -120,7 +120,7 @@ def deployment_card(
     return DeploymentCard(
         version=deployment.version,
         merged_from=deployment.merged_from,
-        label=_label(deployment),
+        label=label_of(deployment),
         anchor=anchor(deployment.version, deployment.merged_from),
         state=state,
         state_words=_state_words(state, deployment.replicas),
@@ -153,7 +153,8 @@ def deployment_card(
     )
 
 
-def _label(deployment: DeploymentEntry) -> str:
+def label_of(deployment: DeploymentEntry) -> str:
+    """`v1`, or `v1 of NAME` for one that a merge brought along."""
     return deployment.version + (f" of {deployment.merged_from}" if deployment.merged_from else "")
 
 
@@ -221,7 +222,7 @@ def _event_form(deployment: DeploymentEntry, opened: Open) -> EventForm | None:
     typed = opened.typed or {}
     replicas = str(deployment.replicas or (deployment.intervals[-1].replicas if deployment.intervals else 1))
     replicas, on = typed.get("replicas", replicas), typed.get("on", "")
-    name = _label(deployment)
+    name = label_of(deployment)
     match opened.do:
         case "scale":
             text = "The hosted interval ends, and a new one begins at the price of that time."

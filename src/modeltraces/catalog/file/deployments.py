@@ -37,6 +37,14 @@ def compare_deployments(
                 f"{of} is not merged into {into}: put it into {into}'s 'merged', or leave this out.",
             )
             continue
+        if deployment.merged_from and _is_own_name(plan, part.name, deployment.merged_from):
+            of, into = shown(deployment.merged_from), shown(part.name)
+            plan.refuse(
+                (*here, "merged_from"),
+                f"{of} is no model of its own in this account, but a name that {into} had before, or that its runs bear: leave "
+                "'merged_from' out.",
+            )
+            continue
         named = named_deployment(part.name, deployment.version, deployment.merged_from)
         owner_of = partial(_owner, plan, deployment.merged_from) if deployment.merged_from else model_of
         _compare(plan, named, deployment, meets, (model_of, owner_of), here)
@@ -48,7 +56,7 @@ def compare_deployments(
 def meant(part: ModelPart, known: Sequence[DeploymentState]) -> list[DeploymentState | None]:
     """Which of the account's deployments each of the file's is; None for one that is new.
 
-    One without `merged_from` is the model's own, or else the first that no other of the file is.
+    One without `merged_from` is the one that counts first of those that no other of the file is.
     """
     by_version: dict[str, list[DeploymentState]] = defaultdict(list)
     for one in known:
@@ -68,6 +76,11 @@ def named_deployment(model: str, version: str, merged_from: str) -> str:
     """`model@version` on a line, and whose it was."""
     named = shown(f"{model}@{version}")
     return f"{named} of {shown(merged_from)}" if merged_from else named
+
+
+def _is_own_name(plan: Plan, model: str, name: str) -> bool:
+    state = plan.state
+    return name not in state.models and name not in state.merged_into and state.borne.get(name) == model
 
 
 def _owner(plan: Plan, name: str, _: Change) -> ModelRow:

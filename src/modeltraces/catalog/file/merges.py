@@ -7,7 +7,7 @@ from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.ledgers import ModelOf
 from modeltraces.catalog.file.problems import Where
 from modeltraces.catalog.file.shape import ModelPart
-from modeltraces.catalog.file.state import DeploymentState, ModelState, State, united
+from modeltraces.catalog.file.state import DeploymentState, ModelState, State, ranked
 from modeltraces.catalog.file.steps import Phase, Plan, shown
 from modeltraces.catalog.tables import ModelRow
 
@@ -53,7 +53,7 @@ def compare_merges(
 def with_merged(state: State, part: ModelPart) -> tuple[DeploymentState, ...]:
     """The deployments that the model has once the file's merges are made."""
     joined = (state.models.get(name) for name in (part.name, *part.merged))
-    return united((one for model in joined if model for one in model.deployments), part.name)
+    return ranked((one for model in joined if model for one in model.deployments), part.name)
 
 
 def _join(source: ModelRow, model_of: ModelOf, change: Change) -> None:

@@ -7,7 +7,7 @@ from modeltraces.catalog.changes import Change
 from modeltraces.catalog.file.deployments import meant, named_deployment
 from modeltraces.catalog.file.rules import absent_rules
 from modeltraces.catalog.file.shape import CatalogPart, ModelPart
-from modeltraces.catalog.file.state import DeploymentState, ModelState
+from modeltraces.catalog.file.state import DeploymentState, ModelState, that_count
 from modeltraces.catalog.file.steps import Phase, Plan, shown
 from modeltraces.catalog.hosting import deployments, hardware
 from modeltraces.catalog.tables import ConnectionRow, DeploymentRow, ModelRow
@@ -39,7 +39,7 @@ def compare_absent(plan: Plan, file: CatalogPart) -> None:
 
 def _absent_deployments(plan: Plan, part: ModelPart, model: ModelState) -> None:
     listed = {known.row.id for known in meant(part, model.deployments) if known}
-    for known in model.deployments:
+    for known in that_count(model.deployments):
         if known.row.id not in listed:
             named = named_deployment(part.name, known.row.version, "" if known.model == part.name else known.model)
             _absent_deployment(plan, f"deployment {named}", model, known)
@@ -91,7 +91,7 @@ def _drop_hardware(name: str, change: Change) -> None:
 
 
 def _drop_deployment(model: ModelRow, row: DeploymentRow, change: Change) -> None:
-    deployments.drop(change, model, row, has_runs=False)
+    deployments.drop(change, model, row, has_runs=False, with_others=False)
 
 
 def _drop_model(row: ModelRow, merged: tuple[ModelRow, ...], change: Change) -> None:

@@ -1,7 +1,7 @@
 """What an account's catalog holds, as far as a file can say it. Read in the transaction that changes it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -54,7 +54,7 @@ class ModelState:
     row: ModelRow
     merged: dict[str, ModelRow] = field(default_factory=dict)
     deployments: Sequence[DeploymentState] = ()
-    """Those of the merged models, too, by version; of one version, every one that was hosted, or the one that counts."""
+    """Those of the merged models, too, by version; of one version, the one that counts first before others."""
 
     @property
     def has_runs(self) -> bool:
@@ -96,7 +96,7 @@ def read_state(session: Session, account_id: str) -> State:
     for deployment in _deployments(session, account_id):
         deployments[last[deployment.row.model_id]].append(deployment)
     for id_, found in deployments.items():
-        models[id_].deployments = united(found, rows[id_].name)
+        models[id_].deployments = ranked(found, rows[id_].name)
     connections = session.scalars(select(ConnectionRow).where(ConnectionRow.account_id == account_id))
     used = session.execute(
         select(ModelConnectionRow.model_id, ModelConnectionRow.connection_id)
@@ -121,26 +121,31 @@ def read_state(session: Session, account_id: str) -> State:
     )
 
 
-def united(deployments: Iterable[DeploymentState], model: str) -> tuple[DeploymentState, ...]:
-    """Of several models that are one: by version, the model's own before others. Of one version, every one that is hosted;
-    where none is, the one that was, or was described."""
-    by_version: dict[str, list[DeploymentState]] = defaultdict(list)
-    for deployment in deployments:
-        by_version[deployment.row.version].append(deployment)
-    together: list[DeploymentState] = []
-    for _, found in sorted(by_version.items(), key=lambda pair: _order(pair[0])):
-        found.sort(
+def ranked(deployments: Iterable[DeploymentState], model: str) -> tuple[DeploymentState, ...]:
+    """Of several models that are one: by version, and as `Change.deployments` ranks those of one version."""
+    return tuple(
+        sorted(
+            deployments,
             key=lambda one: (
+                _order(one.row.version),
                 not one.events,
                 not one.was_changed,
                 not one.events and one.only_seen,
                 one.model != model,
                 one.row.created_on_us,
                 one.row.id,
-            )
+            ),
         )
-        together += [one for one in found if one.events] or found[:1]
-    return tuple(together)
+    )
+
+
+def that_count(deployments: Iterable[DeploymentState]) -> Iterator[DeploymentState]:
+    """Without those of which only runs tell, where another has the version: `deployments` as they are ranked."""
+    versions = set()
+    for one in deployments:
+        if not one.only_seen or one.row.version not in versions:
+            yield one
+        versions.add(one.row.version)
 
 
 def _order(name: str) -> tuple[object, ...]:

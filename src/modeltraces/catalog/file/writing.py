@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tomlkit.items import AoT, Array, InlineTable, Table
 
 from modeltraces.catalog.amounts import amount_text
-from modeltraces.catalog.file.state import DeploymentState, ModelState, State, read_state
+from modeltraces.catalog.file.state import DeploymentState, ModelState, State, read_state, that_count
 from modeltraces.catalog.hosting.ledger import ledger_event
 from modeltraces.catalog.matching.written import WrittenRule
 from modeltraces.catalog.tables import ConnectionRow, DeploymentEventRow
@@ -71,7 +71,9 @@ def _model(model: ModelState, state: State) -> Table:
         }
     )
     if model.deployments:
-        table.append("deployments", _array_of_tables(_deployment(one, row.name, state) for one in model.deployments))
+        table.append(
+            "deployments", _array_of_tables(_deployment(one, row.name, state) for one in that_count(model.deployments))
+        )
     return table
 
 

@@ -93,7 +93,9 @@ def add(change: Change, model: ModelRow, version: str, fields: Fields, *, is_unk
     change.session.add(deployment)
     _set(change, deployment, fields)
     change.added()
-    change.record("deployment.add", f"deployment:{model.name}@{version}", None, _shown(change, deployment))
+    counted = change.resolved(model)
+    after = _shown(change, deployment) | change.merged_from(counted, deployment)
+    change.record("deployment.add", f"deployment:{counted.name}@{version}", None, after)
     return deployment
 
 
@@ -116,6 +118,7 @@ def revise(change: Change, model: ModelRow, deployment: DeploymentRow, fields: F
     if fields.values.get("credential") and before["credential"] == "set":
         after["credential"] = "changed"
     if before != after:
+        after |= change.merged_from(model, deployment)
         change.record("deployment.edit", f"deployment:{model.name}@{deployment.version}", before, after)
 
 
@@ -126,8 +129,11 @@ def delete(catalog: Catalog, account_id: str, model: str, version: str, *, has_r
         drop(change, row, deployment, has_runs=has_runs)
 
 
-def drop(change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs: bool) -> None:
-    """As `delete`, in a change that is under way."""
+def drop(
+    change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs: bool, with_others: bool = True
+) -> None:
+    """As `delete`, in a change that is under way. `with_others`: of the same version after a merge, too, but for those that
+    have a ledger."""
     named = f"{model.name}@{deployment.version}"
     hosted = change.session.scalar(
         select(DeploymentEventRow.id).where(
@@ -139,13 +145,24 @@ def drop(change: Change, model: ModelRow, deployment: DeploymentRow, *, has_runs
             f"{named} {'has runs' if has_runs else 'was hosted'}: deleting it would change what was "
             "counted. Undeploy it instead, or strike out the events that were mistakes."
         )
-    before = _shown(change, deployment)
-    # After a merge, several models may have the version.
+    before = _shown(change, deployment) | change.merged_from(model, deployment)
+    ledgers = _with_ledger(change, model, deployment.version) if with_others else set()
     for row in change.deployments(model, deployment.version):
-        change.session.delete(row)
+        if row.id == deployment.id or (with_others and row.id not in ledgers):
+            change.session.delete(row)
     change.session.flush()
     change.record("deployment.delete", f"deployment:{named}", before)
-    forget_version(change, model, deployment.version)
+    if not change.deployments(model, deployment.version):
+        forget_version(change, model, deployment.version)
+
+
+def _with_ledger(change: Change, model: ModelRow, version: str) -> set[str]:
+    ids = [row.id for row in change.deployments(model, version)]
+    return set(
+        change.session.scalars(
+            select(DeploymentEventRow.deployment_id).where(DeploymentEventRow.deployment_id.in_(ids))
+        )
+    )
 
 
 def _version(change: Change, model: ModelRow, version: Any) -> str:

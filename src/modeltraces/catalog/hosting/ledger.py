@@ -113,7 +113,7 @@ def enter(change: Change, model: ModelRow, deployment: DeploymentRow, event: Eve
     after: dict[str, Any] = {"on": instant_text(event.on_us)}
     if event.type != "undeploy":
         after |= {"replicas": event.replicas, "credits_per_replica_hour": entry.credits_per_replica_hour}
-    after |= _merged_from(change, model, deployment)
+    after |= change.merged_from(model, deployment)
     change.record(f"deployment.{event.type}", f"deployment:{model.name}@{deployment.version}", None, after)
     return ledger_event(entry)
 
@@ -146,7 +146,7 @@ def strike(change: Change, model: ModelRow, deployment: DeploymentRow, entry: De
         "deployment.strike",
         f"deployment:{model.name}@{deployment.version}",
         {"type": entry.type, "on": instant_text(entry.on_us), "replicas": entry.replicas}
-        | _merged_from(change, model, deployment),
+        | change.merged_from(model, deployment),
     )
 
 
@@ -165,13 +165,6 @@ def ledger_event(row: DeploymentEventRow) -> LedgerEvent:
     price = None if row.credits_per_replica_hour is None else Decimal(row.credits_per_replica_hour)
     event = Event(cast(EventType, row.type), row.on_us, row.replicas, price, row.hardware)
     return LedgerEvent(row.id, event, row.actor, row.recorded_on_us, row.struck_on_us, row.struck_by)
-
-
-def _merged_from(change: Change, model: ModelRow, deployment: DeploymentRow) -> dict[str, str]:
-    """For the audit log: whose of several ledgers of one version it is."""
-    if deployment.model_id == model.id:
-        return {}
-    return {"merged_from": change.session.get_one(ModelRow, deployment.model_id).name}
 
 
 def _standing(change: Change, deployment_id: str) -> list[Event]:

@@ -23,7 +23,7 @@ from modeltraces.web.address import HARDWARE, model_path, with_query
 from modeltraces.web.catalog_contexts import HardwareForm, HardwareLine, HardwarePage, PriceLine
 from modeltraces.web.catalog_forms import amount, moment, refusal, typed
 from modeltraces.web.contexts import Option
-from modeltraces.web.deployment_cards import anchor
+from modeltraces.web.deployment_cards import anchor, label_of
 from modeltraces.web.formatting import count
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.shell import shell, zone
@@ -93,7 +93,10 @@ async def _page(
                 for price in reversed(one.prices[:-1])
             ),
             deployments=tuple(
-                Option(f"{entry.name}@{deployment.version}", f"{model_path(entry.name)}#{anchor(deployment.version)}")
+                Option(
+                    f"{entry.name}@{label_of(deployment)}",
+                    f"{model_path(entry.name)}#{anchor(deployment.version, deployment.merged_from)}",
+                )
                 for entry, deployment in on_it[:_DEPLOYMENTS_SHOWN]
             ),
             more_deployments=max(0, len(on_it) - _DEPLOYMENTS_SHOWN),

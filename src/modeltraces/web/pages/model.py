@@ -76,14 +76,15 @@ async def show_model(request: Request, identity: Identity, name: str) -> Respons
     if entry.name != name:
         return RedirectResponse(model_path(entry.name), 303)
     query = request.query_params
-    return await _page(request, identity, entry, Open(query.get("do", ""), query.get("version", ""), _of(entry, query)))
+    opened = Open(query.get("do", ""), query.get("version", ""), _of(entry, name, query))
+    return await _page(request, identity, entry, opened)
 
 
 async def change_model(request: Request, identity: Identity, name: str) -> Response:
     """Does what the address' `do` says. What is refused comes back with the reason, and what was typed."""
     parts, query = parts_of(request), request.query_params
     entry = await _entry(request, identity, name)
-    do, version, of = query.get("do", ""), query.get("version", ""), _of(entry, query)
+    do, version, of = query.get("do", ""), query.get("version", ""), _of(entry, name, query)
     act = ACTS.get(do)
     if act is None and do != "test":
         raise Problem(404, "There is nothing of that name to be done to a model.")
@@ -113,10 +114,13 @@ async def change_model(request: Request, identity: Identity, name: str) -> Respo
         return await _page(request, identity, await _entry(request, identity, name), refused, status=status)
 
 
-def _of(entry: ModelEntry, query: Mapping[str, str]) -> str:
-    """The merged model whose deployment the address is about; '' for the model's own."""
-    name = query.get("of", "")
-    return name if name in entry.merged else ""
+def _of(entry: ModelEntry, name: str, query: Mapping[str, str]) -> str:
+    """The merged model whose deployment the address is about; '' for the model's own. Raises NotFound: a page that was open
+    while a merge was made or taken back must not change another's."""
+    of = query.get("of", "")
+    if of and of not in entry.merged:
+        raise NotFound(f"{of[:200]} is no longer merged into {entry.name}. Open the model's page anew.")
+    return of or entry.merged_by_name.get(name, "")
 
 
 async def _entry(request: Request, identity: Identity, name: str) -> ModelEntry:

@@ -24,6 +24,7 @@ from modeltraces.web.address import MODEL_TRACES, MODELS, Address, model_path, w
 from modeltraces.web.catalog_contexts import ModelForm, ModelLine, ModelsPage, Pager, Place
 from modeltraces.web.catalog_forms import KIND_LABELS, kind_options, refusal, typed
 from modeltraces.web.contexts import Empty, Moment, Option, Trouble
+from modeltraces.web.deployment_cards import label_of
 from modeltraces.web.formatting import UNKNOWN, count, day, iso, percent
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.pages.model import change_model, show_model
@@ -260,7 +261,7 @@ def _deployments(entry: ModelEntry) -> tuple[tuple[Place, ...], str]:
     up = [deployment for deployment in entry.deployments if deployment.replicas]
     places = tuple(
         Place(
-            deployment.version,
+            label_of(deployment),
             f"{count(deployment.replicas)} \N{MULTIPLICATION SIGN} {deployment.intervals[-1].hardware}"
             if deployment.intervals[-1].hardware
             else f"{count(deployment.replicas)} replica{'s' if deployment.replicas != 1 else ''}",
