@@ -48,6 +48,17 @@ def test_a_mistake_that_is_typed_is_shown_without_losing_the_text(page: Page) ->
     expect(page.locator("#filter-text")).to_be_focused()
 
 
+def test_typing_on_while_suggestions_are_on_their_way_brings_those_of_what_was_typed(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/suggest?*", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/suggest?*"):
+        page.keyboard.press("/")
+    # One key: with the next one it would all begin anew.
+    page.keyboard.type("s")
+    expect(page.locator("#suggestions [role=option]").first).to_be_visible()
+    held[0].abort()
+
+
 def test_fields_are_suggested_and_taken_by_keyboard(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("response")

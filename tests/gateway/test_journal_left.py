@@ -100,7 +100,7 @@ def test_a_run_that_the_store_refuses_is_set_aside_in_sight_and_stored_once_it_c
         # As after an update that stores it.
         journal = Journal(directory, 1 << 20)
         journal.open()
-        journal.append(refused.replace(b"-5", b"5"))
+        journal.append(refused.replace(b'"input_tokens":-5', b'"input_tokens":5'))
         journal.close()
         kept.rename(directory / kept.name)
         server.start()

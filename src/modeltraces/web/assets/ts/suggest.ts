@@ -39,12 +39,13 @@ function ask(): void {
   timer = window.setTimeout(async () => {
     const field = input();
     if (!field || document.activeElement !== field) return;
-    request = new AbortController();
+    const mine = (request = new AbortController());
     try {
-      show(await fetchSuggestions(field.value, field.selectionStart ?? field.value.length, request.signal));
+      const got = await fetchSuggestions(field.value, field.selectionStart ?? field.value.length, mine.signal);
+      if (!mine.signal.aborted) show(got);
     } catch {
-      // No suggestions then; typing goes on without them.
-      hide();
+      // No suggestions then; typing goes on without them. What is no longer asked for must not hide what is asked for now.
+      if (!mine.signal.aborted) hide();
     }
   }, PAUSE_MS);
 }
