@@ -156,6 +156,41 @@ def test_a_name_that_is_used_or_that_runs_bear_is_a_conflict(
     create(catalog, cast.account_b.id, "taken")
 
 
+def test_a_name_that_another_has_in_other_case_is_a_conflict(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast
+) -> None:
+    a = cast.account_a.id
+    seen(catalog, a, "nc-alpha")
+    create(catalog, a, "other")
+    for name in ("NC-Alpha", "nc-ALPHA"):
+        with pytest.raises(Conflict, match=r"'nc-alpha' is a model's name already.*no notice of case"):
+            create(catalog, a, name)
+        with pytest.raises(Conflict, match="no notice of case"):
+            edit(catalog, a, "other", name=name)
+    assert edit(catalog, a, "nc-alpha", name="NC-Alpha") == "NC-Alpha", "its own may be spelled anew"
+    edit(catalog, a, "NC-Alpha", name="now")
+    with pytest.raises(Conflict, match="'nc-alpha' is a model's name already"):
+        create(catalog, a, "NC-ALPHA")
+    seen(catalog, a, "NOW")
+    assert {entry.name for entry in listed(registry, a)} == {"now", "NOW", "other"}, "runs bring in what they bear"
+    merge(catalog, a, "NOW", "now")
+    assert edit(catalog, a, "now", name="Now") == "Now", "those that are one may be alike"
+
+
+def test_by_the_name_of_a_merged_model_the_other_is_neither_changed_nor_deleted(
+    catalog: Catalog, registry: ModelRegistry, cast: Cast
+) -> None:
+    a = cast.account_a.id
+    for name in ("a", "b"):
+        create(catalog, a, name)
+    merge(catalog, a, "a", "b")
+    with pytest.raises(Conflict, match=r"a is merged into b\. Change that one, or take the merge back first\."):
+        edit(catalog, a, "a", name="c")
+    with pytest.raises(Conflict, match="a is merged into b"):
+        delete(catalog, a, "a")
+    assert [entry.name for entry in listed(registry, a)] == ["b"]
+
+
 def test_a_kind_that_people_chose_is_not_changed_by_runs(catalog: Catalog, registry: ModelRegistry, cast: Cast) -> None:
     a = cast.account_a.id
     seen(catalog, a, "m", "")
@@ -231,7 +266,7 @@ def test_a_model_is_deleted_unless_something_would_be_lost(
         ("runs in the store", True, "has runs, which would lose their model. Archive it instead"),
         ("hosted", False, "hosted was hosted; its credits would be gone. Archive it instead"),
         ("holds", False, "Other models are merged into holds. Take that back first"),
-        ("held", False, "Other models are merged into holds. Take that back first"),
+        ("held", False, "held is merged into holds. Change that one, or take the merge back first"),
     ):
         with pytest.raises(Conflict, match=says):
             delete(catalog, a, name, has_runs)

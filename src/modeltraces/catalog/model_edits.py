@@ -37,6 +37,7 @@ def create(
     named: str = given.pop("name")
     with changing(catalog, account_id, actor) as change:
         require_free(change, named, is_unborne=is_unborne)
+        _require_told_apart(change, named)
         add(change, named, **given)
     return named
 
@@ -82,9 +83,10 @@ def edit(
         )
     checked = _checked(values)
     with changing(catalog, account_id, actor) as change:
-        row = change.model(name)
+        row = _itself(change, name)
         if "name" in checked and checked["name"] != row.name:
             require_free(change, checked["name"], row, is_unborne=is_unborne)
+            _require_told_apart(change, checked["name"], row)
         revise(change, row, checked)
         return row.name
 
@@ -166,7 +168,7 @@ def part(change: Change, row: ModelRow) -> None:
 def delete(catalog: Catalog, account_id: str, name: str, *, has_runs: bool, actor: str) -> None:
     """Raises NotFound, and Conflict for one that has runs, was hosted, or holds merged ones: archive it instead."""
     with changing(catalog, account_id, actor) as change:
-        drop(change, change.model(name), has_runs=has_runs)
+        drop(change, _itself(change, name), has_runs=has_runs)
 
 
 def drop(change: Change, row: ModelRow, *, has_runs: bool) -> None:
@@ -190,6 +192,14 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
             with about(name):
                 checked[name] = _CLEAN[name](values[name])
     return checked
+
+
+def _itself(change: Change, name: str) -> ModelRow:
+    """Raises NotFound, and Conflict for the name of a merged model: the other one, which it leads to, is not meant."""
+    row = change.model(name)
+    if _merged(change, name) is not None:
+        raise Conflict(f"{name} is merged into {row.name}. Change that one, or take the merge back first.")
+    return row
 
 
 def _merged(change: Change, name: str) -> ModelRow | None:
@@ -226,6 +236,23 @@ def require_free(change: Change, name: str, but: ModelRow | None = None, *, is_u
         raise Conflict(f"Runs that bear the name {name!r} are counted as {other.name}'s. Choose another name.")
     change.session.delete(held)
     change.session.flush()
+
+
+def _require_told_apart(change: Change, name: str, but: ModelRow | None = None) -> None:
+    """Raises Conflict for a name that another model than `but` has in other case. Runs, and files, may bring such names in."""
+    named = select(ModelRow.name, ModelRow.id).where(ModelRow.account_id == change.account_id)
+    borne = select(ModelNameRow.recorded_name, ModelNameRow.model_id).where(
+        ModelNameRow.account_id == change.account_id, ModelNameRow.is_borne
+    )
+    alike = name.casefold()
+    for other, id_ in [*change.session.execute(named), *change.session.execute(borne)]:
+        if other.casefold() != alike or other == name:
+            continue
+        if but is None or change.resolved(change.session.get_one(ModelRow, id_)).id != but.id:
+            raise Conflict(
+                f"{other!r} is a model's name already, and filters take no notice of case: they would not tell the two apart. "
+                "Choose another name."
+            )
 
 
 def _remember(change: Change, row: ModelRow) -> None:

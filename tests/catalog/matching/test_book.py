@@ -6,7 +6,7 @@ import pytest
 
 from modeltraces.catalog import model_edits
 from modeltraces.catalog.db import Catalog
-from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.matching import book
 from modeltraces.catalog.matching.book import RuleBook
 from modeltraces.catalog.models import ModelRegistry
@@ -54,3 +54,11 @@ def test_runs_go_on_being_matched_by_the_last_known_rules(
     assert outcome(rules, account_id) == "m"
     with pytest.raises(CatalogUnavailable):
         outcome(rules, cast.account_b.id)
+
+
+def test_a_rule_without_conditions_or_with_none_in_them_is_told_so(catalog: Catalog, cast: Cast) -> None:
+    values: dict[str, Any] = {"name": "r", "outcomes": {"model": "m"}}
+    with pytest.raises(Invalid, match="conditions is missing"):
+        book.create_rule(catalog, cast.account_a.id, values, actor="alice@example.com")
+    with pytest.raises(Invalid, match="conditions is empty"):
+        book.create_rule(catalog, cast.account_a.id, values | {"conditions": {}}, actor="alice@example.com")

@@ -126,8 +126,11 @@ def strike_event(catalog: Catalog, account_id: str, model: str, version: str, ev
     with changing(catalog, account_id, actor) as change:
         row, deployment = change.deployed(model, version)
         entry = change.session.get(DeploymentEventRow, event_id) if 0 < event_id < 1 << 63 else None
-        if entry is None or entry.deployment_id != deployment.id or entry.struck_on_us is not None:
+        if entry is None or entry.deployment_id != deployment.id:
             raise NotFound(f"{row.name}@{deployment.version} has no such event.")
+        if entry.struck_on_us is not None:
+            when = instant_text(entry.struck_on_us)
+            raise NotFound(f"This event counts no more: it was struck out at {when} by {entry.struck_by}.")
         rest = [event for id_, event in _standing_by_id(change, deployment.id) if id_ != event_id]
         try:
             intervals_of(rest)

@@ -60,7 +60,7 @@ class RuleList:
         """A rule from `SETTABLE`, last in order unless a position is given. Raises Invalid, and Conflict for a used name."""
         for name in ("name", "conditions", "outcomes"):
             if not values.get(name):
-                raise Invalid(f"{name} is missing.", parameter=name)
+                raise Invalid(f"{name} is {'missing' if values.get(name) is None else 'empty'}.", parameter=name)
         if len(self.rows) >= MOST_RULES:
             raise Conflict(f"An account has at most {MOST_RULES} rules.")
         row = MatchRuleRow(
