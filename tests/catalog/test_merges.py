@@ -81,7 +81,9 @@ def test_a_chain_of_merges_ends_at_its_last_and_can_be_taken_apart_anywhere(
     assert entry.name == "m59"
     seen(catalog, a, "m0", on_us=3)
     assert one(registry, a, "m0").name == "m59"
-    assert edit(catalog, a, "m0", base_model="b") == "m59"
+    with pytest.raises(Conflict, match="m0 is merged into m59"):
+        edit(catalog, a, "m0", base_model="b")
+    assert edit(catalog, a, "m59", base_model="b") == "m59"
     unmerge(catalog, a, "m30")
     assert {one(registry, a, name).name for name in names[:31]} == {"m30"}
     assert {one(registry, a, name).name for name in names[31:]} == {"m59"}
