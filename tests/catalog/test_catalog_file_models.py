@@ -195,16 +195,17 @@ def test_what_only_runs_told_of_is_a_files_own_beside_a_merged_models(
     assert apply_file(listed(*hosted)) == Applied((), ())
 
 
-def test_removing_a_described_version_leaves_a_merged_models_ledger(
-    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied]
+@pytest.mark.parametrize("events", [DEPLOY, ""], ids=["hosted", "described"])
+def test_removing_a_described_version_leaves_a_merged_models(
+    catalog: Catalog, account_id: str, apply_file: Callable[..., Applied], events: str
 ) -> None:
     apply_file(
         listed(described("v1", endpoint="http://own/v1"), merged="")
         + "[[models]]\nname = 'n'\nkind = 'open_source'\ndeployments = ["
-        + described("v1", events=DEPLOY)
+        + described("v1", events=events, endpoint="http://n/v1")
         + "]\n"
     )
-    hosted = listed(described("v1", "n", DEPLOY))
+    hosted = listed(described("v1", "n", events, "http://n/v1"))
     applied = apply_file(hosted, allow_removal=True)
     assert applied.changes == ("+ merge of n into m", "- deployment m@v1")
     assert apply_file(hosted, allow_removal=True) == Applied((), ())
