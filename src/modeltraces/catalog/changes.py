@@ -110,7 +110,7 @@ class Change:
         """
         named = self._named(name)
         model = self.resolved(named)
-        found = self._ranked(model, version)
+        found = self.deployments(model, version)
         if not found:
             raise NotFound(f"The model {model.name!r} has no deployment {version[:200]!r}.")
         own = next((row for row, events in found if events and row.model_id == named.id), None)
@@ -122,16 +122,13 @@ class Change:
             return {}
         return {"merged_from": self.session.get_one(ModelRow, deployment.model_id).name}
 
-    def deployments(self, model: ModelRow, version: str) -> list[DeploymentRow]:
-        """The rows of one version of the model and of all that are merged into it, the one that counts first.
+    def deployments(self, model: ModelRow, version: str) -> list[tuple[DeploymentRow, int]]:
+        """The rows of one version of the model and of all that are merged into it, the one that counts first; each with how
+        many events its ledger has, struck-out ones too.
 
-        That is one that is hosted, the model's own before others; then one whose events were struck out, then one that people
+        First is one that is hosted, the model's own before others; then one whose events were struck out, then one that people
         described, then the model's own.
         """
-        return [row for row, _ in self._ranked(model, version)]
-
-    def _ranked(self, model: ModelRow, version: str) -> list[tuple[DeploymentRow, int]]:
-        """As `deployments`, each with how many events its ledger has, struck-out ones too."""
         if not _can_be_asked_for(version):
             return []
         standing = func.count(DeploymentEventRow.id).filter(DeploymentEventRow.struck_on_us.is_(None))
@@ -149,7 +146,7 @@ class Change:
             key=lambda one: (
                 one[1] == 0,
                 one[2] == 0,
-                one[1] == 0 and not _is_described(one[0]),
+                one[1] == 0 and not is_described(one[0]),
                 one[0].model_id != model.id,
                 one[0].created_on_us,
                 one[0].id,
@@ -184,7 +181,7 @@ class Change:
         return row
 
 
-def _is_described(row: DeploymentRow) -> bool:
+def is_described(row: DeploymentRow) -> bool:
     """Whether people said something of it, or it was only seen on runs."""
     said = row.hardware_id or row.credits_per_replica_hour or row.endpoint or row.protocol or row.upstream_model
     return bool(said or row.credential)

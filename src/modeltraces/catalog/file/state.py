@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from modeltraces.catalog.changes import is_described
 from modeltraces.catalog.hosting.intervals import Interval, intervals_of
 from modeltraces.catalog.hosting.ledger import ledger_event
 from modeltraces.catalog.matching.written import WrittenRule, read_rules
@@ -44,9 +45,7 @@ class DeploymentState:
     @property
     def only_seen(self) -> bool:
         """Whether only runs tell of it."""
-        row = self.row
-        said = row.hardware_id or row.credits_per_replica_hour or row.endpoint or row.protocol or row.upstream_model
-        return not (said or row.credential or self.was_changed)
+        return not (is_described(self.row) or self.was_changed)
 
 
 @dataclass(slots=True)

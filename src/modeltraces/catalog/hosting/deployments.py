@@ -146,23 +146,14 @@ def drop(
             "counted. Undeploy it instead, or strike out the events that were mistakes."
         )
     before = _shown(change, deployment) | change.merged_from(model, deployment)
-    ledgers = _with_ledger(change, model, deployment.version) if with_others else set()
-    for row in change.deployments(model, deployment.version):
-        if row.id == deployment.id or (with_others and row.id not in ledgers):
-            change.session.delete(row)
+    found = change.deployments(model, deployment.version)
+    gone = [row for row, events in found if row.id == deployment.id or (with_others and not events)]
+    for row in gone:
+        change.session.delete(row)
     change.session.flush()
     change.record("deployment.delete", f"deployment:{named}", before)
-    if not change.deployments(model, deployment.version):
+    if len(gone) == len(found):
         forget_version(change, model, deployment.version)
-
-
-def _with_ledger(change: Change, model: ModelRow, version: str) -> set[str]:
-    ids = [row.id for row in change.deployments(model, version)]
-    return set(
-        change.session.scalars(
-            select(DeploymentEventRow.deployment_id).where(DeploymentEventRow.deployment_id.in_(ids))
-        )
-    )
 
 
 def _version(change: Change, model: ModelRow, version: Any) -> str:
@@ -190,13 +181,12 @@ def _adopted(change: Change, model: ModelRow, version: str) -> DeploymentRow | N
                 "Deploy that one, or choose another name."
             )
         return None
-    if change.session.scalar(
-        select(DeploymentEventRow.id).where(DeploymentEventRow.deployment_id == found[0].id).limit(1)
-    ):
+    row, events = found[0]
+    if events:
         raise Conflict(
             f"{model.name} has a version {version!r} already. Deploy that again with an event, or choose another version."
         )
-    return found[0]
+    return row
 
 
 def _set(change: Change, deployment: DeploymentRow, fields: Fields) -> None:
