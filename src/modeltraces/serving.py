@@ -19,6 +19,7 @@ from modeltraces.http_protocol import BoundedHttpProtocol
 from modeltraces.ingest.redaction import BadPattern
 from modeltraces.parts import Parts, build
 from modeltraces.settings import ADDRESS_FILE, DEMO_FILE, Settings
+from modeltraces.short_turns import take_short_turns
 from modeltraces.store.engine import StoreError
 
 
@@ -87,6 +88,7 @@ def serve(settings: Settings, *, ready: Callable[[Parts, str], None] | None = No
     app = create_app(parts)
     _collect_seldom()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    take_short_turns()
     address_file = settings.data_dir / ADDRESS_FILE
     try:
         address_file.write_bytes(orjson.dumps({"address": address}))

@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from modeltraces.short_turns import TURN_NS
 from tests.gateway.upstream import KEY, USAGE, Upstream
 from tests.support.otlp import PROTOBUF, genai_span, traces
 from tests.support.server import Server
+from tests.support.turns import knows_turns, turn_ns
 
 CHAT = "/gateway/openai/v1/chat/completions"
 MESSAGES = "/gateway/anthropic/v1/messages"
@@ -300,3 +302,9 @@ def test_a_call_that_its_own_instrumentation_reports_too_is_one_run(
     (found,) = reader.get("/api/v1/runs").json()["runs"]
     assert (found["output"], found["connection_name"], found["source"]) == ("Größe 退款", "fake", "planner")
     assert reader.get("/api/v1/metrics").json()["output_tokens"] == 3
+
+
+@pytest.mark.skipif(not knows_turns(), reason="a Linux of 6.12 or later is needed")
+def test_calls_do_not_wait_for_the_turns_of_what_stores_them(server: Server) -> None:
+    assert server.process is not None
+    assert turn_ns(server.process.pid) == TURN_NS
