@@ -53,6 +53,31 @@ def test_new_runs_of_the_selection_appear_on_top_by_themselves(visit: Visit, wor
     expect(page.get_by_text("Unwatched.")).to_have_count(0)
 
 
+def test_the_first_new_run_is_there_at_once_and_those_that_follow_come_together(visit: Visit, world: World) -> None:
+    send(world, "Before.")
+    page = visit.go(f"{TRACES}?model={LIVE_MODEL}")
+    turn_on(page)
+    # What the page waits before it draws, not how long the drawing takes beside other tests.
+    page.evaluate("""() => {
+      window.waits = [];
+      const real = window.setTimeout;
+      window.setTimeout = (then, ms, ...given) => {
+        // That of a request is a minute.
+        if (ms <= 2000) window.waits.push(ms);
+        return real(then, ms, ...given);
+      };
+    }""")
+    send(world, "At once.")
+    expect(page.get_by_text("At once.")).to_have_count(1)
+    # The page is drawn, not loaded: what is looked at here is still there.
+    assert page.evaluate("window.waits") == [100]
+    page.wait_for_function("() => document.querySelector('tr.is-new')")
+    send(world, "Together.")
+    expect(page.get_by_text("Together.")).to_have_count(1)
+    first, second = page.evaluate("window.waits")
+    assert first == 100 <= second <= 2000
+
+
 def test_who_reads_a_run_is_told_and_not_disturbed(visit: Visit, world: World) -> None:
     send(world, "Read me.")
     page = visit.go(f"{TRACES}?model={LIVE_MODEL}")

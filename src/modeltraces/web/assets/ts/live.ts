@@ -6,9 +6,12 @@ import { go, quietly } from "./navigate";
 let source: EventSource | null = null;
 let pending = 0;
 let timer = 0;
+let drawnAt = -Infinity;
 
-const PAUSE_MS = 2000;
+const GATHER_MS = 100;
 /** Runs that land together are drawn together. */
+const PAUSE_MS = 2000;
+/** From one drawing to the next, while more and more land: so the first of them is there at once. */
 
 function button(): HTMLElement | null {
   return one("[data-live]");
@@ -30,7 +33,7 @@ function connect(): void {
   source = new EventSource(address);
   source.addEventListener("run", () => {
     pending += 1;
-    if (!timer) timer = window.setTimeout(draw, PAUSE_MS);
+    if (!timer) timer = window.setTimeout(draw, Math.max(GATHER_MS, drawnAt + PAUSE_MS - performance.now()));
   });
   source.addEventListener("error", () => {
     // Otherwise the browser connects again by itself.
@@ -62,6 +65,7 @@ async function draw(): Promise<void> {
   }
   const before = new Set([...document.querySelectorAll<HTMLElement>("tr[data-run]")].map((row) => row.dataset["run"]));
   await quietly(() => go(location.pathname + location.search, "whole", "none"));
+  drawnAt = performance.now();
   for (const row of document.querySelectorAll<HTMLElement>("tr[data-run]")) {
     row.classList.toggle("is-new", !before.has(row.dataset["run"]));
   }
