@@ -1,6 +1,6 @@
 """Which hours and days of a selection are summed up, and which runs must be read beside the sums."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -47,6 +47,17 @@ class Cover:
             return None
         days = frozenset(day for day in self.days if first <= day and day + HOURS_PER_DAY <= last)
         return Cover(selection, first, last, holes, days)
+
+    def hours_of(self, times: Iterable[tuple[int, int | None]]) -> list[tuple[int, int]]:
+        """Which of its hours lie in times that begin and end with hours (µs; None: open)."""
+        hours = [
+            (
+                max(since // US_PER_HOUR, self.first),
+                self.last if until is None else min(until // US_PER_HOUR, self.last),
+            )
+            for since, until in times
+        ]
+        return [(first, last) for first, last in hours if first < last]
 
     def without_days_of(self, hours: Iterable[int]) -> "Cover":
         """The same, with the sums of these hours apart from those of their days."""
@@ -142,6 +153,16 @@ def placed(place: Callable[[str], str] | None, *, sums: bool) -> str:
     if place is None:
         return "toInt64(0)"
     return f"toInt64({place(_AT_US if sums else 'toUnixTimestamp64Micro(executed_on)')})"
+
+
+def within_hours(hours: Sequence[tuple[int, int]], bound: Bound) -> str:
+    """The condition of the sums of these hours: of the first until the last, without it, of each."""
+    return f"({_any_of(hours, bound)})"
+
+
+def within_times(times: Sequence[tuple[int, int | None]], bound: Bound) -> str:
+    """The condition of runs within one of these times (µs; None: open)."""
+    return "(" + " OR ".join(f"({_between(since, until, bound)})" for since, until in times) + ")"
 
 
 def _hours(selection: Selection) -> tuple[int, int]:

@@ -59,7 +59,9 @@ def series(
     axis = axis_of(store, selection, context, step_seconds=step_seconds, tz=tz)
     if axis is None:
         return Series(step_seconds or STEPS_SECONDS[0], [])
-    question = Question(selection, context, place=axis.place, params=axis.params, is_by_hours=axis.is_by_hours)
+    question = Question(
+        selection, context, place=axis.place, edges=axis.edges, params=axis.params, is_by_hours=axis.is_by_hours
+    )
     found = totals(store, question, surface="metrics.series")
     return Series(axis.step_seconds, axis.points({total.step: total for total in found}))
 

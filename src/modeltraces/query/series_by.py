@@ -55,7 +55,7 @@ def series_by(
     bound = Bound("g")
     among = f"{question.name} IN {bound([total.name for total in largest.totals], 'Array(String)')}"
     question = replace(
-        question, measures=(REQUESTS, FAILED), percentiles=True, among=among, place=axis.place,
+        question, measures=(REQUESTS, FAILED), percentiles=True, among=among, place=axis.place, edges=axis.edges,
         params={**axis.params, **bound.params}, is_by_hours=axis.is_by_hours,
     )  # fmt: skip
     found: dict[str, dict[int, Total]] = {}

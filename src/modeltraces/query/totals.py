@@ -4,19 +4,22 @@ Both ways give the same: counts and sums do anyway, and percentiles are reckoned
 times, or from the times themselves where there are few.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed
+from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed, within_hours, within_times
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.searching import times_of_text
 from modeltraces.query.selection import Selection, among, where
+from modeltraces.store.coverage import ranges
 from modeltraces.store.engine import Store
 from modeltraces.store.summaries import CLASS, COUNTED, EXACT_BELOW, time_of_class
 
 _LEVELS: Final = "0.5, 0.9, 0.99"
 _NAN: Final = float("nan")
+_MOST_TIMES: Final = 20
+"""Apart from each other, that a condition names; of more, all hours are looked through."""
 PERCENTILES: Final = (
     f"if(countIf({COUNTED}) <= {EXACT_BELOW}, "
     f"arrayReduce('quantilesExactInclusive({_LEVELS})', "
@@ -52,6 +55,8 @@ class Question:
     """SQL of what the runs are parted by, over columns that `runs` and `summaries` share."""
     place: Callable[[str], str] | None = None
     """SQL of the step that an instant, given as SQL of microseconds, belongs to; steps must begin with hours."""
+    edges: Sequence[int] = ()
+    """Where each step begins (µs); the first has the number 1."""
     params: Mapping[str, Any] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
     """Columns that `name` and the measures ask for."""
@@ -64,6 +69,14 @@ class Question:
     def needs(self) -> frozenset[str]:
         needs = self.fields | fields_of(self.selection.filter)
         return needs | {"model"} if self.selection.models else needs
+
+    def times_of(self, steps: Collection[int]) -> list[tuple[int, int | None]]:
+        """From when until when (µs) these steps last, those that follow one another as one; None: to the end of all.
+        Empty where that is not known, or too much to ask for."""
+        found = list(ranges(steps)) if self.edges else []
+        if len(found) > _MOST_TIMES:
+            return []
+        return [(self.edges[a - 1], self.edges[b - 1] if b <= len(self.edges) else None) for a, b in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +205,24 @@ def _exact(
 ) -> dict[tuple[str, int], tuple[float, ...]]:
     """Percentiles from the response times themselves."""
     bound = Bound("s")
-    steps = bound(sorted({step for _, step in few}), "Array(Int64)")
-    parts = [
-        f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, arrayJoin(times) AS ms "
-        f"FROM summaries FINAL WHERE {_hours(question, covered, bound)} AND step IN {steps}"
-    ]
+    steps = sorted({step for _, step in few})
+    in_steps = f"step IN {bound(steps, 'Array(Int64)')}"
+    # Mostly they are few among many: the engine finds what has these times, not what a step is reckoned from.
+    spans = question.times_of(steps)
+    hours = covered.hours_of(spans)
+    parts = []
+    if hours or not spans:
+        within = f"{within_hours(hours, bound)} AND {in_steps}" if spans else in_steps
+        parts.append(
+            f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, arrayJoin(times) AS ms "
+            f"FROM summaries FINAL WHERE {_hours(question, covered, bound)} AND {within}"
+        )
     if times := covered.of_runs(bound):
+        within = f"{within_times(spans, bound)} AND {in_steps}" if spans else in_steps
         parts.append(
             f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, "
             f"assumeNotNull(response_time_ms) AS ms FROM runs FINAL WHERE {_runs(question, times, bound)} "
-            f"AND step IN {steps} AND {COUNTED}"
+            f"AND {within} AND {COUNTED}"
         )
     rows = store.query(
         f"SELECT name, step, quantilesExactInclusive({_LEVELS})(ms) FROM ({' UNION ALL '.join(parts)}) GROUP BY name, step",
