@@ -168,7 +168,7 @@ def test_rules_have_an_order_and_can_be_switched_off(admin: httpx.Client, has: C
         ({"name": "x", "conditions": {"model": "a"}, "outcomes": {}}, 422, "outcomes"),
         ({"name": "x", "conditions": {"model": "a"}, "outcomes": {"status": "failed"}}, 422, "'status'"),
         ({"name": "x", "conditions": {"model": "a"}, "outcomes": {"model": ""}}, 422, "empty"),
-        ({"name": "taken", "conditions": {"model": "a"}, "outcomes": {"model": "m"}}, 409, "already"),
+        ({"name": "taken", "conditions": {"model": "a"}, "outcomes": {"model": "m"}}, 409, "choose another name"),
         ({"name": "x", "conditions": {"model": "a"}, "outcomes": {"model": "m"}, "position": 0}, 422, "position"),
         ({"nmae": "x"}, 422, "'name'"),
     ],

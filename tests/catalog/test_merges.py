@@ -56,6 +56,17 @@ def test_models_of_two_kinds_are_not_merged(catalog: Catalog, registry: ModelReg
     assert [entry.merged for entry in listed(registry, a)] == [(), ()]
 
 
+def test_merging_into_a_misspelt_name_tells_the_nearest_of_the_account(catalog: Catalog, cast: Cast) -> None:
+    a, b = cast.account_a.id, cast.account_b.id
+    create(catalog, a, "llama-3.1-8b")
+    create(catalog, a, "mine")
+    create(catalog, b, "llama-3.1-8")
+    with pytest.raises(NotFound, match=r"no model 'llama-3\.1-8'\. Did you mean 'llama-3\.1-8b'\?"):
+        merge(catalog, a, "mine", "llama-3.1-8")
+    with pytest.raises(NotFound, match=r"no model 'zzz'\.$"):
+        merge(catalog, a, "mine", "zzz")
+
+
 def test_merging_across_accounts_looks_as_if_the_other_were_not_there(
     catalog: Catalog, registry: ModelRegistry, cast: Cast
 ) -> None:

@@ -283,7 +283,7 @@ def test_an_error_says_which_time_was_over(world: World) -> None:
     for thread in threads:
         thread.join()
     assert (found["silent"].status_code, found["silent"].json()["error"]["message"]) == (
-        504, "modeltraces gateway: The upstream sent no first byte within 1.5 seconds.",
+        504, "modeltraces gateway: The upstream sent no first byte within 1.5 seconds. That was silent@silent.",
     )  # fmt: skip
     assert isinstance(found["head"], httpx.RemoteProtocolError)
     assert isinstance(found["stall"], httpx.RemoteProtocolError)

@@ -278,7 +278,9 @@ def test_an_upstream_that_cannot_be_reached_is_said_and_recorded(caller: httpx.C
     assert reader.post("/api/v1/connections", json=made).status_code == 201
     answer = caller.post(CHAT, json=ask(model="dead-model"))
     assert answer.status_code == 502
-    assert "cannot be reached" in answer.json()["error"]["message"]
+    said = answer.json()["error"]["message"]
+    assert "cannot be reached" in said
+    assert said.endswith("That was dead-model@dead.")
     run = only_run(reader)
     assert (run["status"], run["error"]["type"]) == ("failed", "gateway")
     assert "cannot be reached" in run["error"]["message"]

@@ -1,5 +1,6 @@
 """What stands in the table's cells."""
 
+import re
 from dataclasses import replace
 from datetime import UTC
 
@@ -8,6 +9,7 @@ import pytest
 from modeltraces.query.runs import Page, RunSummary
 from modeltraces.web.address import Address
 from modeltraces.web.table import COLUMNS, NINE, columns, row_of, table
+from modeltraces.web.templating import environment
 
 RUN = RunSummary(
     request_id="01a20e20-888c-8d49-b065-3aa3715101fb", executed_on_us=1_764_000_000_000_000, received_on_us=0,
@@ -128,3 +130,10 @@ def test_a_place_that_is_not_known_is_not_claimed() -> None:
 
 def replace_after(address: Address, after: int) -> Address:
     return replace(address, after=after)
+
+
+@pytest.mark.parametrize(("given", "parts"), [("x-nc-xss", 1), ("abc", 1), ("x-nc-xss1", 2), (RUN.request_id, 2)])
+def test_an_id_is_parted_only_where_its_head_may_have_to_be_cut(given: str, parts: int) -> None:
+    made = str(environment().globals["m"].short_id(given)).strip()  # type: ignore[attr-defined]
+    assert made.count("<span") == (0 if parts == 1 else 2)
+    assert re.sub("<[^>]*>", "", made) == given

@@ -1,6 +1,6 @@
 """What every change to an account's catalog does: hold the account, find what is meant, count the change, write it down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -86,7 +86,8 @@ class Change:
                 .where(ModelNameRow.account_id == self.account_id, ModelNameRow.recorded_name == name)
             )
         if row is None:
-            raise NotFound(f"This account has no model {name[:200]!r}.")
+            every = self.session.scalars(select(ModelRow.name).where(ModelRow.account_id == self.account_id))
+            raise NotFound(f"This account has no model {name[:200]!r}.{_hint(name, every)}")
         return row
 
     def resolved(self, row: ModelRow) -> ModelRow:
@@ -162,7 +163,8 @@ class Change:
                 select(ConnectionRow).where(ConnectionRow.account_id == self.account_id, ConnectionRow.name == name)
             )
         if row is None:
-            raise NotFound(f"This account has no connection {name[:200]!r}.")
+            every = self.session.scalars(select(ConnectionRow.name).where(ConnectionRow.account_id == self.account_id))
+            raise NotFound(f"This account has no connection {name[:200]!r}.{_hint(name, every)}")
         return row
 
     def hardware(self, name: str) -> HardwareRow:
@@ -175,9 +177,7 @@ class Change:
             self.seen["hardware", name] = row
         if row is None:
             every = self.session.scalars(select(HardwareRow.name).where(HardwareRow.account_id == self.account_id))
-            near = nearest_names(name[:LONGEST_ASKED], every)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise NotFound(f"This account's price list has no hardware {name[:200]!r}.{hint}")
+            raise NotFound(f"This account's price list has no hardware {name[:200]!r}.{_hint(name, every)}")
         return row
 
 
@@ -185,6 +185,11 @@ def is_described(row: DeploymentRow) -> bool:
     """Whether people said something of it, or it was only seen on runs."""
     said = row.hardware_id or row.credits_per_replica_hour or row.endpoint or row.protocol or row.upstream_model
     return bool(said or row.credential)
+
+
+def _hint(name: str, every: Iterable[str]) -> str:
+    near = nearest_names(name[:LONGEST_ASKED], every)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _can_be_asked_for(name: str) -> bool:

@@ -19,7 +19,7 @@ from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router, is_worth_another, retry_after_seconds
 from modeltraces.gateway.targets import Target
 from modeltraces.gateway.timeouts import Timeouts
-from modeltraces.gateway.upstream_errors import UpstreamError
+from modeltraces.gateway.upstream_errors import OverTime, UpstreamError
 from modeltraces.gateway.upstreams import Limit, Upstreams
 from modeltraces.gateway.usage import UsageAsking, beginning_of, is_about_usage, is_refusal
 
@@ -138,7 +138,11 @@ class Forwarding:
             raise error
         # It was recorded: whoever got the error finds its run.
         recorded = {"x-request-id": self.exchange.request_id} if self.exchange is not None else None
-        raise Refused(status, message, recorded) from error
+        # Time that is over was spent on all of them.
+        is_its_own = target.place and not isinstance(error, OverTime | TimeoutError)
+        raise Refused(
+            status, f"{message} That was {target.model}@{target.place}." if is_its_own else message, recorded
+        ) from error
 
     def _goes_on(self, reason: str, *, status: int | None = None, error: str = "") -> bool:
         """Whether there is time for another target; the attempt at this one has ended then."""

@@ -194,7 +194,7 @@ def _set(row: MatchRuleRow, others: Sequence[MatchRuleRow], values: Mapping[str,
                 raise Invalid("The rule's name must be text.")
             row.name = clean_name(values["name"], "The rule's name")
         if any(other.name == row.name for other in others):
-            raise Conflict(f"This account has a rule {row.name!r} already.")
+            raise Conflict(f"This account has a rule {row.name!r} already. Change that one, or choose another name.")
     if "conditions" in values:
         with about("conditions"):
             row.conditions = clean_conditions(values["conditions"])
