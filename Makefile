@@ -66,7 +66,7 @@ browser: $(STAMPS)/dev
 ## Running
 
 .PHONY: demo
-demo: $(STAMPS)/package ## serve an account with data and live traffic at http://127.0.0.1:8321; DEMO_ARGS="--port 8322" is for another port
+demo: $(STAMPS)/package ## serve an account with data and live traffic at http://127.0.0.1:8321; DEMO_ARGS="--port 8322 --otlp-grpc-port 0" is for another port
 	@exec $(BIN)/modeltraces demo $(DEMO_ARGS)
 
 ## Testing
