@@ -16,6 +16,7 @@ import uvloop
 from bench.raw_upstream import CHUNKS, MARK, connect, recorded, request_of, running_upstream
 from bench.results import Section, machine, quantile, show
 from bench.server import memory_mb, running
+from tests.support.processor import processor_seconds
 from tests.support.server import Server
 
 _STALL_MS: Final = 250.0
@@ -60,12 +61,6 @@ async def _calls(port: int, request: bytes, count: int, concurrent: int) -> None
     await asyncio.gather(*(caller() for _ in range(concurrent)))
 
 
-def _seconds_of(process: int) -> float:
-    """Of processor time that a process has used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _measure_streams(server: Server, upstream: int, count: int, pause: float) -> Section:
     table = Section(
         f"{count:,} streams at once, {CHUNKS} chunks each, one in {pause * 1000:.0f} ms",
@@ -80,10 +75,10 @@ def _measure_streams(server: Server, upstream: int, count: int, pause: float) ->
     ):
         request = request_of(port, key, path, stream=True)
         uvloop.run(_streams(port, request, 20, 0.1))
-        began, used = time.monotonic(), _seconds_of(server.process.pid)
+        began, used = time.monotonic(), processor_seconds(server.process.pid)
         late, whole = uvloop.run(_streams(port, request, count, pause * 10))
         took = time.monotonic() - began
-        share = (_seconds_of(server.process.pid) - used) / took
+        share = (processor_seconds(server.process.pid) - used) / took
         stalls = sum(ms > _STALL_MS for ms in late)
         table.add(
             way, whole, len(late) / took, quantile(late, 0.5), quantile(late, 0.99), max(late), stalls, f"{share:.0%}"

@@ -11,6 +11,8 @@ from typing import Final
 
 import httpx
 
+from tests.support.processor import processor_seconds
+
 _START_SECONDS: Final = 180.0
 _STOP_SECONDS: Final = 30.0
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -88,7 +90,5 @@ def _memory_mb(proc: Path) -> float:
 
 def _processor_ms(proc: Path) -> float:
     with suppress(FileNotFoundError, ProcessLookupError):
-        # Behind the name in parentheses, which may hold spaces: user and system time are fields 14 and 15 of all.
-        fields = (proc / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(int(proc.name)) * 1000
     return 0.0

@@ -1,6 +1,5 @@
 """Readers that leave or dawdle give back what they held: the next ones are served."""
 
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from tests.support.processor import processor_seconds
 from tests.support.server import Server
 
 pytestmark = pytest.mark.faults
@@ -44,11 +44,9 @@ def asking(server: Server, format: str = "csv", more: str = "") -> socket.socket
     return connection
 
 
-def processor_seconds(server: Server) -> float:
-    """That it has taken so far: unlike the clock, these do not pass while other tests have the machine."""
+def taken_by(server: Server) -> float:
     assert server.process is not None
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return processor_seconds(server.process.pid)
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +54,10 @@ def whole(busy: Server) -> float:
     """Seconds of the processor that the slow search takes when somebody waits for its end; the quicker of two."""
     taken = []
     for _ in range(2):
-        began = processor_seconds(busy)
+        began = taken_by(busy)
         with busy.client() as client:
             assert client.get(f"/api/v1/runs/export?period=all&{SLOW}", timeout=120).status_code == 200
-        taken.append(processor_seconds(busy) - began)
+        taken.append(taken_by(busy) - began)
     return min(taken)
 
 
@@ -91,11 +89,11 @@ def test_a_reader_that_leaves_in_the_middle_or_before_the_first_byte_leaves_noth
     with asking(busy, format) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
     assert exports_soon(busy)
-    began = processor_seconds(busy)
+    began = taken_by(busy)
     with asking(busy, format, f"&{SLOW}") as connection:
         time.sleep(0.3)
     assert exports_soon(busy, 60)
-    assert processor_seconds(busy) - began < 0.75 * whole, "what nobody waits for is worked out to its end"
+    assert taken_by(busy) - began < 0.75 * whole, "what nobody waits for is worked out to its end"
 
 
 def test_a_reader_that_stops_reading_is_let_go(busy: Server) -> None:
