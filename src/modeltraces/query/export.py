@@ -38,6 +38,11 @@ _SETTINGS: Final = {
     # What the embedded engine writes Parquet to is there already: a pipe.
     "engine_file_truncate_on_insert": 1,
 }
+_EMBEDDED: Final = {
+    # Of what it hands over the embedded engine's count of a query's memory keeps 30 MB a GB: an export broke off after 10 GB.
+    # Its count of all queries is right, and bounded (`store_memory_megabytes`).
+    "max_memory_usage": 0,
+}
 _BLOCK_BYTES: Final = 32 << 20
 _BLOCK_RUNS: Final = (16, 1024)
 """Runs of one block, least and most. The engine bounds what FINAL gives by rows only, and a run may have megabytes; blocks
@@ -81,6 +86,8 @@ class _Asked:
         ordering = Ordering.of(self._selection, self.context, self.bound)
         rows = self._block_rows(store)
         chosen = {**_SETTINGS, **_block_settings(rows), "log_comment": f"'{self.mark}'"}
+        if store.embedded:
+            chosen |= _EMBEDDED
         settings = ", ".join(f"{name} = {value}" for name, value in chosen.items())
         sql = f"SELECT {expressions} FROM runs FINAL WHERE {condition} ORDER BY {ordering.by()} SETTINGS {settings}"
         return sql, {**params, **self.bound.params}
