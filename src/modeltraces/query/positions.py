@@ -1,14 +1,15 @@
 """Where the runs of one page stand: their keys, from the columns alone that filter and order them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modeltraces.query.cursor import Direction, Position
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.finding import is_known_by_hour, times_with_runs
+from modeltraces.query.narrowing import ask_narrowed
 from modeltraces.query.order import Ordering
-from modeltraces.query.searching import steps_to_text, times_of_text
+from modeltraces.query.searching import steps_to_text
 from modeltraces.query.selection import Selection, where
 from modeltraces.store.engine import Rows, Store
 
@@ -26,9 +27,14 @@ def positions(
     ordering = Ordering.of(selection, context, bound)
     condition, params = where(selection, context)
     if selection.sort != "executed_on":
-        condition += f" AND {times_of_text(store, selection, bound)}"
         asked = _Asked(store, ordering, direction, position, limit, condition, bound, params)
-        return [Position(*row) for row in _by_value(asked)]
+
+        def ask(fewer: Selection, also: str) -> Rows:
+            quick, more = where(fewer, context)
+            return _values(replace(asked, condition=f"{quick} AND {also}", params=more))
+
+        near = ask_narrowed(store, selection, context, bound, ask)
+        return [Position(*row) for row in _by_value(asked, near)]
     newest_first = (selection.order == "desc") == (direction == "after")
     if is_known_by_hour(selection):
         steps = [times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)]
@@ -72,10 +78,14 @@ def _keys(asked: _Asked, also: str = "true") -> Rows:
     return asked.query(", request_id", also, asked.limit, to_id=True)
 
 
-def _by_value(asked: _Asked) -> Rows:
-    """The same where the order is not of time, so that all runs of the selection are looked at: values and starts first, as
-    Request IDs take longer to read than all else, and then the ids of the runs that have those starts."""
-    near = asked.query("", "true", asked.limit, to_id=False)
+def _values(asked: _Asked) -> Rows:
+    """Rows of value and start (µs)."""
+    return asked.query("", "true", asked.limit, to_id=False)
+
+
+def _by_value(asked: _Asked, near: Rows) -> Rows:
+    """The same where the order is not of time, so that all runs of the selection are looked at: values and starts first
+    (`near`), as Request IDs take longer to read than all else, and then the ids of the runs that have those starts."""
     places = {(value, at) for value, at in near}
     if asked.position is not None:
         # Behind the run at the position there may be others of its value and start.

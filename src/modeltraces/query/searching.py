@@ -20,7 +20,8 @@ _NEAR_HOURS: Final = 12
 _MOST_PIECES: Final = 8
 """Of what is looked for; each is a segment to be read."""
 _MOST_HOLES: Final = 60
-_MOST_TIMES: Final = 150
+MOST_TIMES: Final = 150
+"""One condition of so many times is looked through quickly."""
 _FIRST_TIMES: Final = 60
 _MOST_IDS: Final = 100
 
@@ -29,14 +30,18 @@ Times = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hour:
+class Hour:
+    """What is known of the texts of an hour."""
+
     generation: int
     starts: Sequence[int]
     id_characters: str
+    blocks: int
+    """0: which runs have which words is not known (`store/words.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     store: Store
     term: Term
     wanted: Needle
@@ -44,13 +49,15 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class Search:
+    """A text that is looked for in hours whose texts are known."""
+
     store: Store
     term: Term
     wanted: Needle
     covered: Cover
     """Its holes are the hours that are to be read."""
-    hours: dict[int, _Hour]
+    hours: dict[int, Hour]
 
     @property
     def stretches(self) -> int:
@@ -65,15 +72,19 @@ class _Search:
         return f"({' OR '.join(parts) or 'false'})"
 
 
-def times_of_text(store: Store, selection: Selection, bound: Bound) -> str:
-    """SQL of the times that hold all runs of a selection; 'true' where nothing is known of its texts, or it is no rare one."""
+def search_of(store: Store, selection: Selection) -> Search | None:
+    """For the longest text that all runs of a selection have; None where nothing is known of their texts."""
     asked = _asked(store, selection)
-    search = _search(asked, asked.covered.first, asked.covered.last) if asked else None
-    if search is None:
-        return "true"
-    if (times := _times(search)) is None or len(times) > _MOST_TIMES:
-        return "true"
-    return search.condition(times, bound)
+    return _search(asked, asked.covered.first, asked.covered.last) if asked else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """When runs that have a text may have been."""
+
+    times: Times
+    stretches: int
+    """So many of those that the hours are cut into are in it."""
 
 
 def steps_to_text(
@@ -87,23 +98,24 @@ def steps_to_text(
         at_us = position.executed_on_us
         selection = replace(selection, to_us=at_us + 1) if newest_first else replace(selection, from_us=at_us)
     asked = _asked(store, selection)
-    if asked is None:
+    if asked is None or not asked.wanted.places:
         return ["true"]
     first, last = asked.covered.first, asked.covered.last
     nearest = (max(first, last - _NEAR_HOURS), last) if newest_first else (first, min(last, first + _NEAR_HOURS))
     near = _search(asked, *nearest)
-    if near is not None and ((found := _times(near)) is None or _stretches_in(near, found) * 2 > near.stretches):
+    if near is not None and ((found := look_up(near)) is None or found.stretches * 2 > near.stretches):
         return ["true"]
     search = _search(asked, first, last)
-    if search is None or (times := _times(search)) is None:
+    if search is None or (found := look_up(search)) is None:
         return ["true"]
+    times = found.times
     if len(times) <= _FIRST_TIMES:
         return [search.condition(times, bound)]
     some = times[-_FIRST_TIMES:] if newest_first else times[:_FIRST_TIMES]
     side = (
         f"executed_on >= {bound.instant(some[0][0])}" if newest_first else f"executed_on < {bound.instant(some[-1][1])}"
     )
-    rest = search.condition(times, bound) if len(times) <= _MOST_TIMES else "true"
+    rest = search.condition(times, bound) if len(times) <= MOST_TIMES else "true"
     return [f"({side} AND {search.condition(some, bound)})", rest]
 
 
@@ -115,22 +127,22 @@ def text_term(filter: Filter | None) -> Term | None:
         for term in terms
         if isinstance(term, Term) and term.field in _FIELDS and term.operator == "is" and len(term.values) == 1
     ]
-    return max(found, key=lambda term: len(max(_parts(term), key=len, default="")), default=None)
+    return max(found, key=lambda term: len(max(parts_of(term), key=len, default="")), default=None)
 
 
-def _parts(term: Term) -> list[str]:
+def parts_of(term: Term) -> list[str]:
     return [part for value in term.values if isinstance(value, Pattern) for part in value.parts if part]
 
 
-def _asked(store: Store, selection: Selection) -> _Asked | None:
+def _asked(store: Store, selection: Selection) -> Asked | None:
     term = text_term(selection.filter)
     covered = cover(store, selection, ()) if term else None
-    if term is None or covered is None or not (wanted := needle(store, _parts(term))).places:
+    if term is None or covered is None or not (wanted := needle(store, parts_of(term))).characters:
         return None
-    return _Asked(store, term, wanted, covered)
+    return Asked(store, term, wanted, covered)
 
 
-def _search(asked: _Asked, first: int, last: int) -> _Search | None:
+def _search(asked: Asked, first: int, last: int) -> Search | None:
     """In the hours from `first` until `last`."""
     hours = _known(asked, first, last)
     # An hour without stretches has few runs.
@@ -138,10 +150,10 @@ def _search(asked: _Asked, first: int, last: int) -> _Search | None:
     if len(holes) == last - first or len(list(ranges(holes))) > _MOST_HOLES:
         return None
     covered = replace(asked.covered, first=first, last=last, holes=holes)
-    return _Search(asked.store, asked.term, asked.wanted, covered, {at: hours[at] for at in hours if at not in holes})
+    return Search(asked.store, asked.term, asked.wanted, covered, {at: hours[at] for at in hours if at not in holes})
 
 
-def _known(asked: _Asked, first: int, last: int) -> dict[int, _Hour]:
+def _known(asked: Asked, first: int, last: int) -> dict[int, Hour]:
     bound, store, covered = Bound("h"), asked.store, asked.covered
     condition = (
         f"account_id = {bound.text(covered.selection.account_id)} AND at >= {bound(first, 'Int32')} "
@@ -152,22 +164,25 @@ def _known(asked: _Asked, first: int, last: int) -> dict[int, _Hour]:
     )
     versions: dict[int, int] = dict(sums)  # type: ignore[arg-type]  # rows of two
     rows = store.query(
-        f"SELECT at, version, generation, starts, id_characters FROM text_hours FINAL WHERE {condition} AND made",
+        f"SELECT at, version, generation, starts, id_characters, blocks FROM text_hours FINAL WHERE {condition} AND made",
         bound.params,
         surface="texts.hours",
     )
     return {
-        at: _Hour(generation, starts, characters)
-        for at, version, generation, starts, characters in rows
+        at: Hour(generation, starts, characters, blocks)
+        for at, version, generation, starts, characters, blocks in rows
         if versions.get(at) == version and at not in covered.holes
     }
 
 
-def _times(search: _Search) -> Times | None:
-    """None where there are too many for one search."""
+def look_up(search: Search) -> Found | None:
+    """None where it is too short for pieces, or there are too many times for one search."""
+    if not search.wanted.places:
+        return None
     found = _of_pieces(search)
+    stretches = len(found)
     if search.term.field == "text":
-        ids = _of_ids(search)
+        ids = times_of_ids(search)
         if ids is None:
             return None
         found += ids
@@ -177,15 +192,10 @@ def _times(search: _Search) -> Times | None:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    return merged
+    return Found(merged, stretches)
 
 
-def _stretches_in(search: _Search, times: Times) -> int:
-    starts = [start for hour in search.hours.values() for start in hour.starts]
-    return sum(any(since <= start < until for since, until in times) for start in starts)
-
-
-def _of_pieces(search: _Search) -> Times:
+def _of_pieces(search: Search) -> Times:
     places = sorted(search.wanted.places)
     places = places[:: -(-len(places) // _MOST_PIECES)]
     bound = Bound("t")
@@ -215,8 +225,8 @@ def _of_pieces(search: _Search) -> Times:
     return found
 
 
-def _of_ids(search: _Search) -> Times | None:
-    """Of runs that have it in their Request ID, in hours whose ids have all its characters."""
+def times_of_ids(search: Search) -> Times | None:
+    """Of runs that have it in their Request ID, in hours whose ids have all its characters; None where they are too many."""
     hours = [at for at, hour in search.hours.items() if search.wanted.characters.issubset(hour.id_characters)]
     if not hours:
         return []

@@ -111,9 +111,9 @@ def parse_limit(params: QueryString, default: int = DEFAULT_LIMIT) -> int:
     return int(text)
 
 
-def where(selection: Selection, context: FilterContext) -> tuple[str, dict[str, Any]]:
-    """(SQL condition, parameters) of a selection, over `runs FINAL`."""
-    bound = Bound("s")
+def where(selection: Selection, context: FilterContext, bound: Bound | None = None) -> tuple[str, dict[str, Any]]:
+    """(SQL condition, parameters) of a selection, over `runs FINAL`. `bound` takes the parameters, if it is given."""
+    bound = bound or Bound("s")
     parts = [f"account_id = {bound.text(selection.account_id)}", "superseded_by = ''"]
     if selection.from_us is not None:
         parts.append(f"executed_on >= {bound.instant(selection.from_us)}")

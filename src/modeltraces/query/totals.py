@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed, within_hours, within_times
 from modeltraces.query.filters import Bound, FilterContext
-from modeltraces.query.searching import times_of_text
+from modeltraces.query.narrowing import ask_narrowed
 from modeltraces.query.selection import Selection, among, where
 from modeltraces.store.coverage import ranges
-from modeltraces.store.engine import Store
+from modeltraces.store.engine import Rows, Store
 from modeltraces.store.summaries import CLASS, COUNTED, EXACT_BELOW, time_of_class
 
 _LEVELS: Final = "0.5, 0.9, 0.99"
@@ -108,30 +108,40 @@ def totals(store: Store, question: Question, *, surface: str, known: Cover | Non
 def most(store: Store, question: Question, limit: int, *, surface: str, settings: str = "") -> Most:
     """The names with the most of the first measure. There may be as many names as runs: the engine chooses."""
     covered = cover(store, question.selection, question.needs) if question.is_by_hours else None
-    sql, params = _sql_of_runs(store, question) if covered is None else _sql_of_sums(question, covered)
-    rows = store.query(
-        f"SELECT name, n0, count() OVER () FROM ({sql}) ORDER BY n0 DESC, name LIMIT {limit} {settings}",
-        params,
-        surface=surface,
-    )
+
+    def ask(sql: str, params: dict[str, Any]) -> Rows:
+        return store.query(
+            f"SELECT name, n0, count() OVER () FROM ({sql}) ORDER BY n0 DESC, name LIMIT {limit} {settings}",
+            params,
+            surface=surface,
+        )
+
+    rows = _ask_runs(store, question, ask) if covered is None else ask(*_sql_of_sums(question, covered))
     return Most([Total(name, 0, (number,)) for name, number, _ in rows], rows[0][2] if rows else 0)
 
 
 def _of_runs(store: Store, question: Question, surface: str) -> list[Total]:
-    sql, params = _sql_of_runs(store, question)
+    rows = _ask_runs(store, question, lambda sql, params: store.query(sql, params, surface=surface))
     many = len(question.measures)
-    return [
-        Total(row[0], row[1], tuple(row[2 : 2 + many]), *(tuple(x) for x in row[2 + many :]))
-        for row in store.query(sql, params, surface=surface)
-    ]
+    return [Total(row[0], row[1], tuple(row[2 : 2 + many]), *(tuple(x) for x in row[2 + many :])) for row in rows]
 
 
-def _sql_of_runs(store: Store, question: Question) -> tuple[str, dict[str, Any]]:
-    condition, params = where(question.selection, question.context)
-    if question.among:
-        condition = f"{condition} AND {question.among}"
+def _ask_runs(store: Store, question: Question, ask: Callable[[str, dict[str, Any]], Rows]) -> Rows:
     bound = Bound("x")
-    condition += f" AND {times_of_text(store, question.selection, bound)}"
+    return ask_narrowed(
+        store,
+        question.selection,
+        question.context,
+        bound,
+        lambda selection, also: ask(*_sql_of_runs(question, selection, also, bound)),
+    )
+
+
+def _sql_of_runs(question: Question, selection: Selection, also: str, bound: Bound) -> tuple[str, dict[str, Any]]:
+    condition, params = where(selection, question.context)
+    condition += f" AND {also}"
+    if question.among:
+        condition += f" AND {question.among}"
     numbers = [f"{measure.runs} AS n{at}" for at, measure in enumerate(question.measures)]
     if question.percentiles:
         numbers.append(PERCENTILES)

@@ -30,6 +30,7 @@ class QueryLimitExceeded(StoreError):
 
 _QUERY_TIME: Final = frozenset((159, 160))
 _MEMORY: Final = 241
+_GROUPS: Final = 158
 _DISK_FULL: Final = 243
 _RIGHT: Final = 497
 _AWAY: Final = {
@@ -71,6 +72,10 @@ def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) 
         if not embedded and (writing or "(total)" in str(error)):
             return StoreUnavailable(f"the store is short of memory (ClickHouse error {code})")
         return QueryLimitExceeded("The query needed too much memory. Choose a shorter period or a narrower filter.")
+    if code == _GROUPS:
+        return QueryLimitExceeded(
+            "The query parts its runs into too many. Choose a shorter period or a narrower filter."
+        )
     if embedded and code == _DISK_FULL:
         return StoreUnavailable(_AWAY[code])
     if not embedded and code in _AWAY:

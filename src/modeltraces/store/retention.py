@@ -54,9 +54,11 @@ _EMPTIED: Final = ", ".join(
 )
 # By the narrow columns: texts are not read to count them.
 _UNSWEPT_TEXT: Final = "(NOT payload_swept AND input_size + output_size > 0)"
+_TABLES: Final = ("runs", "span_contents", "text_grams", "text_runs", "text_words")
+"""That hold runs' texts, or what was made of them."""
 _OLD_PARTS: Final = (
     "FROM system.parts WHERE NOT active AND rows > 0 AND database = currentDatabase() "
-    "AND table IN ('runs', 'runs_local', 'span_contents', 'span_contents_local', 'text_grams', 'text_grams_local')"
+    f"AND replaceOne(table, '_local', '') IN {_TABLES}"
 )
 
 
@@ -196,7 +198,7 @@ def wait_until_gone(store: Store, parts: frozenset[str], seconds: float, go_on: 
             # Of a quiet table the engine looks after old parts ever less often, up to every ten minutes. Dropping something,
             # it does so at once; but it begins its merges anew, so this is not done again and again.
             looked = waited
-            for table in ("runs", "span_contents", "text_grams"):
+            for table in _TABLES:
                 store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION ID 'none'")
         time.sleep(0.5)
 

@@ -5,7 +5,7 @@ of a word there are all pieces of four ASCII characters, of three with another c
 without spaces. Pieces are folded more than any search does (`_FOLDED`). What a search asks for is cut by the very same SQL.
 
 An hour counts with the version of its sums (`store/summaries.py`): whatever makes them void makes this void. An hour is
-first declared not made, then written, then made.
+first declared not made, then written, then made. Which runs have which words is made with it (`words.py`).
 """
 
 import random
@@ -16,6 +16,7 @@ from typing import Final
 from modeltraces.store.cluster import patiently
 from modeltraces.store.coverage import US_PER_HOUR, VERSIONS
 from modeltraces.store.engine import QueryLimitExceeded, Store
+from modeltraces.store.words import blocks_of, remove_words, write_words
 
 SEGMENTS: Final = 64
 _PLACE_BITS: Final = 14
@@ -92,7 +93,8 @@ def missing(store: Store, now_us: int, limit: int) -> list[tuple[str, int, int]]
     """(account, hour, version of its sums) of hours that have sums and no index of the same version, the newest first."""
     rows = store.query(
         "SELECT account_id, at, version FROM summary_hours FINAL WHERE account_id != '' AND covered AND at < {before:Int32} "
-        "AND (account_id, at, version) GLOBAL NOT IN (SELECT account_id, at, version FROM text_hours FINAL WHERE made) "
+        "AND (account_id, at, version) GLOBAL NOT IN (SELECT account_id, at, version FROM text_hours FINAL "
+        "WHERE made AND made_with_words) "
         f"ORDER BY at DESC LIMIT {{limit:UInt64}} {_PATIENT}",
         {"before": (now_us - _QUIET_US) // US_PER_HOUR, "limit": limit},
         surface="texts.missing",
@@ -115,15 +117,18 @@ def refresh_texts(
 def remove_texts(store: Store, from_us: int, to_us: int) -> None:
     """All that is known of the texts of a time, of every account: runs or their texts were removed. An hour whose rows are
     not all there is read."""
+    first, last = from_us // US_PER_HOUR, to_us // US_PER_HOUR
     store.command(
         f"ALTER TABLE {store.local('text_grams')} DELETE WHERE at >= {{first:Int32}} AND at <= {{last:Int32}} "
         f"{patiently(store.cluster)}",
-        {"first": from_us // US_PER_HOUR, "last": to_us // US_PER_HOUR},
+        {"first": first, "last": last},
     )
+    remove_words(store, first, last)
 
 
 def _make(store: Store, account_id: str, at: int, version: int, generation: int) -> None:
-    starts, characters = _stretches(store, account_id, at)
+    stretches, characters = _stretches(store, account_id, at)
+    starts = [start for start, _ in stretches][:_MOST_STRETCHES]
     _declare(store, account_id, at, generation, version, made=False)
     try:
         _blank(store, account_id, at, len(starts), generation)
@@ -132,11 +137,18 @@ def _make(store: Store, account_id: str, at: int, version: int, generation: int)
     except QueryLimitExceeded:
         # Too large for the memory that a query may use: it is read.
         starts = []
-    _declare(store, account_id, at, generation + 1, version, made=True, starts=starts, characters=characters)
+    blocks = blocks_of(stretches, (at + 1) * US_PER_HOUR) if starts else []
+    try:
+        write_words(store, account_id, at, blocks, generation + 1)
+    except QueryLimitExceeded:
+        blocks = []
+    _declare(
+        store, account_id, at, generation + 1, version, made=True, starts=starts, characters=characters, blocks=len(blocks)
+    )  # fmt: skip
 
 
-def _stretches(store: Store, account_id: str, at: int) -> tuple[list[int], str]:
-    """Where they begin, and what Request IDs are made of."""
+def _stretches(store: Store, account_id: str, at: int) -> tuple[list[tuple[int, int]], str]:
+    """Where each begins (µs), and its runs; and what Request IDs are made of."""
     rows = store.query(
         "SELECT min(us), count(), groupUniqArrayArray(characters) FROM (SELECT toUnixTimestamp64Micro(executed_on) AS us, "
         f"arrayDistinct(ngrams({folded('request_id')}, 1)) AS characters, "
@@ -148,8 +160,12 @@ def _stretches(store: Store, account_id: str, at: int) -> tuple[list[int], str]:
     )
     if sum(row[1] for row in rows) < FEWEST_RUNS:
         return [], ""
-    starts = sorted({at * US_PER_HOUR, *(row[0] for row in rows[1:])})
-    return starts[:_MOST_STRETCHES], "".join(sorted({one for row in rows for one in row[2]}))
+    # Runs of one instant belong to one stretch, the last that has one of them.
+    stretches: dict[int, int] = {}
+    for number, (start, runs, _) in enumerate(rows):
+        begin = start if number else at * US_PER_HOUR
+        stretches[begin] = stretches.get(begin, 0) + runs
+    return sorted(stretches.items()), "".join(sorted({one for row in rows for one in row[2]}))
 
 
 def _blank(store: Store, account_id: str, at: int, stretches: int, generation: int) -> None:
@@ -204,6 +220,7 @@ def _declare(
     made: bool,
     starts: Sequence[int] = (),
     characters: str = "",
+    blocks: int = 0,
 ) -> None:
     store.insert(
         "text_hours",
@@ -215,5 +232,7 @@ def _declare(
             "made": ("Bool", [made]),
             "starts": ("Array(Int64)", [list(starts)]),
             "id_characters": ("String", [characters]),
+            "blocks": ("UInt16", [blocks]),
+            "made_with_words": ("Bool", [made]),
         },
     )

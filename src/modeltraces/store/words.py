@@ -1,0 +1,120 @@
+"""Which runs have which words (`text_words`): made with the index of pieces (`texts.py`), for searches of common words.
+
+A text is cut where that index cuts it, at what is no letter or digit in ASCII, so what has no such character stands within
+one word. Words keep their characters, ASCII ones in lower case: a search tests them as it tests texts. Runs of an hour are
+numbered in the order of the sort key, in blocks; `text_runs` tells which run a number is of.
+
+It says of each run whether a word is in it, and nothing more is read; so it is made of the row that counts (FINAL), and
+an hour counts, as for pieces, with the version of its sums.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from modeltraces.store.cluster import patiently
+from modeltraces.store.engine import Store
+
+LONGEST_WORD: Final = 256
+"""Bytes, of ASCII alone. What is longer is no word: runs that have one are read."""
+LONGEST_WIDE: Final = 64
+"""Bytes, with other characters. Where no spaces are written, a word is a sentence, and all of them would be the text."""
+LONG: Final = ""
+"""Stands for long words of ASCII alone."""
+LONG_WIDE: Final = " "
+"""Stands for long words with other characters; what is ASCII in them is listed."""
+_STRETCHES: Final = 48
+"""Of a block: as many MB, or as many thousand runs."""
+_MOST_RUNS: Final = 60_000
+"""Of a block, by the stretches' own count, which may be short by one stretch; their numbers have 16 bits."""
+_MOST_WORDS: Final = 400_000
+"""Of a block. With more, the texts are random, and their words take more room than they do."""
+_PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
+_OF_BLOCK: Final = (
+    "FROM runs FINAL WHERE account_id = {account_id:String} AND executed_on >= fromUnixTimestamp64Micro({first:Int64}, 'UTC') "
+    "AND executed_on < fromUnixTimestamp64Micro({last:Int64}, 'UTC')"
+)
+_PLACE: Final = "{account_id:String} AS account_id, {at:Int32} AS at, {block:UInt16} AS block, {generation:UInt64}"
+
+
+def _words_of(text: str) -> str:
+    """SQL of the words of a text, each once."""
+    listed = (
+        "arrayFlatten(arrayMap(word -> multiIf(length(word) = lengthUTF8(word), "
+        f"[if(length(word) <= {LONGEST_WORD}, word, '{LONG}')], length(word) <= {LONGEST_WIDE}, [word], "
+        f"arrayPushBack(arrayMap(part -> if(length(part) <= {LONGEST_WORD}, part, '{LONG}'), "
+        f"extractAll(word, '[\\\\x00-\\\\x7F]+')), '{LONG_WIDE}')), words))"
+    )
+    # Most texts have no long word, and need not be looked through for one.
+    some = f"if(arrayExists(word -> length(word) > {LONGEST_WIDE}, words), arrayDistinct({listed}), words)"
+    return f"arrayMap(words -> {some}, [arrayDistinct(splitByNonAlpha(lower({text})))])[1]"
+
+
+_WORDS: Final = (
+    "INSERT INTO text_words (account_id, at, block, generation, word, of_input, of_output) "
+    f"SELECT {_PLACE}, word, arraySort(groupArrayIf(number, NOT is_output)), arraySort(groupArrayIf(number, is_output)) "
+    "FROM (SELECT number, found.1 AS is_output, found.2 AS word FROM (SELECT number, arrayJoin(arrayConcat("
+    f"arrayMap(word -> (false, word), {_words_of('input')}), arrayMap(word -> (true, word), {_words_of('output')}))) AS found "
+    "FROM (SELECT toUInt16(row_number() OVER (ORDER BY executed_on, request_key) - 1) AS number, input, output "
+    f"{_OF_BLOCK}))) GROUP BY word"
+)
+
+
+def _with_word(word: str) -> str:
+    """SQL of the numbers of the runs of a block, whose words are written, that have a word on either side."""
+    return (
+        "(SELECT arraySort(arrayDistinct(arrayConcat(groupArrayArray(of_input), groupArrayArray(of_output)))) FROM text_words "
+        "WHERE account_id = {account_id:String} AND at = {at:Int32} AND block = {block:UInt16} "
+        f"AND generation = {{generation:UInt64}} AND word = '{word}')"
+    )
+
+
+_RUNS: Final = (
+    "INSERT INTO text_runs (account_id, at, block, generation, times, keys, with_long, with_long_wide) "
+    f"SELECT {_PLACE}, arrayMap(run -> run.1, sorted), arrayMap(run -> run.2, sorted), {_with_word(LONG)}, "
+    f"{_with_word(LONG_WIDE)} FROM (SELECT arraySort(groupArray((toUnixTimestamp64Micro(executed_on), request_key))) AS sorted "
+    f"{_OF_BLOCK})"
+)
+
+
+def blocks_of(stretches: Sequence[tuple[int, int]], end_us: int) -> list[tuple[int, int]]:
+    """(from, to) in µs of the blocks of an hour that ends at `end_us`. `stretches`: where each begins (µs), and its runs.
+
+    Empty where more runs than can be numbered began at the same instant.
+    """
+    blocks = list(_parted(stretches))
+    if any(sum(runs for _, runs in block) > _MOST_RUNS for block in blocks):
+        return []
+    starts = [block[0][0] for block in blocks]
+    return list(zip(starts, [*starts[1:], end_us], strict=False))
+
+
+def write_words(store: Store, account_id: str, at: int, blocks: Sequence[tuple[int, int]], generation: int) -> None:
+    """Of one hour. Raises QueryLimitExceeded where a block has too many words, or is too large."""
+    for block, (first, last) in enumerate(blocks):
+        params = {
+            "account_id": account_id, "at": at, "block": block, "generation": generation, "first": first, "last": last,
+        }  # fmt: skip
+        store.command(f"{_WORDS} {_PATIENT}, max_rows_to_group_by = {_MOST_WORDS}", params)
+        store.command(f"{_RUNS} {_PATIENT}", params)
+
+
+def remove_words(store: Store, first: int, last: int) -> None:
+    """Those of the hours from `first` to `last`, of every account."""
+    # Without its runs a block does not count.
+    for table in ("text_runs", "text_words"):
+        store.command(
+            f"ALTER TABLE {store.local(table)} DELETE WHERE at >= {{first:Int32}} AND at <= {{last:Int32}} "
+            f"{patiently(store.cluster)}",
+            {"first": first, "last": last},
+        )
+
+
+def _parted(stretches: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    block: list[tuple[int, int]] = []
+    for stretch in stretches:
+        if block and (len(block) == _STRETCHES or sum(runs for _, runs in block) + stretch[1] > _MOST_RUNS):
+            yield block
+            block = []
+        block.append(stretch)
+    if block:
+        yield block

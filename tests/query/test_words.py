@@ -1,0 +1,224 @@
+"""Common words are counted by what is known of them, without their texts: the same runs as by reading, or they are read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from modeltraces.query import covered, narrowing
+from modeltraces.query.filters import Bound, parse
+from modeltraces.query.metrics import count_runs
+from modeltraces.query.selection import Selection, where
+from modeltraces.run import Run
+from modeltraces.store import words
+from modeltraces.store.coverage import US_PER_HOUR
+from modeltraces.store.engine import Rows, Store
+from modeltraces.store.retention import sweep
+from modeltraces.store.retention_limits import Keep, Limits
+from modeltraces.store.rows import insert_runs
+from modeltraces.store.words import blocks_of, remove_words
+from tests.query.known_texts import (
+    HOURS,
+    LONG_AFTER_US,
+    MIDNIGHT_US,
+    NOBODY,
+    long_after,
+    look_through,
+    of,
+    one_after_another,
+    small_texts,
+)
+from tests.query.runs import SECOND_US
+
+pytestmark = pytest.mark.whole_store
+BLOB = "0123456789" * 26
+SENTENCE = "退款申请已经收到" * 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small(store: Store) -> Iterator[None]:
+    with small_texts(store), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(narrowing, "FEWEST_STRETCHES", -1)
+        yield
+
+
+def stored(store: Store, account_id: str, runs: list[Run], clock: int) -> list[Run]:
+    insert_runs(store, runs)
+    look_through(store, clock)
+    return runs
+
+
+def looked_up(store: Store, selection: Selection) -> bool:
+    return "text_words" in narrowing.narrowed(store, selection, NOBODY, Bound("t")).condition
+
+
+def counted(store: Store, account_id: str, text: str) -> int:
+    """By what is known, which must be what reading finds."""
+    selection = of(account_id, parse(text))
+    found = count_runs(store, selection, NOBODY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(covered, "FEWEST_RUNS", 10**9)
+        assert found == count_runs(store, selection, NOBODY), text
+    return found
+
+
+def test_a_common_word_is_counted_without_its_texts(store: Store) -> None:
+    account_id, clock = f"common-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "Where is my refund, please?")
+    for one in runs[::4]:
+        one.output = "Refunded."
+    stored(store, account_id, runs, clock)
+    for text, count in (("refund", 400), ("output:fund", 100), ("efunde", 100), ("input:unded", 0), ("is", 400)):
+        assert looked_up(store, of(account_id, parse(text))), text
+        assert counted(store, account_id, text) == count
+    # What is counted is what was known, not what stands in the texts.
+    store.command(
+        "ALTER TABLE runs UPDATE output = '' WHERE account_id = {account_id:String} SETTINGS mutations_sync = 2",
+        {"account_id": account_id},
+    )
+    assert count_runs(store, of(account_id, parse("efunde")), NOBODY) == 100
+
+
+def test_other_terms_hold_beside_a_word(store: Store) -> None:
+    account_id, clock = f"beside-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund")
+    for number, one in enumerate(runs):
+        one.status = "failed" if number % 3 == 0 else "success"
+        one.user_id = f"user-{number % 50}"
+    stored(store, account_id, runs, clock)
+    assert looked_up(store, of(account_id, parse("refund status:failed")))
+    assert counted(store, account_id, "refund status:failed") == 134
+    assert counted(store, account_id, "refund -status:failed source:nobody") == 0
+    # A user's runs are few: their texts are read sooner than the word is looked up.
+    assert not looked_up(store, of(account_id, parse("refund user_id:user-7")))
+    assert counted(store, account_id, "refund user_id:user-7") == 8
+
+
+@pytest.mark.parametrize(
+    "text", ["input:refund*", "input:*refund", '"my refund"', "input:(refund OR money)", "-refund"]
+)
+def test_what_is_not_a_part_of_one_word_is_read(store: Store, text: str) -> None:
+    account_id, clock = f"read-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund of my refund")
+    runs[7].input = "refunds"
+    stored(store, account_id, runs, clock)
+    assert not looked_up(store, of(account_id, parse(text)))
+    counted(store, account_id, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("GPT4", 3), ("789REFUND", 2), ("退款申请", 3), ("收到退款", 3), ("refund", 400), ("K", 0)]
+)
+def test_words_that_are_too_long_to_be_listed_are_read(store: Store, text: str, count: int) -> None:
+    account_id, clock = f"long-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund")
+    for one in runs[:3]:
+        one.input += f" {SENTENCE}GPT4模型"
+    for one in runs[100:102]:
+        one.output = f"{BLOB}refund"
+    stored(store, account_id, runs, clock)
+    assert looked_up(store, of(account_id, parse(text)))
+    assert counted(store, account_id, text) == count
+
+
+def test_many_long_words_are_read_as_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    account_id, clock = f"blobs-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, f"refund {BLOB}x")
+    stored(store, account_id, runs, clock)
+    assert looked_up(store, of(account_id, parse("refund")))
+    monkeypatch.setattr(narrowing, "_MOST_LONG", 399)
+    assert not looked_up(store, of(account_id, parse("refund")))
+
+
+def test_a_word_of_too_many_runs_to_be_held_in_memory_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    account_id, clock = f"many-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    monkeypatch.setattr(narrowing, "MOST_LISTED", 399)
+    assert not looked_up(store, of(account_id, parse("refund")))
+    monkeypatch.setattr(narrowing, "MOST_LISTED", 400)
+    assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 400
+
+
+def test_runs_of_one_instant_are_told_apart(store: Store) -> None:
+    account_id, clock = f"instant-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund")
+    for one, other in zip(runs[::2], runs[1::2], strict=True):
+        other.executed_on_us = one.executed_on_us
+        other.input = "nothing"
+    stored(store, account_id, runs, clock)
+    assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 200
+
+
+def test_late_runs_and_those_that_are_sent_again_count_as_they_are_now(store: Store) -> None:
+    account_id, clock = f"late-{uuid4()}", long_after(store)
+    runs = stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    late = [replace(run, request_id=f"late-{run.request_id}", received_on_us=clock + SECOND_US) for run in runs[:5]]
+    again = [replace(run, version=run.version + 1, input="-", received_on_us=clock + SECOND_US) for run in runs[50:53]]
+    insert_runs(store, late + again)
+    assert counted(store, account_id, "refund") == 402
+    look_through(store, clock + 2 * SECOND_US)
+    assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 402
+
+
+def test_an_hour_whose_runs_are_gone_is_read(store: Store) -> None:
+    account_id, clock = f"gone-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    store.command(
+        "ALTER TABLE text_runs DELETE WHERE account_id = {account_id:String} AND at % 3 = 0 SETTINGS mutations_sync = 2",
+        {"account_id": account_id},
+    )
+    assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 400
+
+
+def test_what_is_removed_while_it_is_asked_is_read(store: Store) -> None:
+    account_id, clock = f"meanwhile-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    asked: list[str] = []
+
+    def count(selection: Selection, also: str) -> Rows:
+        asked.append(also)
+        if len(asked) == 1:
+            remove_words(store, MIDNIGHT_US // US_PER_HOUR, MIDNIGHT_US // US_PER_HOUR + 3)
+        condition, params = where(selection, NOBODY)
+        sql = f"SELECT count() FROM runs FINAL WHERE {condition} AND {also}"
+        return store.query(sql, {**params, **bound.params})
+
+    bound = Bound("t")
+    assert narrowing.ask_narrowed(store, of(account_id, parse("refund")), NOBODY, bound, count) == [(400,)]
+    assert "text_words" in asked[0]
+    assert asked[1:] == ["true"]
+
+
+def test_an_hour_with_too_many_words_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "_MOST_WORDS", 30)
+    account_id, clock = f"random-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    assert not looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 400
+
+
+def test_words_go_with_their_texts(store: Store) -> None:
+    account_id, clock = f"swept-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    limits = Limits({account_id: MIDNIGHT_US + HOURS * US_PER_HOUR})
+    sweep(store, Keep(Limits(), limits), LONG_AFTER_US)
+    for table in ("text_words", "text_runs"):
+        held = f"SELECT count() FROM {table} WHERE account_id = {{account_id:String}}"
+        assert store.query(held, {"account_id": account_id}) == [(0,)], table
+    assert counted(store, account_id, "refund") == 0
+
+
+def test_blocks_are_as_long_as_their_numbers_can_tell() -> None:
+    assert blocks_of([(10, 1000), (20, 1000)], 99) == [(10, 99)]
+    many = [(n, 1000) for n in range(100)]
+    assert blocks_of(many, 100) == [(0, 48), (48, 96), (96, 100)]
+    full = [(n, 25_000) for n in range(5)]
+    assert blocks_of(full, 100) == [(0, 2), (2, 4), (4, 100)]
+    # Nothing can part runs of one instant.
+    assert blocks_of([(0, 10), (1, 60_001), (2, 10)], 100) == []
+    assert blocks_of([], 100) == []
