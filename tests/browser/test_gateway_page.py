@@ -124,3 +124,23 @@ def test_errors_and_calls_that_are_stopped_on_a_phone(
     page = visitors.visit(eve, width=390, height=844).go(GATEWAY)
     expect(page.get_by_role("heading", name="No models to call")).to_be_visible()
     assert findings(page) == []
+
+
+def test_a_name_without_a_gap_makes_no_page_wider(visitors: Visitors, gina: StorageState, world: World) -> None:
+    account_id = world.server.account_id("gateway page in the browser")
+    name = "organisation.department_team" + "x" * 64
+    _, key = keys.create_key(world.server.catalog, account_id, name, actor="test", scopes=("gateway",))
+    for width, height in ((390, 844), (1280, 900)):
+        page = visitors.visit(gina, width=width, height=height).go(f"{GATEWAY}?model=gpt-4o&key={key.id}")
+        sentence = page.get_by_text("A real call to").bounding_box()
+        card = page.locator(".try").bounding_box()
+        assert sentence is not None
+        assert card is not None
+        assert sentence["x"] + sentence["width"] <= card["x"] + card["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_label("Key: ").click()
+        panel = page.locator("details[open] .menu-panel").bounding_box()
+        assert panel is not None
+        assert panel["x"] >= 0
+        assert panel["x"] + panel["width"] <= width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
