@@ -8,8 +8,6 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from modeltraces.catalog.amounts import amount_text
-
 UNKNOWN: Final = "—"
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -25,11 +23,16 @@ def count(value: int | None) -> str:
 
 
 def credits_text(credits: Decimal) -> str:
-    """`1 814.11`: two decimals, none from a hundred thousand on. What is not zero never reads as 0."""
+    """`1 814.10`: two decimals, none from a hundred thousand on. What is not zero never reads as 0."""
     if 0 < credits < _LEAST_CREDITS:
         return f"<{_LEAST_CREDITS}"
-    whole, _, rest = amount_text(round(credits, 2 if credits < 100_000 else 0)).partition(".")
-    return f"{count(int(whole))}.{rest}" if rest else count(int(whole))
+    return hundredths(credits) if credits < 100_000 else count(round(credits))
+
+
+def hundredths(value: Decimal) -> str:
+    """`1 234.50`: amounts beside each other have their points below each other."""
+    whole, _, rest = f"{value:.2f}".partition(".")
+    return f"{count(int(whole))}.{rest}"
 
 
 def duration_parts(milliseconds: float | None) -> tuple[str, str]:
