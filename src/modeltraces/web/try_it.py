@@ -14,6 +14,7 @@ from modeltraces.catalog.keys import ApiKey
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.headers import Headers, value_of
 from modeltraces.gateway.inside import BrokenOff, call_inside
+from modeltraces.gateway.kept import Kept
 from modeltraces.gateway.proxy import Gateway
 from modeltraces.gateway.reading.outcome import Outcome, StreamReader, member, text_of
 from modeltraces.gateway.sse import Splitter, data_of
@@ -63,7 +64,7 @@ class Trial:
     _status: int = 0
     _reader: StreamReader | None = None
     _splitter: Splitter = field(default_factory=Splitter)
-    _kept: list[bytes] = field(default_factory=list)
+    _kept: Kept = field(default_factory=Kept)
     _said: bool = False
     """Whether any of the answer's text was shown."""
 
@@ -104,13 +105,15 @@ class Trial:
     def _begin(self, status: int, headers: Headers) -> None:
         self._status = status
         self.request_id = value_of(headers, "x-request-id")
+        kind = value_of(headers, "content-type").partition(";")[0].strip().lower()
+        self._kept = Kept(kind, value_of(headers, "content-encoding").strip().lower())
         call = call_of(self.family, "POST", _PATHS[self.family])
-        if call is not None and status < 400 and value_of(headers, "content-type").startswith("text/event-stream"):
+        if call is not None and status < 400 and kind == "text/event-stream":
             self._reader = call.stream()
 
     def _read(self, piece: bytes) -> list[str]:
         if self._reader is None:
-            self._kept.append(piece)
+            self._kept.add(piece)
             return []
         texts = []
         for event in self._splitter.feed(piece):
@@ -129,26 +132,32 @@ class Trial:
         elapsed = self._elapsed_ms
         outcome, body = self._outcome()
         events: list[dict[str, Any]] = []
-        if not self._said and self._status and self._status < 400 and isinstance(outcome.response, dict):
-            events.append({"text": output_text(outcome.response)})
-        if self._status >= 400 or outcome.error_message or outcome.error_type:
+        if not self._said and 0 < self._status < 300 and isinstance(outcome.response, dict):
+            text = output_text(outcome.response)
+            self._said = bool(text)
+            events += [{"text": text}] if text else []
+        note = ""
+        if self._status >= 300 or outcome.error_message or outcome.error_type:
             said = outcome.error_message or outcome.error_type or f"The upstream answered HTTP {self._status}."
             events.append({"error": said, "status": self._status, "body": body[:_SHOWN_OF_ERROR]})
         elif broken or not self._status or not outcome.is_complete:
             events.append({"error": "The answer broke off before its end.", "status": self._status, "body": ""})
-        return [*events, {"done": _summary(outcome, elapsed, self._first_ms)}]
+        elif not self._said:
+            note = " · no text came"
+        return [*events, {"done": _summary(outcome, elapsed, self._first_ms) + note}]
 
     def _outcome(self) -> tuple[Outcome, str]:
         """What came, and an error's body as text."""
         if self._reader is not None:
             return self._reader.end(), ""
-        body = b"".join(self._kept)
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            value = body.decode("utf-8", "replace")
         call = call_of(self.family, "POST", _PATHS[self.family])
-        outcome = call.whole(self._status, value) if call is not None and self._status else Outcome()
+        if call is None or not self._status:
+            return Outcome(), ""
+        value = self._kept.value()
+        outcome = call.whole(self._status, value)
+        # A program's library would fail at it, as the run says.
+        if self._status < 300 and not outcome.error_message and (fault := self._kept.fault(call, value)):
+            outcome.error_message = f"The upstream answered HTTP {self._status} with {fault}."
         text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
         return outcome, text
 
