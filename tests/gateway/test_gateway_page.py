@@ -111,6 +111,17 @@ def test_a_whole_answer_of_either_api_comes_at_once(place: Place, member: httpx.
     assert run_at(place, streamed[-1]["run"])["request"]["max_tokens"] > 0
 
 
+def test_a_model_for_embeddings_is_asked_for_a_vector(place: Place, member: httpx.Client, upstream: Upstream) -> None:
+    vector, done, run = place.try_it(member, "gpt-4o", "a text", task="embeddings", stream="1")
+    assert vector["text"] == "A vector of 2 numbers: 0.1, 0.2"
+    assert done["done"].endswith("2 tokens in")
+    path, _, body = upstream.last
+    assert (path, body) == ("/v1/embeddings", {"model": "gpt-4o", "input": "a text"})
+    assert run_at(place, run["run"])["operation"] == "embeddings"
+    (error,) = place.try_it(member, "gpt-4o", task="images")
+    assert "The task must be chat or embeddings" in error["error"]
+
+
 def test_errors_are_shown_as_a_program_gets_them_and_lead_to_their_runs(place: Place, member: httpx.Client) -> None:
     error, _, run = place.try_it(member, "status-429")
     assert (error["error"], error["status"]) == ("no: 429", 429)

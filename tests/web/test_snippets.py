@@ -43,7 +43,7 @@ def test_python_is_python_and_names_the_model(name: str) -> None:
 @settings(max_examples=50)
 @given(NAMES)
 def test_curl_sends_json_that_names_the_model(name: str) -> None:
-    for tool in ("curl-openai", "curl-anthropic"):
+    for tool in ("curl-openai", "curl-anthropic", "curl-embeddings"):
         words = shlex.split(snippet(tool, BASE, name))
         assert json.loads(words[words.index("-d") + 1])["model"] == name
 
