@@ -3,14 +3,17 @@
 Unknown (None) is an em dash, never 0. Thousands are set apart by a narrow no-break space.
 """
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from ipaddress import IPv6Address
 from typing import Final
 from zoneinfo import ZoneInfo
 
 UNKNOWN: Final = "—"
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
+_BRACKETED: Final = re.compile(r"\[([^\[\]]+)\](?::\d+)?")
 _LEAST_CREDITS: Final = Decimal("0.01")
 
 
@@ -116,6 +119,18 @@ def removal(executed_on_us: int, removed_on_us: int, zone: tzinfo = UTC) -> str:
     """`Payload removed on 24 Nov 2026, after 14 days`."""
     days = (removed_on_us - executed_on_us) // 86_400_000_000
     return f"Payload removed on {day(removed_on_us, zone)}, after {count(days)} day{'s' if days != 1 else ''}"
+
+
+def server_text(address: str) -> str:
+    """`llm.internal:8000` of a host and port that were put in brackets together; an IPv6 address keeps its own."""
+    found = _BRACKETED.fullmatch(address)
+    if found is None:
+        return address
+    try:
+        IPv6Address(found[1].partition("%")[0])
+    except ValueError:
+        return found[1]
+    return address
 
 
 def iso(instant_us: int) -> str:
