@@ -20,7 +20,7 @@ from tests.support.server import Server
 
 pytestmark = [pytest.mark.emitters, pytest.mark.timeout(600)]
 
-MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5"}
+MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-5-5"}
 _RUN_PYTHON = """
 import contextlib, io, json, sys
 for text in json.load(sys.stdin):
