@@ -154,6 +154,7 @@ def test_an_endpoint_is_tried_out_with_its_credential(llama: CatalogSite, provid
     page = llama.send(f"{PAGE}?do=test&version=release/8", ADA).text
     assert "It works: 2 models." in page
     assert "<bdi>&lt;b&gt;o3</bdi>" in page
+    assert "Not among them: <bdi>llama</bdi>." in page
     assert SECRET not in page
     failed = llama.send(f"{PAGE}?do=test&version=v9", ADA)
     assert failed.status_code == 200
