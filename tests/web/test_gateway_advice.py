@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from modeltraces.catalog import connections
+from modeltraces.catalog import connections, key_usage, keys
+from modeltraces.catalog.key_usage import DAY, Used, window_of
 from modeltraces.gateway.targets import TargetBook
+from modeltraces.run import now_us
 from modeltraces.web.address import GATEWAY
 from tests.web.conftest import CatalogSite
 
@@ -98,3 +100,26 @@ def test_of_a_model_for_something_else_it_says_that_the_example_is_a_chat(site: 
         in text
     )
     assert "is called for" not in words(page(site, "gpt-4o"))
+
+
+def test_a_key_that_has_used_up_its_day_is_taken_last_and_says_so(site: CatalogSite) -> None:
+    def shown() -> tuple[str, str]:
+        text = page(site, "gpt-4o")
+        return text.partition('aria-label="Key: ')[2].partition('"')[0], words(text)
+
+    def made(name: str, **limits: object) -> str:
+        found = keys.create_key(site.catalog, site.account_id, name, actor="t", scopes=("gateway",), limits=limits)[1]
+        return found.id
+
+    plain = made("sparse", recording="metadata")
+    bound = made("bound", tokens_per_day=1000)
+    assert shown()[0] == "bound"
+    key_usage.add(site.catalog, {window_of(bound, DAY, now_us()): Used(tokens=999)})
+    assert shown()[0] == "bound"
+    key_usage.add(site.catalog, {window_of(bound, DAY, now_us()): Used(tokens=1)})
+    assert shown()[0] == "sparse"
+    used_up = "This key has used up its 1 000 tokens of today: calls are refused until midnight, UTC."
+    assert used_up not in shown()[1]
+    keys.revoke_key(site.catalog, site.account_id, plain, actor="t")
+    name, text = shown()
+    assert (name, used_up in text) == ("bound", True)

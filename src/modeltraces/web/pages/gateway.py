@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modeltraces.api.state import gateway_of, parts_of
-from modeltraces.catalog import connections, keys
+from modeltraces.catalog import connections, key_usage, keys
 from modeltraces.catalog.connections import EVERY_MODEL, Connection
 from modeltraces.catalog.errors import NotFound
 from modeltraces.catalog.key_limits import RECORDINGS, Recording
+from modeltraces.catalog.key_usage import DAY, NOTHING, window_of
 from modeltraces.catalog.keys import ApiKey
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.days import US_PER_DAY
@@ -27,6 +28,7 @@ from modeltraces.web import shown_once
 from modeltraces.web.address import CONNECTIONS, GATEWAY, MODELS, with_query
 from modeltraces.web.called_for import Task, is_unlike_chats, operation_of, task_of
 from modeltraces.web.contexts import Empty, ModelGroup, Option
+from modeltraces.web.formatting import count
 from modeltraces.web.gateway_advice import KnownNames, of_a_name_taken_blindly, of_a_name_that_cannot_be_called
 from modeltraces.web.gateway_contexts import Advice, GatewayPage, SnippetTab, TryBox
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
@@ -72,6 +74,8 @@ class _Found:
     """The models that can be called."""
     entries: Sequence[ModelEntry]
     keys: Sequence[ApiKey]
+    used_up: frozenset[str]
+    """The ids of those that have used up their day."""
     usable: Sequence[Connection]
     served: frozenset[str]
     """Those that a deployment or connection serves that was made for them."""
@@ -98,7 +102,7 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
     listed = sorted(found.names, key=str.lower)
     model = asked.model or await _first(parts, identity.account_id, found, listed)
     reach = await parts.workers.look_up(_reach, book, identity.account_id, model)
-    chosen = _chosen(asked.key, found.keys, reach)
+    chosen = _chosen(asked.key, found, reach)
     here = replace(asked, model=model, key=chosen.id if chosen else "")
     base = str(request.base_url).rstrip("/")
     operation = await operation_of(parts, identity.account_id, found.entries, model)
@@ -128,7 +132,7 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
         new_key_name=new.get("name", ""),
         variable=VARIABLE,
         may_try=may_try(identity),
-        box=TryBox(model, chosen.id, tool.family, tool.task, chosen.name, _note(chosen))
+        box=TryBox(model, chosen.id, tool.family, tool.task, chosen.name, _note(chosen, found))
         if chosen and tool and may_try(identity)
         else None,
     )
@@ -170,28 +174,42 @@ def _find(parts: Parts, book: TargetBook, account_id: str) -> _Found:
     usable = [one for one in found if one.protocol and one.base_url and not one.archived]
     entries = parts.registry.list_models(account_id)
     named = {name for one in usable for name in one.models}
+    live = live_keys(parts, account_id)
     up = {entry.name for entry in entries if any(one.is_up for one in entry.deployments)}
     return _Found(
         frozenset(name for family in SPOKEN for name in book.names(account_id, family)),
         entries,
-        live_keys(parts, account_id),
+        live,
+        _used_up(parts, account_id, live),
         usable,
         frozenset(named | up | {one.name for one in entries if named.intersection(one.recorded_names)}),
     )
 
 
-def _chosen(key_id: str, live: Sequence[ApiKey], reach: _Reach) -> ApiKey | None:
-    """The one that was asked for, else the newest that calls the model and records all of it, as far as there is one.
+def _used_up(parts: Parts, account_id: str, live: Sequence[ApiKey]) -> frozenset[str]:
+    bound = {key.id: key.limits.tokens_per_day for key in live if key.limits.tokens_per_day is not None}
+    if not bound:
+        return frozenset()
+    used, now = key_usage.current(parts.catalog, account_id), now_us()
+    return frozenset(one for one, most in bound.items() if used.get(window_of(one, DAY, now), NOTHING).tokens >= most)
+
+
+def _chosen(key_id: str, found: _Found, reach: _Reach) -> ApiKey | None:
+    """The one that was asked for, else the newest that calls the model, today, and records all of it, as far as there is one.
 
     Raises NotFound for one that the account does not have, or that may not call models.
     """
     if not key_id:
         return min(
-            live,
-            key=lambda one: (not one.limits.allows(*reach.spellings), RECORDINGS.index(one.limits.recording)),
+            found.keys,
+            key=lambda one: (
+                not one.limits.allows(*reach.spellings),
+                one.id in found.used_up,
+                RECORDINGS.index(one.limits.recording),
+            ),
             default=None,
         )
-    for key in live:
+    for key in found.keys:
         if key.id == key_id:
             return key
     raise NotFound("There is no such key that may call models in this account.")
@@ -261,7 +279,10 @@ def _tabs(here: _Asked, base: str, families: Sequence[Family], task: Task, new_k
     )
 
 
-def _note(key: ApiKey) -> str:
+def _note(key: ApiKey, found: _Found) -> str:
+    if key.id in found.used_up:
+        most = count(key.limits.tokens_per_day)
+        return f"This key has used up its {most} tokens of today: calls are refused until midnight, UTC."
     notes: dict[Recording, str] = {
         "full": "",
         "metadata": "This key records metadata only: the run keeps no texts.",
