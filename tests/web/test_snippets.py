@@ -48,6 +48,13 @@ def test_curl_sends_json_that_names_the_model(name: str) -> None:
         assert json.loads(words[words.index("-d") + 1])["model"] == name
 
 
+def test_what_to_save_a_typescript_program_as_is_said() -> None:
+    """Without `.mjs` or a package of modules, Node takes neither `import` nor `await` at the top."""
+    for tool in TOOLS:
+        says = "// Save it as call.mjs, run it with: node call.mjs"
+        assert (says in snippet(tool.key, BASE, "m")) is (tool.language == "typescript"), tool.key
+
+
 def test_a_typescript_literal_is_what_json_writes() -> None:
     for tool in TOOLS:
         if tool.language == "typescript":

@@ -56,6 +56,7 @@ answer = client.messages.create(
 print(answer.content[0].text)"""
 
 _TYPESCRIPT: Final = """// npm install openai
+// Save it as call.mjs, run it with: node call.mjs
 import OpenAI from "openai";
 
 const client = new OpenAI({
@@ -69,6 +70,7 @@ const answer = await client.chat.completions.create({
 console.log(answer.choices[0]?.message.content);"""
 
 _TYPESCRIPT_ANTHROPIC: Final = """// npm install @anthropic-ai/sdk
+// Save it as call.mjs, run it with: node call.mjs
 import Anthropic from "@anthropic-ai/sdk";
 
 const client = new Anthropic({
@@ -106,6 +108,7 @@ model = ChatAnthropic(
 print(model.invoke("Say hello.").content)"""
 
 _VERCEL: Final = """// npm install ai @ai-sdk/openai
+// Save it as call.mjs, run it with: node call.mjs
 import { createOpenAI } from "@ai-sdk/openai";
 import { generateText } from "ai";
 
@@ -120,6 +123,7 @@ const { text } = await generateText({
 console.log(text);"""
 
 _VERCEL_ANTHROPIC: Final = """// npm install ai @ai-sdk/anthropic
+// Save it as call.mjs, run it with: node call.mjs
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { generateText } from "ai";
 
@@ -156,6 +160,7 @@ answer = client.embeddings.create(
 print(len(answer.data[0].embedding))"""
 
 _TYPESCRIPT_EMBEDDINGS: Final = """// npm install openai
+// Save it as call.mjs, run it with: node call.mjs
 import OpenAI from "openai";
 
 const client = new OpenAI({
@@ -181,6 +186,7 @@ model = OpenAIEmbeddings(
 print(len(model.embed_query("A text to be found again.")))"""
 
 _VERCEL_EMBEDDINGS: Final = """// npm install ai @ai-sdk/openai
+// Save it as call.mjs, run it with: node call.mjs
 import { createOpenAI } from "@ai-sdk/openai";
 import { embed } from "ai";
 
