@@ -12,6 +12,7 @@ from playwright.sync_api import Page, StorageState, expect
 from modeltraces.catalog import audit, users
 from tests.browser.axe import findings
 from tests.browser.conftest import Visit, Visitors, sign_in
+from tests.browser.lines import lines_of
 from tests.browser.test_phone import fits
 from tests.browser.world import ARABIC, World
 from tests.conftest import TakePicture
@@ -19,6 +20,7 @@ from tests.support.server import PASSWORD
 
 AUDIT = "/settings/audit-log"
 ACCOUNT, OLGA, MARK = "audited pages", "olga@example.com", "mark@example.com"
+DOTTED = "organisation.department.team.project.model-of-a-long-name"
 LONG = "wort" * 60 + " with <b>markup</b> & more"
 DAY_US = 86_400_000_000
 
@@ -70,6 +72,10 @@ def account(world: World) -> str:
             now - 10_000_000, OLGA, "connection.edit", "connection:azure-eu",
             {"credential": "sk-the-old-one", "base_url": "https://a.example"},
             {"credential": "sk-the-new-one", "base_url": "https://b.example"},
+        )  # fmt: skip
+        put(
+            now - 5_000_000, f"key:{DOTTED}", "connection.edit", f"connection:{DOTTED}",
+            {DOTTED: DOTTED}, {DOTTED: f"{DOTTED}.renamed"},
         )  # fmt: skip
     return ACCOUNT
 
@@ -235,6 +241,16 @@ def test_without_a_session_it_leads_to_the_sign_in_and_back(world: World) -> Non
     answer = httpx.get(f"{world.server.url}{AUDIT}?actor=x")
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=/settings/audit-log")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_are_broken_after_their_dots_and_hyphens(visitors: Visitors, olga: StorageState, width: int) -> None:
+    page = visitors.visit(olga, width=width).go(f"{AUDIT}?object={DOTTED}")
+    row = page.locator("tbody tr").first
+    for place in (".a-who bdi", ".a-object bdi", "dt bdi", ".audit-old bdi", ".audit-new bdi"):
+        lines = lines_of(row.locator(place))
+        assert len(lines) > 1, place
+        assert all(line.endswith((".", "-")) for line in lines[:-1]), (place, lines)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -6,6 +6,7 @@ from playwright.sync_api import StorageState, expect
 
 from tests.browser.catalog_world import CREDENTIAL
 from tests.browser.conftest import Visitors
+from tests.browser.lines import lines_of
 
 CONNECTIONS = "/settings/connections"
 
@@ -64,3 +65,24 @@ def test_one_that_runs_named_is_completed(visitors: Visitors, kim: StorageState,
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#connection-azure-eu")).not_to_contain_text("only seen on runs")
     expect(page.get_by_role("button", name="Test azure-eu")).to_be_visible()
+
+
+def test_an_address_is_broken_between_its_parts_not_within_a_number_or_a_word(
+    visitors: Visitors, kim: StorageState
+) -> None:
+    page = visitors.visit(kim).go(f"{CONNECTIONS}?do=add")
+    page.get_by_label("Name", exact=True).fill("a-connection-of-a-name-that-is-long")
+    page.get_by_label("Protocol").select_option("OpenAI-compatible")
+    page.get_by_label("Address").fill("http://10.255.255.1:81/organisation/department/project.of.a.team/v1")
+    models = [f"organisation.department.team.project.model-{number}" for number in range(12)]
+    page.get_by_label("Models reached").fill("\n".join(models))
+    page.get_by_role("button", name="Add the connection").click()
+    row = page.get_by_role("row").filter(has_text="10.255.255.1")
+    address, column = row.locator("code"), row.locator("td.t-places").bounding_box()
+    assert column is not None
+    assert column["width"] >= 220
+    lines = lines_of(address)
+    assert lines[0].startswith("http://10.255.255.1:81/")
+    assert all(line.endswith(("/", ".")) for line in lines[:-1]), lines
+    for name in row.locator("td").nth(2).locator("bdi").all():
+        assert all(line.endswith((".", "-")) for line in lines_of(name)[:-1]), lines_of(name)

@@ -30,7 +30,7 @@ def gina(browser: Browser, world: World, upstream: Upstream) -> StorageState:
     account = server.new_account("gateway page in the browser")
     account_id = server.account_id(account)
     users.create(server.catalog, account_id, GINA, "owner", password=PASSWORD, actor="test")
-    models = ["gpt-4o", "status-429", "endless", LONG]
+    models = ["gpt-4o", "status-429", "endless", "text-embedding", LONG]
     with server.client("admin", account=account) as admin:
         for name, protocol, base, reached in (
             ("fake", "openai", f"{upstream.url}/v1", models),
@@ -124,3 +124,43 @@ def test_errors_and_calls_that_are_stopped_on_a_phone(
     page = visitors.visit(eve, width=390, height=844).go(GATEWAY)
     expect(page.get_by_role("heading", name="No models to call")).to_be_visible()
     assert findings(page) == []
+
+
+def test_a_name_without_a_gap_makes_no_page_wider(visitors: Visitors, gina: StorageState, world: World) -> None:
+    account_id = world.server.account_id("gateway page in the browser")
+    name = "organisation.department_team" + "x" * 64
+    _, key = keys.create_key(world.server.catalog, account_id, name, actor="test", scopes=("gateway",))
+    for width, height in ((390, 844), (1280, 900)):
+        page = visitors.visit(gina, width=width, height=height).go(f"{GATEWAY}?model=gpt-4o&key={key.id}")
+        sentence = page.get_by_text("A real call to").bounding_box()
+        card = page.locator(".try").bounding_box()
+        assert sentence is not None
+        assert card is not None
+        assert sentence["x"] + sentence["width"] <= card["x"] + card["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_label("Key: ").click()
+        panel = page.locator("details[open] .menu-panel").bounding_box()
+        assert panel is not None
+        assert panel["x"] >= 0
+        assert panel["x"] + panel["width"] <= width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_vector_is_asked_for_and_a_wrong_name_is_one_click_from_the_right_one(
+    visitors: Visitors, gina: StorageState, world: World
+) -> None:
+    account_id = world.server.account_id("gateway page in the browser")
+    keys.create_key(world.server.catalog, account_id, "for vectors", actor="test", scopes=("gateway",))
+    page = visitors.visit(gina).go(f"{GATEWAY}?model=text-embedding")
+    page.get_by_role("tab", name="Vercel AI SDK").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("gateway.embedding(")
+    expect(page.get_by_label("Stream the answer")).to_have_count(0)
+    page.get_by_role("textbox", name="Text").fill("a duck")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-try-text]")).to_have_text("A vector of 2 numbers: 0.1, 0.2")
+    expect(page.get_by_role("link", name="Open its run")).to_be_visible()
+    page.goto(page.url.partition("?")[0] + "?model=gpt-4@fake")
+    expect(page.get_by_role("alert")).to_contain_text("fake names no model “gpt-4”")
+    assert findings(page) == []
+    page.get_by_role("alert").get_by_role("link", name="gpt-4o@fake").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text('"model": "gpt-4o@fake"')

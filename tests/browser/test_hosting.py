@@ -94,33 +94,33 @@ def utilization(page: Page) -> Locator:
 def test_example_1_two_replicas_and_a_part_of_their_time(host: Host) -> None:
     host.deploy("10:00", replicas=2, credits_per_replica_hour="0.5")
     host.event("13:30", "undeploy")
-    expect(credits(host.page(model="llama"))).to_have_text("3.5")
-    expect(credits(host.page("11:00", "12:30", model="llama"))).to_have_text("1.5")
-    expect(credits(host.page("13:30", "14:00", model="llama"))).to_have_text("0")
+    expect(credits(host.page(model="llama"))).to_have_text("3.50")
+    expect(credits(host.page("11:00", "12:30", model="llama"))).to_have_text("1.50")
+    expect(credits(host.page("13:30", "14:00", model="llama"))).to_have_text("0.00")
 
 
 def test_example_2_scaling_is_a_new_interval(host: Host) -> None:
     host.deploy("10:00", replicas=2, credits_per_replica_hour=0.5)
     host.event("12:00", "scale", replicas=4)
     host.event("13:30", "undeploy")
-    expect(credits(host.page(model="llama"))).to_have_text("5")
-    expect(credits(host.page("12:00", model="llama"))).to_have_text("3")
+    expect(credits(host.page(model="llama"))).to_have_text("5.00")
+    expect(credits(host.page("12:00", model="llama"))).to_have_text("3.00")
 
 
 def test_example_5_a_gap_costs_nothing_and_two_versions_both_count(host: Host) -> None:
     host.up("10:00", "11:00")
     host.up("13:00", "14:00")
-    expect(credits(host.page(model="llama"))).to_have_text("2")
-    expect(credits(host.page("11:00", "13:00", model="llama"))).to_have_text("0")
+    expect(credits(host.page(model="llama"))).to_have_text("2.00")
+    expect(credits(host.page("11:00", "13:00", model="llama"))).to_have_text("0.00")
     host.up("13:00", "14:00", version="canary", replicas=3)
-    expect(credits(host.page(model="llama"))).to_have_text("5")
+    expect(credits(host.page(model="llama"))).to_have_text("5.00")
 
 
 def test_example_6_utilization_and_credits_per_thousand_requests(host: Host) -> None:
     host.up("10:00", "11:00", credits_per_replica_hour=2)
     host.send(6, 60_000, deployment_version="v1")
     page = host.page(model="llama")
-    expect(credits(page)).to_have_text("2")
+    expect(credits(page)).to_have_text("2.00")
     expect(utilization(page)).to_have_text("10%")
     expect(card(page)).to_contain_text("333 per 1\N{NARROW NO-BREAK SPACE}000 requests")
 
@@ -130,9 +130,9 @@ def test_a_version_filter_narrows_credits_and_utilization(host: Host) -> None:
     host.up("10:00", "11:00", replicas=3)
     host.send(6, 60_000, deployment_version="v1")
     for text, hosted, used in (
-        ("deployment_version:v1", "1", "10%"),
-        ("deployment_version:v2", "3", "0%"),
-        ("", "4", "2.5%"),
+        ("deployment_version:v1", "1.00", "10%"),
+        ("deployment_version:v2", "3.00", "0%"),
+        ("", "4.00", "2.5%"),
     ):
         page = host.page(model="llama", filter=text)
         expect(credits(page)).to_have_text(hosted)

@@ -102,7 +102,7 @@ def test_every_model_can_be_called_at_once(demo: Server) -> None:
         told = client.post("/gateway/openai/v1/embeddings", json={"model": embedding, "input": "hello"})
         assert told.status_code == 200, told.text
         assert len(told.json()["data"][0]["embedding"]) > 100
-        streamed = {"model": "claude-sonnet-4-5", "stream": True, **prompt}
+        streamed = {"model": "claude-sonnet-5-5", "stream": True, **prompt}
         told = client.post("/gateway/anthropic/v1/messages", json=streamed)
         assert told.text.count("content_block_delta") > 5, told.text
         run = client.get(f"/api/v1/runs/{told.headers['x-request-id']}")

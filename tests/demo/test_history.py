@@ -120,7 +120,7 @@ def test_payloads_have_the_form_of_their_provider(history: list[Run]) -> None:
         assert response["model"] == run.base_model
         if run.operation == "embeddings":
             assert response["data"][0]["object"] == "embedding"
-        elif run.model == "claude-sonnet-4-5":
+        elif run.model == "claude-sonnet-5-5":
             assert response["type"] == "message"
             assert response["stop_reason"] == run.finish_reasons[0]
             assert "system" not in {message["role"] for message in request["messages"]}

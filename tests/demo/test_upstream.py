@@ -116,6 +116,45 @@ def test_what_it_cannot_answer_it_says_and_goes_on(upstream: DemoUpstream) -> No
         assert len(client.get("/v1/models").json()["data"]) == len({one.base_model for one in MODELS.values()})
 
 
+def test_each_error_has_the_shape_of_the_api_that_was_called(upstream: DemoUpstream) -> None:
+    claudes = {"anthropic-version": "2023-06-01"}
+    with httpx.Client(base_url=upstream.address) as client:
+        for method, path, headers, status, of_anthropic in (
+            ("POST", "/v1/images/generations", {}, 404, False),
+            ("POST", "/v1/messages/batches", {}, 404, True),
+            ("GET", "/v1/files", claudes, 404, True),
+            ("GET", "/v1/files", {}, 404, False),
+            ("GET", "/v1/chat/completions", {}, 405, False),
+            ("DELETE", "/v1/messages", {}, 405, True),
+            ("PATCH", "/v1/responses", {}, 405, False),
+            ("PUT", "/v1/models", {}, 405, False),
+            ("OPTIONS", "/v1/messages", {}, 405, True),
+            ("TRACE", "/v1/embeddings", {}, 501, False),
+            ("ODD", "/v1/messages", {}, 501, True),
+            ("POST", "/v1/responses", {}, 400, False),
+            ("POST", "/v1/completions", {}, 400, False),
+            ("POST", "/v1/messages/count_tokens", {}, 400, True),
+        ):
+            answer = client.request(method, path, headers=headers, json={} if method != "GET" else None)
+            assert answer.status_code == status, (method, path, answer.text)
+            assert answer.headers["content-type"] == "application/json"
+            said = answer.json()
+            assert (said.get("type") == "error") is of_anthropic, (method, path)
+            assert set(said["error"]) == ({"type", "message"} if of_anthropic else {"type", "message", "param", "code"})
+            assert (answer.headers.get("allow") is not None) is (status == 405)
+        assert client.get("/v1/chat/completions").json()["error"]["message"] == "This path takes POST, not GET."
+        head = client.head("/v1/models")
+        assert (head.status_code, head.content) == (200, b"")
+        answer = client.post("/v1/completions", json={"model": "m", "prompt": []})
+        assert "prompt is empty" in answer.json()["error"]["message"]
+
+
+def test_texts_come_as_tokens_too(upstream: DemoUpstream) -> None:
+    for given, number in (([1, 2, 3], 1), ([[1, 2], [3]], 2), (["a", "b"], 2), ("a", 1)):
+        found = httpx.post(f"{upstream.address}/v1/embeddings", json={"model": "m", "input": given}).json()
+        assert len(found["data"]) == number, given
+
+
 def test_the_next_one_takes_the_port_of_the_last_unless_it_is_taken(upstream: DemoUpstream) -> None:
     port = port_of(upstream.address)
     assert port_of(f"{upstream.address}/v1") == port != 0

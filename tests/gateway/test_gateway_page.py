@@ -15,6 +15,7 @@ from modeltraces.api.identity import SESSION_COOKIE
 from modeltraces.catalog import keys, users
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.catalog.users import Role
+from tests.gateway.raw import RawUpstream, http
 from tests.gateway.upstream import KEY, Upstream
 from tests.support.server import Server
 
@@ -110,6 +111,17 @@ def test_a_whole_answer_of_either_api_comes_at_once(place: Place, member: httpx.
     assert run_at(place, streamed[-1]["run"])["request"]["max_tokens"] > 0
 
 
+def test_a_model_for_embeddings_is_asked_for_a_vector(place: Place, member: httpx.Client, upstream: Upstream) -> None:
+    vector, done, run = place.try_it(member, "gpt-4o", "a text", task="embeddings", stream="1")
+    assert vector["text"] == "A vector of 2 numbers: 0.1, 0.2"
+    assert done["done"].endswith("2 tokens in")
+    path, _, body = upstream.last
+    assert (path, body) == ("/v1/embeddings", {"model": "gpt-4o", "input": "a text"})
+    assert run_at(place, run["run"])["operation"] == "embeddings"
+    (error,) = place.try_it(member, "gpt-4o", task="images")
+    assert "The task must be chat or embeddings" in error["error"]
+
+
 def test_errors_are_shown_as_a_program_gets_them_and_lead_to_their_runs(place: Place, member: httpx.Client) -> None:
     error, _, run = place.try_it(member, "status-429")
     assert (error["error"], error["status"]) == ("no: 429", 429)
@@ -128,6 +140,33 @@ def test_errors_are_shown_as_a_program_gets_them_and_lead_to_their_runs(place: P
     assert events[0]["text"] == "Grö"
     assert any("broke off" in event.get("error", "") for event in events)
     assert events[-1]["is_stored"]
+
+
+@pytest.mark.parametrize("stream", ["", "1"])
+def test_an_answer_that_is_none_is_told_as_its_run_tells_it(
+    place: Place, member: httpx.Client, raw: RawUpstream, stream: str
+) -> None:
+    name = f"raw{stream}"
+    with place.server.client("admin", account=place.account) as admin:
+        made = {"name": name, "protocol": "openai", "base_url": f"{raw.url}/v1", "models": [name]}
+        assert admin.post("/api/v1/connections", json=made).status_code == 201
+    page = b"<html><body>Sign in to the proxy</body></html>"
+    for answer, says, shown in (
+        (http(200, page, "Content-Type: text/html"), "The upstream answered HTTP 200 with a page of HTML.", page.decode()),
+        (http(200, b"", "Content-Type: application/json"), "The upstream answered HTTP 200 with an empty body.", ""),
+        (http(200, b"hello", "Content-Type: text/plain"), "The upstream answered HTTP 200 with what is no JSON.", "hello"),
+        (http(302, b"", "Location: /elsewhere"), "The upstream answered HTTP 302.", ""),
+    ):  # fmt: skip
+        raw.sends(answer)
+        error, done, run = place.try_it(member, name, stream=stream)
+        assert (error["error"], error["body"]) == (says, shown)
+        assert "done" in done
+        failed = run_at(place, run["run"])
+        assert failed["status"] == "failed"
+        assert failed["error"]["message"] == says or "302" in says
+    raw.sends(http(200, b'{"choices": []}', "Content-Type: application/json"))
+    done, _ = place.try_it(member, name, stream=stream)
+    assert done["done"].endswith("no text came"), "of a run that succeeded nothing is shown, and that is said"
 
 
 def test_a_key_holds_the_page_to_its_limits_and_its_recording(place: Place, member: httpx.Client) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from modeltraces.web.snippets import TOOLS, VARIABLE, snippet
+from modeltraces.web.snippets import TOOLS, VARIABLE, Tool, snippet
 from tests.emitters.environments import GATEWAY_SDKS, HOME, PYTHON, node, python_of, set_up
 from tests.emitters.fake_answers import ANSWER
 from tests.emitters.fake_provider import Provider
@@ -20,7 +20,7 @@ from tests.support.server import Server
 
 pytestmark = [pytest.mark.emitters, pytest.mark.timeout(600)]
 
-MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5"}
+MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-5-5"}
 _RUN_PYTHON = """
 import contextlib, io, json, sys
 for text in json.load(sys.stdin):
@@ -30,6 +30,15 @@ for text in json.load(sys.stdin):
 """
 
 
+def _tools(language: str) -> list[Tool]:
+    return [tool for tool in TOOLS if tool.language == language]
+
+
+def _printed(language: str) -> list[str]:
+    """What each program prints: the answer, or the length of a vector."""
+    return [ANSWER if tool.task == "chat" else "4" for tool in _tools(language)]
+
+
 @dataclass
 class World:
     server: Server
@@ -37,9 +46,7 @@ class World:
     key: str
 
     def programs(self, language: str, key: str = "") -> list[str]:
-        return [
-            snippet(tool.key, self.server.url, MODELS[tool.family], key) for tool in TOOLS if tool.language == language
-        ]
+        return [snippet(tool.key, self.server.url, MODELS[tool.family], key) for tool in _tools(language)]
 
     def environment(self) -> Mapping[str, str]:
         """Without a key or an address that the libraries would find by themselves."""
@@ -83,7 +90,7 @@ def world(server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
 def test_the_python_programs_run_with_the_key_in_them_and_in_the_environment(world: World) -> None:
     programs = world.programs("python") + world.programs("python", world.key)[:1]
     said = world.run([str(python_of(PYTHON)), "-W", "ignore", "-c", _RUN_PYTHON], json.dumps(programs))
-    assert [json.loads(line).strip() for line in said] == [ANSWER] * len(programs)
+    assert [json.loads(line).strip() for line in said] == [*_printed("python"), ANSWER]
     world.expect_runs(len(programs))
 
 
@@ -96,14 +103,17 @@ def test_the_typescript_programs_run(world: World) -> None:
         whole = Path(place) / "all.mjs"
         whole.write_text("".join(f'await import("./{number}.mjs");\n' for number in range(len(programs))))
         said = world.run([str(node()), str(whole)])
-    assert said == [ANSWER] * len(programs)
+    assert said == _printed("typescript")
     world.expect_runs(len(programs))
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_commands_run_in_a_shell(world: World) -> None:
-    for text in world.programs("shell"):
+    for text, tool in zip(world.programs("shell"), _tools("shell"), strict=True):
         answer = json.loads("\n".join(world.run(["sh", "-c", text.replace("curl ", "curl --silent --fail ", 1)])))
+        if tool.task == "embeddings":
+            assert len(answer["data"][0]["embedding"]) == 4
+            continue
         said = answer["choices"][0]["message"]["content"] if "choices" in answer else answer["content"][0]["text"]
         assert said == ANSWER
     world.expect_runs(len(world.programs("shell")))

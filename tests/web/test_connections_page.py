@@ -95,6 +95,10 @@ def test_the_test_says_what_came_back(site: CatalogSite, provider: str) -> None:
     assert "It works: 2 models." in page
     assert "<bdi>&lt;b&gt;o3</bdi>" in page
     assert SECRET not in page
+    assert "Not among them" not in page
+    site.send(f"{CONNECTIONS}?do=edit&name=prod", **{**GOOD, "base_url": provider, "models": "gpt-4o\nui-model"})
+    page = site.send(f"{CONNECTIONS}?do=test&name=prod").text
+    assert "Not among them: <bdi>ui-model</bdi>. A call of it goes there" in page
 
 
 def test_the_test_says_why_it_failed_and_never_repeats_the_credential(site: CatalogSite, provider: str) -> None:

@@ -45,3 +45,26 @@ def test_a_base_model_that_only_the_catalog_knows_says_so() -> None:
         )  # fmt: skip
         row = next(row for row in shown.metadata if row.label == "Base Model")
         assert (row.value.text, row.value.title) == shown_as
+
+
+@pytest.mark.parametrize(
+    ("address", "shown_as"),
+    [
+        ("[127.0.0.1:8701]", "127.0.0.1:8701"),
+        ("[llm.internal:8000]", "llm.internal:8000"),
+        ("[llm.internal:8000]:8000", "llm.internal:8000"),
+        ("[::1]:8000", "[::1]:8000"),
+        ("[fe80::1]", "[fe80::1]"),
+        ("llm.internal:8000", "llm.internal:8000"),
+        ("llm.internal", "llm.internal"),
+        ("", "—"),
+    ],
+)
+def test_only_an_ipv6_address_stands_in_brackets(address: str, shown_as: str) -> None:
+    run = Run("a", "r", now_us(), "gpt-4o", server_address=address)
+    shown = detail(run, Address(), UTC, kind="external", base_model="", previous_id=None, next_id=None, now_us=now_us())
+    row = next(row for row in shown.more if row.label == "Server Address")
+    assert row.value.text == shown_as
+    # By that it is found.
+    if address:
+        assert row.value.title == ("" if shown_as == address else f"recorded as {address}")

@@ -70,7 +70,7 @@ def test_the_page_says_what_is_up_since_when_and_what_it_costs(llama: CatalogSit
     assert "Down" in page
     assert "<dt>If deployed again</dt><dd>1 <span" in page
     shown = re.search(
-        r"<strong><span title=\"([\d.]+) credits\">10</span></strong> <span class=\"quiet\">credits so far", page
+        r"<strong><span title=\"([\d.]+) credits\">10.00</span></strong> <span class=\"quiet\">credits so far", page
     )
     assert shown is not None, "two decimals at most"
     assert float(shown[1]) == pytest.approx(10, abs=0.001), "and the whole figure in the title"
@@ -154,6 +154,7 @@ def test_an_endpoint_is_tried_out_with_its_credential(llama: CatalogSite, provid
     page = llama.send(f"{PAGE}?do=test&version=release/8", ADA).text
     assert "It works: 2 models." in page
     assert "<bdi>&lt;b&gt;o3</bdi>" in page
+    assert "Not among them: <bdi>llama</bdi>." in page
     assert SECRET not in page
     failed = llama.send(f"{PAGE}?do=test&version=v9", ADA)
     assert failed.status_code == 200

@@ -43,9 +43,16 @@ def test_python_is_python_and_names_the_model(name: str) -> None:
 @settings(max_examples=50)
 @given(NAMES)
 def test_curl_sends_json_that_names_the_model(name: str) -> None:
-    for tool in ("curl-openai", "curl-anthropic"):
+    for tool in ("curl-openai", "curl-anthropic", "curl-embeddings"):
         words = shlex.split(snippet(tool, BASE, name))
         assert json.loads(words[words.index("-d") + 1])["model"] == name
+
+
+def test_what_to_save_a_typescript_program_as_is_said() -> None:
+    """Without `.mjs` or a package of modules, Node takes neither `import` nor `await` at the top."""
+    for tool in TOOLS:
+        says = "// Save it as call.mjs, run it with: node call.mjs"
+        assert (says in snippet(tool.key, BASE, "m")) is (tool.language == "typescript"), tool.key
 
 
 def test_a_typescript_literal_is_what_json_writes() -> None:

@@ -56,7 +56,7 @@ def incidents_before(end_us: int) -> tuple[Incident, ...]:
         Incident("rate-limit-storm", "gpt-4o", storm, storm + 50 * _MINUTE, failure_rate=0.62, failure_kind="rate_limit", connection="azure-eu"),
         Incident("rate-limit-storm", "gpt-4o", end_us - 26 * _HOUR, end_us - 26 * _HOUR + 25 * _MINUTE, failure_rate=0.4, failure_kind="rate_limit", connection="azure-eu"),
         Incident("out-of-memory", "llama-3.1-8b-instruct", rollout, rollout + 19 * _HOUR, slowdown=1.3, failure_rate=0.24, failure_kind="oom", version="v2"),
-        Incident("overload", "claude-sonnet-4-5", _working_hour(end_us, 8, 15), _working_hour(end_us, 8, 17), slowdown=2.0, failure_rate=0.35, failure_kind="server"),
+        Incident("overload", "claude-sonnet-5-5", _working_hour(end_us, 8, 15), _working_hour(end_us, 8, 17), slowdown=2.0, failure_rate=0.35, failure_kind="server"),
         Incident("engine-restart", "qwen2.5-coder", _working_hour(end_us, 13, 9), _working_hour(end_us, 13, 9) + 12 * _MINUTE, failure_rate=0.95, failure_kind="server"),
         Incident("long-scans", "invoice-extractor", _working_hour(end_us, 2, 8), _working_hour(end_us, 2, 11), failure_rate=0.3, failure_kind="context", version="v2"),
         Incident("content-filter", "gpt-4o", _working_hour(end_us, 17, 10), _working_hour(end_us, 17, 13), failure_rate=0.22, failure_kind="content_filter", connection="azure-eu"),

@@ -88,7 +88,7 @@ MODELS: Final[dict[str, DemoModel]] = {
             connections=(("azure-eu", 0.65), ("openai-direct", 0.35)),
         ),
         DemoModel(
-            "claude-sonnet-4-5", "external", "claude-sonnet-4-5-20250929", "anthropic", "anthropic", 620, 16, 0.013,
+            "claude-sonnet-5-5", "external", "claude-sonnet-5-5", "anthropic", "anthropic", 620, 16, 0.013,
             connections=(("anthropic-prod", 1.0),),
         ),
         DemoModel(

@@ -31,7 +31,7 @@ class Workload:
 
 _LLAMA, _MISTRAL, _CODER = "llama-3.1-8b-instruct", "mistral-small", "qwen2.5-coder"
 _TRIAGE, _INVOICE, _GPT, _CLAUDE, _EMBED = (
-    "support-triage", "invoice-extractor", "gpt-4o", "claude-sonnet-4-5", "text-embedding-3-small",
+    "support-triage", "invoice-extractor", "gpt-4o", "claude-sonnet-5-5", "text-embedding-3-small",
 )  # fmt: skip
 
 WORKLOADS: Final[tuple[Workload, ...]] = (

@@ -136,6 +136,6 @@ def _ordinary_trouble() -> tuple[Incident, ...]:
     """Failures often enough that who watches sees one within a minute or two."""
     return (
         Incident("rate-limit", "gpt-4o", 0, _FOREVER_US, failure_rate=0.05, failure_kind="rate_limit"),
-        Incident("overload", "claude-sonnet-4-5", 0, _FOREVER_US, failure_rate=0.04, failure_kind="server"),
+        Incident("overload", "claude-sonnet-5-5", 0, _FOREVER_US, failure_rate=0.04, failure_kind="server"),
         Incident("context", "invoice-extractor", 0, _FOREVER_US, failure_rate=0.05, failure_kind="context"),
     )

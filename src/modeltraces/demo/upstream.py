@@ -10,22 +10,22 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from random import Random
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, Final
-from uuid import uuid4
 
 import orjson
 
+from modeltraces.demo import asked
 from modeltraces.demo.models import MODELS
-from modeltraces.demo.texts import answer_to
+from modeltraces.demo.shapes import Chat, Completions, Message, Response, Shape
 
 HOST: Final = "127.0.0.1"
 PATH: Final = "/demo"
 """Of its addresses, by which they are known again when the port is another."""
-_MARK: Final = "(The demo's own upstream wrote this; no model stands behind it.)"
 _FIRST_SECONDS: Final = 0.25
 _PIECE_SECONDS: Final = 0.03
 """Between the pieces of a stream, about as a model writes."""
@@ -33,10 +33,29 @@ _MOST_BYTES: Final = 16 << 20
 _IDLE_SECONDS: Final = 120.0
 _DIMENSIONS: Final = 256
 _CALLED: Final = re.compile(
-    rf"{PATH}/(?:v1|openai/v1|openai/deployments/[^/]+)/(chat/completions|embeddings)|{PATH}/v1/(messages)"
+    rf"{PATH}/(?:v1|openai/v1|openai/deployments/[^/]+)/(chat/completions|completions|embeddings|responses)"
+    rf"|{PATH}/v1/(messages|messages/count_tokens)"
 )
 """Azure has paths of its own."""
-_LISTED: Final = (f"{PATH}/v1/models", f"{PATH}/openai/models")
+_LISTED: Final = (f"{PATH}/v1/models", f"{PATH}/openai/models", f"{PATH}/openai/v1/models")
+_HAS: Final = (
+    "The demo's upstream has no such path. It has chat/completions, completions, embeddings, responses and models of OpenAI's "
+    "API, messages, messages/count_tokens and models of Anthropic's."
+)
+_TAKES: Final = {
+    "chat/completions": "a model and messages",
+    "completions": "a model and a prompt",
+    "embeddings": "a model and an input",
+    "responses": "a model and an input",
+    "messages": "a model and messages",
+    "messages/count_tokens": "a model and messages",
+}
+_SHAPES: Final[dict[str, tuple[Callable[[Any], asked.Asked], Callable[[asked.Asked], Shape]]]] = {
+    "chat/completions": (asked.chat, Chat),
+    "responses": (asked.response, Response),
+    "messages": (asked.message, Message),
+}
+_ANTHROPIC_ERRORS: Final = {404: "not_found_error", 413: "request_too_large"}
 _OURS: Final = re.compile(rf"http://{re.escape(HOST)}:(\d+){PATH}(?:/v1)?")
 
 
@@ -87,53 +106,60 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the gateway records its calls."""
 
     def do_GET(self) -> None:
-        if self.path.partition("?")[0] in _LISTED:
+        if self._path in _LISTED:
             listed = [{"id": name, "object": "model"} for name in sorted({one.base_model for one in MODELS.values()})]
             self._answer(200, {"object": "list", "data": listed})
         else:
-            self._refuse(404, "The demo's upstream has no such path.")
+            self._refuse_method()
+
+    do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        size = self.headers.get("Content-Length", "")
-        if not size.isascii() or not size.isdecimal() or int(size) > _MOST_BYTES:
-            self.close_connection = True
-            return self._refuse(413, f"The demo's upstream takes bodies of a known length, up to {_MOST_BYTES} bytes.")
-        body = self.rfile.read(int(size))
-        called = _CALLED.fullmatch(self.path.partition("?")[0])
+        body = self._body()
+        if body is None:
+            return None
+        called = _CALLED.fullmatch(self._path)
         if called is None:
-            return self._refuse(404, "The demo's upstream has chat completions, embeddings and messages only.")
-        if called[1] == "embeddings":
-            return self._embed(body)
+            return self._refuse_method()
+        name = called[1] or called[2]
         try:
-            asked = _Asked(orjson.loads(body))
-        except (ValueError, TypeError, LookupError, AttributeError):
-            return self._refuse(400, "The body is no such request: it takes a model and messages.")
-        shape = _OpenAI(asked) if called[1] == "chat/completions" else _Anthropic(asked)
-        if not asked.streams:
+            given = orjson.loads(body)
+            if name == "embeddings":
+                return self._answer(200, _embeddings(given))
+            if name == "messages/count_tokens":
+                return self._answer(200, {"input_tokens": asked.message(given).input_tokens})
+            shape, streams = _shape(name, given)
+        except asked.Unfit as unfit:
+            return self._refuse(400, str(unfit))
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+            return self._refuse(400, f"The body is no such request: it takes {_TAKES[name]}.")
+        if not streams:
             time.sleep(_FIRST_SECONDS)
             return self._answer(200, shape.whole())
         with contextlib.suppress(OSError):
             self._stream(shape)
         return None
 
-    def _embed(self, body: bytes) -> None:
-        try:
-            asked = orjson.loads(body)
-            given = asked["input"]
-            texts = [_text(one) for one in (given if isinstance(given, list) else [given])]
-            size = min(int(asked.get("dimensions") or _DIMENSIONS), _DIMENSIONS)
-            in_base64 = asked.get("encoding_format") == "base64"
-        except (ValueError, TypeError, LookupError, AttributeError):
-            return self._refuse(400, "The body is no such request: it takes a model and an input.")
-        tokens = sum(len(text.split()) for text in texts)
-        data = [
-            {"object": "embedding", "index": index, "embedding": _vector(text, size, in_base64)}
-            for index, text in enumerate(texts)
-        ]
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return self._answer(200, {"object": "list", "data": data, "model": str(asked.get("model")), "usage": usage})
+    def do_PUT(self) -> None:
+        if self._body() is not None:
+            self._refuse_method()
 
-    def _stream(self, shape: "_OpenAI | _Anthropic") -> None:
+    do_PATCH = do_DELETE = do_OPTIONS = do_PUT
+
+    @property
+    def _path(self) -> str:
+        return str(getattr(self, "path", "")).partition("?")[0]
+
+    def _body(self) -> bytes | None:
+        """None for one that is refused, which is then answered."""
+        size = self.headers.get("Content-Length", "0" if self.command != "POST" else "")
+        if not size.isascii() or not size.isdecimal() or int(size) > _MOST_BYTES:
+            self.close_connection = True
+            self._refuse(413, f"The demo's upstream takes bodies of a known length, up to {_MOST_BYTES} bytes.")
+            return None
+        return self.rfile.read(int(size))
+
+    def _stream(self, shape: Shape) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -147,33 +173,64 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
 
-    def _refuse(self, status: int, message: str) -> None:
-        error = {"type": "invalid_request_error", "message": message}
-        self._answer(status, {"type": "error", "error": error})
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the library refuses, which it would tell in HTML."""
+        self.close_connection = True
+        self._refuse(code, message or HTTPStatus(code).phrase)
 
-    def _answer(self, status: int, value: dict[str, Any]) -> None:
+    def _refuse_method(self) -> None:
+        """The path is not there, or takes another method."""
+        allowed = "POST" if _CALLED.fullmatch(self._path) else "GET, HEAD" if self._path in _LISTED else ""
+        if not allowed:
+            return self._refuse(404, _HAS)
+        return self._refuse(405, f"This path takes {allowed}, not {self.command}.", allowed)
+
+    def _refuse(self, status: int, message: str, allow: str = "") -> None:
+        """In the shape of the API that was called: by the path, and by the headers that the one at hand sends."""
+        of_anthropic = self._path.startswith(f"{PATH}/v1/messages") or "anthropic-version" in getattr(
+            self, "headers", ()
+        )
+        if of_anthropic:
+            error = {"type": _ANTHROPIC_ERRORS.get(status, "invalid_request_error"), "message": message}
+            return self._answer(status, {"type": "error", "error": error}, allow)
+        of_openai = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        return self._answer(status, {"error": of_openai}, allow)
+
+    def _answer(self, status: int, value: dict[str, Any], allow: str = "") -> None:
         body = orjson.dumps(value)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if allow:
+            self.send_header("Allow", allow)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
-class _Asked:
-    """A request of either API. Raises ValueError, TypeError, LookupError or AttributeError for what is none."""
+def _shape(name: str, given: Any) -> tuple[Shape, bool]:
+    """The answer, and whether it is asked for as a stream."""
+    if name == "completions":
+        prompts = asked.completions(given)
+        return Completions(prompts), prompts[0].streams
+    read, shape = _SHAPES[name]
+    found = read(given)
+    return shape(found), found.streams
 
-    def __init__(self, body: Any) -> None:
-        self.model = str(body["model"])
-        self.streams = bool(body.get("stream"))
-        self.tells_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        texts = [_text(message["content"]) for message in body["messages"]]
-        self.input_tokens = len(" ".join([_text(body.get("system")), *texts]).split()) + 3 * len(texts)
-        answer = f"{answer_to(Random(), texts[-1])} {_MARK}"
-        whole = re.findall(r"\S+\s*", answer)
-        most = body.get("max_completion_tokens") or body.get("max_tokens") or len(whole)
-        self.pieces = whole[: max(int(most), 1)]
-        self.is_cut = len(self.pieces) < len(whole)
+
+def _embeddings(given: Any) -> dict[str, Any]:
+    texts = asked.texts(given["input"])
+    size = min(int(given.get("dimensions") or _DIMENSIONS), _DIMENSIONS)
+    in_base64 = given.get("encoding_format") == "base64"
+    tokens = sum(len(text.split()) for text in texts)
+    data = [
+        {"object": "embedding", "index": index, "embedding": _vector(text, size, in_base64)}
+        for index, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": data, "model": str(given.get("model")), "usage": usage}
 
 
 def _vector(text: str, size: int, in_base64: bool) -> list[float] | str:
@@ -183,71 +240,3 @@ def _vector(text: str, size: int, in_base64: bool) -> list[float] | str:
     length = math.hypot(*drawn)
     vector = [one / length for one in drawn]
     return base64.b64encode(struct.pack(f"<{size}f", *vector)).decode() if in_base64 else vector
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return " ".join(str(part.get("text") or "") for part in content)
-    return str(content or "")
-
-
-class _OpenAI:
-    def __init__(self, asked: _Asked) -> None:
-        self._asked = asked
-        self._head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": asked.model}
-        self._reason = "length" if asked.is_cut else "stop"
-        given, made = asked.input_tokens, len(asked.pieces)
-        self._usage = {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
-
-    def whole(self) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "".join(self._asked.pieces)}
-        choice = {"index": 0, "message": message, "finish_reason": self._reason}
-        return {**self._head, "object": "chat.completion", "choices": [choice], "usage": self._usage}
-
-    def events(self) -> Iterator[bytes]:
-        yield self._event({"role": "assistant", "content": ""})
-        for piece in self._asked.pieces:
-            yield self._event({"content": piece})
-        yield self._event({}, self._reason)
-        if self._asked.tells_usage:
-            yield self._said({"choices": [], "usage": self._usage})
-        yield b"data: [DONE]\n\n"
-
-    def _event(self, delta: dict[str, str], reason: str | None = None) -> bytes:
-        return self._said({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
-
-    def _said(self, more: dict[str, Any]) -> bytes:
-        return b"data: %b\n\n" % orjson.dumps({**self._head, "object": "chat.completion.chunk", **more})
-
-
-class _Anthropic:
-    def __init__(self, asked: _Asked) -> None:
-        self._asked = asked
-        self._reason = "max_tokens" if asked.is_cut else "end_turn"
-        self._head: dict[str, Any] = {
-            "id": f"msg_{uuid4().hex}",
-            "type": "message",
-            "role": "assistant",
-            "model": asked.model,
-        }
-
-    def whole(self) -> dict[str, Any]:
-        content = [{"type": "text", "text": "".join(self._asked.pieces)}]
-        return self._message(content, self._reason, len(self._asked.pieces))
-
-    def _message(self, content: list[Any], reason: str | None, output_tokens: int) -> dict[str, Any]:
-        usage = {"input_tokens": self._asked.input_tokens, "output_tokens": output_tokens}
-        return {**self._head, "content": content, "stop_reason": reason, "stop_sequence": None, "usage": usage}
-
-    def events(self) -> Iterator[bytes]:
-        yield self._event("message_start", message=self._message([], None, 1))
-        yield self._event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-        for piece in self._asked.pieces:
-            yield self._event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
-        yield self._event("content_block_stop", index=0)
-        end = {"stop_reason": self._reason, "stop_sequence": None}
-        yield self._event("message_delta", delta=end, usage={"output_tokens": len(self._asked.pieces)})
-        yield self._event("message_stop")
-
-    def _event(self, name: str, **more: Any) -> bytes:
-        return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps({"type": name, **more}))

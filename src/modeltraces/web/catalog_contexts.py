@@ -269,6 +269,9 @@ class ProbeResult:
     elapsed: str
     models: tuple[str, ...]
     more_models: int
+    missing: tuple[str, ...]
+    """What calls ask it for and it does not list."""
+    more_missing: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from modeltraces.catalog.errors import Invalid
 from modeltraces.query.times import us_of
 from modeltraces.run import ModelKind
 from modeltraces.web.contexts import Moment, Option
-from modeltraces.web.formatting import UNKNOWN, instant, iso
+from modeltraces.web.formatting import UNKNOWN, hundredths, instant, iso
 
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 # Python's int takes more: 1_000, and other scripts' digits.
@@ -98,9 +98,9 @@ def amount(value: Decimal | None) -> str:
 
 
 def hours(microseconds: int) -> str:
-    """Replica time: `3.5 h`; to a hundredth of an hour."""
+    """Replica time: `3.50 h`; to a hundredth of an hour."""
     value = (Decimal(microseconds) / _US_PER_HOUR).quantize(Decimal("0.01"))
-    return f"{'<0.01' if microseconds and not value else amount(value)} h"
+    return f"{'<0.01' if microseconds and not value else hundredths(value)} h"
 
 
 def kind_options() -> tuple[Option, ...]:

@@ -105,11 +105,12 @@ def deployment_card(
     links: Links,
     opened: Open,
     *,
+    model: str,
     traces_href: str,
     zone: tzinfo,
     now_us: int,
 ) -> DeploymentCard:
-    """`prices`: the price list of now, by hardware."""
+    """`prices`: the price list of now, by hardware. `model`: what it is called by where it has no name of its own."""
     here = is_open(deployment, opened)
     state: State = "up" if deployment.replicas else "down" if deployment.events else "seen"
     sum_ = hosted(deployment.intervals, None, None, now_us)
@@ -147,7 +148,9 @@ def deployment_card(
         edit=edit,
         form_href=links.doing(opened.do, deployment) if form or edit else "",
         test_href=links.doing("test", deployment) if deployment.endpoint else "",
-        probe=probe_result(opened.probe) if here and opened.probe else None,
+        probe=probe_result(opened.probe, deployment.protocol, (deployment.upstream_model or model,))
+        if here and opened.probe
+        else None,
         error=opened.error if here and form is None and edit is None else "",
         is_open=here or state == "up",
     )

@@ -9,7 +9,7 @@ from modeltraces.run import ModelKind, Run
 from modeltraces.web.address import MODEL_TRACES, Address, with_query
 from modeltraces.web.attempts import attempts
 from modeltraces.web.contexts import ErrorBox, MetadataRow, Payload, RunDetail, Text
-from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso, removal, size
+from modeltraces.web.formatting import UNKNOWN, count, duration, instant, iso, removal, server_text, size
 from modeltraces.web.toolbar import KIND_LABELS
 
 FIRST_CHARACTERS: Final = 20_000
@@ -125,7 +125,7 @@ def _more(run: Run, kind: ModelKind | None) -> tuple[MetadataRow, ...]:
         _shared("User ID", "user_id", run.user_id),
         MetadataRow("Response ID", _text(run.response_id), mono=True),
         MetadataRow("Recorded by", _text(run.instrumentation)),
-        MetadataRow("Server Address", _text(run.server_address)),
+        MetadataRow("Server Address", _server(run.server_address)),
         MetadataRow("Key", _text(run.key_name)),
     ]
     if run.matched_by:
@@ -152,6 +152,12 @@ def _shared(label: str, field: str, value: str, *, mono: bool = False) -> Metada
 
 def _text(value: str) -> Text:
     return Text(value) if value else _UNKNOWN
+
+
+def _server(address: str) -> Text:
+    """As it is read: where a recording gives host and port as one, what is kept bears brackets, as if it were IPv6's."""
+    shown = server_text(address)
+    return Text(shown, "" if shown == address else f"recorded as {address}") if address else _UNKNOWN
 
 
 def _tokens(value: int | None) -> Text:

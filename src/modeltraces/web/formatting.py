@@ -3,16 +3,17 @@
 Unknown (None) is an em dash, never 0. Thousands are set apart by a narrow no-break space.
 """
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from ipaddress import IPv6Address
 from typing import Final
 from zoneinfo import ZoneInfo
-
-from modeltraces.catalog.amounts import amount_text
 
 UNKNOWN: Final = "—"
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
+_BRACKETED: Final = re.compile(r"\[([^\[\]]+)\](?::\d+)?")
 _LEAST_CREDITS: Final = Decimal("0.01")
 
 
@@ -25,11 +26,16 @@ def count(value: int | None) -> str:
 
 
 def credits_text(credits: Decimal) -> str:
-    """`1 814.11`: two decimals, none from a hundred thousand on. What is not zero never reads as 0."""
+    """`1 814.10`: two decimals, none from a hundred thousand on. What is not zero never reads as 0."""
     if 0 < credits < _LEAST_CREDITS:
         return f"<{_LEAST_CREDITS}"
-    whole, _, rest = amount_text(round(credits, 2 if credits < 100_000 else 0)).partition(".")
-    return f"{count(int(whole))}.{rest}" if rest else count(int(whole))
+    return hundredths(credits) if credits < 100_000 else count(round(credits))
+
+
+def hundredths(value: Decimal) -> str:
+    """`1 234.50`: amounts beside each other have their points below each other."""
+    whole, _, rest = f"{value:.2f}".partition(".")
+    return f"{count(int(whole))}.{rest}"
 
 
 def duration_parts(milliseconds: float | None) -> tuple[str, str]:
@@ -113,6 +119,18 @@ def removal(executed_on_us: int, removed_on_us: int, zone: tzinfo = UTC) -> str:
     """`Payload removed on 24 Nov 2026, after 14 days`."""
     days = (removed_on_us - executed_on_us) // 86_400_000_000
     return f"Payload removed on {day(removed_on_us, zone)}, after {count(days)} day{'s' if days != 1 else ''}"
+
+
+def server_text(address: str) -> str:
+    """`llm.internal:8000` of a host and port that were put in brackets together; an IPv6 address keeps its own."""
+    found = _BRACKETED.fullmatch(address)
+    if found is None:
+        return address
+    try:
+        IPv6Address(found[1].partition("%")[0])
+    except ValueError:
+        return found[1]
+    return address
 
 
 def iso(instant_us: int) -> str:

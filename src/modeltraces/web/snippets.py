@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modeltraces.gateway.targets import Family
+from modeltraces.web.called_for import Task
 
 VARIABLE: Final = "MODELTRACES_KEY"
 """Of the environment, where a program finds the key that is not written in it."""
@@ -55,6 +56,7 @@ answer = client.messages.create(
 print(answer.content[0].text)"""
 
 _TYPESCRIPT: Final = """// npm install openai
+// Save it as call.mjs, run it with: node call.mjs
 import OpenAI from "openai";
 
 const client = new OpenAI({
@@ -68,6 +70,7 @@ const answer = await client.chat.completions.create({
 console.log(answer.choices[0]?.message.content);"""
 
 _TYPESCRIPT_ANTHROPIC: Final = """// npm install @anthropic-ai/sdk
+// Save it as call.mjs, run it with: node call.mjs
 import Anthropic from "@anthropic-ai/sdk";
 
 const client = new Anthropic({
@@ -105,6 +108,7 @@ model = ChatAnthropic(
 print(model.invoke("Say hello.").content)"""
 
 _VERCEL: Final = """// npm install ai @ai-sdk/openai
+// Save it as call.mjs, run it with: node call.mjs
 import { createOpenAI } from "@ai-sdk/openai";
 import { generateText } from "ai";
 
@@ -119,6 +123,7 @@ const { text } = await generateText({
 console.log(text);"""
 
 _VERCEL_ANTHROPIC: Final = """// npm install ai @ai-sdk/anthropic
+// Save it as call.mjs, run it with: node call.mjs
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { generateText } from "ai";
 
@@ -133,6 +138,68 @@ const { text } = await generateText({
 });
 console.log(text);"""
 
+_CURL_EMBEDDINGS: Final = r"""curl {base}/gateway/openai/v1/embeddings \
+  -H "Authorization: Bearer {key}" \
+  -H "Content-Type: application/json" \
+  -d '{
+    "model": {model},
+    "input": "A text to be found again."
+  }'"""
+
+_PYTHON_EMBEDDINGS: Final = """# pip install openai
+{import_os}from openai import OpenAI
+
+client = OpenAI(
+    base_url="{base}/gateway/openai/v1",
+    api_key={key},
+)
+answer = client.embeddings.create(
+    model={model},
+    input="A text to be found again.",
+)
+print(len(answer.data[0].embedding))"""
+
+_TYPESCRIPT_EMBEDDINGS: Final = """// npm install openai
+// Save it as call.mjs, run it with: node call.mjs
+import OpenAI from "openai";
+
+const client = new OpenAI({
+  baseURL: "{base}/gateway/openai/v1",
+  apiKey: {key},
+});
+const answer = await client.embeddings.create({
+  model: {model},
+  input: "A text to be found again.",
+});
+console.log(answer.data[0]?.embedding.length);"""
+
+_LANGCHAIN_EMBEDDINGS: Final = """# pip install langchain-openai
+{import_os}from langchain_openai import OpenAIEmbeddings
+
+model = OpenAIEmbeddings(
+    model={model},
+    base_url="{base}/gateway/openai/v1",
+    api_key={key},
+    # Sends texts as they are: tokens would be those of OpenAI's own models.
+    check_embedding_ctx_length=False,
+)
+print(len(model.embed_query("A text to be found again.")))"""
+
+_VERCEL_EMBEDDINGS: Final = """// npm install ai @ai-sdk/openai
+// Save it as call.mjs, run it with: node call.mjs
+import { createOpenAI } from "@ai-sdk/openai";
+import { embed } from "ai";
+
+const gateway = createOpenAI({
+  baseURL: "{base}/gateway/openai/v1",
+  apiKey: {key},
+});
+const { embedding } = await embed({
+  model: gateway.embedding({model}),
+  value: "A text to be found again.",
+});
+console.log(embedding.length);"""
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -142,6 +209,7 @@ class Tool:
     language: str
     """`shell`, `python` or `typescript`."""
     template: str
+    task: Task = "chat"
 
 
 TOOLS: Final[tuple[Tool, ...]] = (
@@ -155,6 +223,11 @@ TOOLS: Final[tuple[Tool, ...]] = (
     Tool("typescript-anthropic", "TypeScript, anthropic", "anthropic", "typescript", _TYPESCRIPT_ANTHROPIC),
     Tool("langchain-anthropic", "LangChain", "anthropic", "python", _LANGCHAIN_ANTHROPIC),
     Tool("vercel-anthropic", "Vercel AI SDK", "anthropic", "typescript", _VERCEL_ANTHROPIC),
+    Tool("curl-embeddings", "curl", "openai", "shell", _CURL_EMBEDDINGS, "embeddings"),
+    Tool("python-embeddings", "Python, openai", "openai", "python", _PYTHON_EMBEDDINGS, "embeddings"),
+    Tool("typescript-embeddings", "TypeScript, openai", "openai", "typescript", _TYPESCRIPT_EMBEDDINGS, "embeddings"),
+    Tool("langchain-embeddings", "LangChain", "openai", "python", _LANGCHAIN_EMBEDDINGS, "embeddings"),
+    Tool("vercel-embeddings", "Vercel AI SDK", "openai", "typescript", _VERCEL_EMBEDDINGS, "embeddings"),
 )
 _BY_KEY: Final = {tool.key: tool for tool in TOOLS}
 _FROM_ENVIRONMENT: Final = {

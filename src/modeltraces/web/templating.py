@@ -1,12 +1,14 @@
 """Contexts → HTML. Templates escape everything; an undefined name is an error."""
 
 import gzip
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -15,6 +17,14 @@ from modeltraces.web.static import asset
 _SMALLEST_TO_COMPRESS: Final = 1000
 _LEVEL: Final = 5
 """A page of 50 runs takes about a millisecond at this level, and is a tenth of its size."""
+
+_JOINT: Final = re.compile(r"(?<=[./_@])(?<!\d\.(?=\d))(?=[^./_@\s])")
+"""Between the parts of a name or an address; not within `4.1` or `10.0.0.1`."""
+
+
+def breakable(text: str) -> Markup:
+    """The text as markup that a narrow place breaks after its dots, slashes and the like, before it breaks its words."""
+    return Markup("<wbr>").join(escape(part) for part in _JOINT.split(text))
 
 
 @cache
@@ -28,6 +38,7 @@ def environment() -> Environment:
         auto_reload=False,
         cache_size=-1,
     )
+    env.filters["breakable"] = breakable
     env.globals["asset"] = asset
     env.globals["m"] = env.get_template("macros.html").module
     return env

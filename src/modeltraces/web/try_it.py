@@ -14,6 +14,7 @@ from modeltraces.catalog.keys import ApiKey
 from modeltraces.gateway.calls import call_of
 from modeltraces.gateway.headers import Headers, value_of
 from modeltraces.gateway.inside import BrokenOff, call_inside
+from modeltraces.gateway.kept import Kept
 from modeltraces.gateway.proxy import Gateway
 from modeltraces.gateway.reading.outcome import Outcome, StreamReader, member, text_of
 from modeltraces.gateway.sse import Splitter, data_of
@@ -21,6 +22,7 @@ from modeltraces.gateway.targets import Family
 from modeltraces.ingest.otlp.messages import output_text
 from modeltraces.parts import Parts
 from modeltraces.run import now_us
+from modeltraces.web.called_for import Task
 from modeltraces.web.formatting import count, duration
 
 SOURCE_TYPE: Final = "Playground"
@@ -30,6 +32,8 @@ _MOST_TOKENS: Final = 1024
 """Anthropic's API must be told; the others decide by themselves."""
 _SHOWN_OF_ERROR: Final = 4_000
 _PATHS: Final[dict[Family, str]] = {"openai": "chat/completions", "anthropic": "messages"}
+_EMBEDDINGS: Final = "embeddings"
+_NUMBERS_SHOWN: Final = 8
 
 
 def may_try(identity: Identity) -> bool:
@@ -52,6 +56,7 @@ class Trial:
     gateway: Gateway
     key: KeyIdentity
     family: Family
+    task: Task
     model: str
     prompt: str
     streams: bool
@@ -63,13 +68,13 @@ class Trial:
     _status: int = 0
     _reader: StreamReader | None = None
     _splitter: Splitter = field(default_factory=Splitter)
-    _kept: list[bytes] = field(default_factory=list)
+    _kept: Kept = field(default_factory=Kept)
     _said: bool = False
     """Whether any of the answer's text was shown."""
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """`{text}` as it comes; `{error, status, body}` as a program would get it; at the end `{done}`: time and tokens."""
-        root = f"/gateway/{self.family}/v1/{_PATHS[self.family]}"
+        root = f"/gateway/{self.family}/v1/{self._path}"
         broken = False
         try:
             async for message in call_inside(self.gateway, self.key, root, self._headers(), self._body()):
@@ -91,7 +96,13 @@ class Trial:
             *([(b"anthropic-version", b"2023-06-01")] if self.family == "anthropic" else []),
         ]
 
+    @property
+    def _path(self) -> str:
+        return _EMBEDDINGS if self.task == "embeddings" else _PATHS[self.family]
+
     def _body(self) -> bytes:
+        if self.task == "embeddings":
+            return orjson.dumps({"model": self.model, "input": self.prompt})
         value: dict[str, Any] = {"model": self.model, "messages": [{"role": "user", "content": self.prompt}]}
         if self.family == "anthropic":
             value["max_tokens"] = _MOST_TOKENS
@@ -104,13 +115,15 @@ class Trial:
     def _begin(self, status: int, headers: Headers) -> None:
         self._status = status
         self.request_id = value_of(headers, "x-request-id")
-        call = call_of(self.family, "POST", _PATHS[self.family])
-        if call is not None and status < 400 and value_of(headers, "content-type").startswith("text/event-stream"):
+        kind = value_of(headers, "content-type").partition(";")[0].strip().lower()
+        self._kept = Kept(kind, value_of(headers, "content-encoding").strip().lower())
+        call = call_of(self.family, "POST", self._path)
+        if call is not None and status < 400 and kind == "text/event-stream":
             self._reader = call.stream()
 
     def _read(self, piece: bytes) -> list[str]:
         if self._reader is None:
-            self._kept.append(piece)
+            self._kept.add(piece)
             return []
         texts = []
         for event in self._splitter.feed(piece):
@@ -129,26 +142,32 @@ class Trial:
         elapsed = self._elapsed_ms
         outcome, body = self._outcome()
         events: list[dict[str, Any]] = []
-        if not self._said and self._status and self._status < 400 and isinstance(outcome.response, dict):
-            events.append({"text": output_text(outcome.response)})
-        if self._status >= 400 or outcome.error_message or outcome.error_type:
+        if not self._said and 0 < self._status < 300 and isinstance(outcome.response, dict):
+            text = (_vector_words if self.task == "embeddings" else output_text)(outcome.response)
+            self._said = bool(text)
+            events += [{"text": text}] if text else []
+        note = ""
+        if self._status >= 300 or outcome.error_message or outcome.error_type:
             said = outcome.error_message or outcome.error_type or f"The upstream answered HTTP {self._status}."
             events.append({"error": said, "status": self._status, "body": body[:_SHOWN_OF_ERROR]})
         elif broken or not self._status or not outcome.is_complete:
             events.append({"error": "The answer broke off before its end.", "status": self._status, "body": ""})
-        return [*events, {"done": _summary(outcome, elapsed, self._first_ms)}]
+        elif not self._said:
+            note = " · no text came"
+        return [*events, {"done": _summary(outcome, elapsed, self._first_ms) + note}]
 
     def _outcome(self) -> tuple[Outcome, str]:
         """What came, and an error's body as text."""
         if self._reader is not None:
             return self._reader.end(), ""
-        body = b"".join(self._kept)
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            value = body.decode("utf-8", "replace")
-        call = call_of(self.family, "POST", _PATHS[self.family])
-        outcome = call.whole(self._status, value) if call is not None and self._status else Outcome()
+        call = call_of(self.family, "POST", self._path)
+        if call is None or not self._status:
+            return Outcome(), ""
+        value = self._kept.value()
+        outcome = call.whole(self._status, value)
+        # A program's library would fail at it, as the run says.
+        if self._status < 300 and not outcome.error_message and (fault := self._kept.fault(call, value)):
+            outcome.error_message = f"The upstream answered HTTP {self._status} with {fault}."
         text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
         return outcome, text
 
@@ -169,10 +188,22 @@ def _text_in(family: Family, data: bytes) -> str:
     return text_of(member(choices[0], "delta", "content")) if isinstance(choices, list) and choices else ""
 
 
+def _vector_words(response: dict[str, Any]) -> str:
+    """`A vector of 1 536 numbers: 0.0123, 0.0456, …`"""
+    data = response.get("data")
+    vector = member(data[0], "embedding") if isinstance(data, list) and data else None
+    if not isinstance(vector, list):
+        return ""
+    shown = ", ".join(f"{one:.4g}" for one in vector[:_NUMBERS_SHOWN] if isinstance(one, int | float))
+    return f"A vector of {count(len(vector))} numbers: {shown}{', …' if len(vector) > _NUMBERS_SHOWN else ''}"
+
+
 def _summary(outcome: Outcome, elapsed_ms: float, first_ms: float | None) -> str:
     parts = [duration(elapsed_ms)]
     if first_ms is not None:
         parts.append(f"first token after {duration(first_ms)}")
-    if outcome.input_tokens is not None or outcome.output_tokens is not None:
+    if outcome.output_tokens is not None:
         parts.append(f"{count(outcome.input_tokens)} tokens in, {count(outcome.output_tokens)} out")
+    elif outcome.input_tokens is not None:
+        parts.append(f"{count(outcome.input_tokens)} tokens in")
     return " · ".join(parts)

@@ -286,7 +286,7 @@ def _card(
         archive_href=doing("restore" if one.archived else "archive"),
         delete_href="" if users else doing("delete"),
         form=_edit_form(one, came) if editing else None,
-        probe=probe_result(came.probe) if here and came.probe else None,
+        probe=probe_result(came.probe, one.protocol, one.models) if here and came.probe else None,
         error=came.error if here and not editing else "",
     )
 

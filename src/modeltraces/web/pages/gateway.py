@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modeltraces.api.state import gateway_of, parts_of
-from modeltraces.catalog import connections, keys
-from modeltraces.catalog.connections import EVERY_MODEL
+from modeltraces.catalog import connections, key_usage, keys
+from modeltraces.catalog.connections import EVERY_MODEL, Connection
 from modeltraces.catalog.errors import NotFound
 from modeltraces.catalog.key_limits import RECORDINGS, Recording
+from modeltraces.catalog.key_usage import DAY, NOTHING, window_of
 from modeltraces.catalog.keys import ApiKey
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.days import US_PER_DAY
@@ -25,8 +26,11 @@ from modeltraces.run import now_us
 from modeltraces.store.engine import StoreError
 from modeltraces.web import shown_once
 from modeltraces.web.address import CONNECTIONS, GATEWAY, MODELS, with_query
+from modeltraces.web.called_for import Task, is_unlike_chats, operation_of, task_of
 from modeltraces.web.contexts import Empty, ModelGroup, Option
-from modeltraces.web.gateway_contexts import GatewayPage, SnippetTab, TryBox
+from modeltraces.web.formatting import count
+from modeltraces.web.gateway_advice import KnownNames, of_a_name_taken_blindly, of_a_name_that_cannot_be_called
+from modeltraces.web.gateway_contexts import Advice, GatewayPage, SnippetTab, TryBox
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.shell import shell
 from modeltraces.web.snippets import TOOLS, VARIABLE, snippet
@@ -70,7 +74,9 @@ class _Found:
     """The models that can be called."""
     entries: Sequence[ModelEntry]
     keys: Sequence[ApiKey]
-    reaches_every: bool
+    used_up: frozenset[str]
+    """The ids of those that have used up their day."""
+    usable: Sequence[Connection]
     served: frozenset[str]
     """Those that a deployment or connection serves that was made for them."""
 
@@ -81,6 +87,8 @@ class _Reach:
     """The APIs by which the model is called."""
     spellings: frozenset[str]
     """Of the model, and of it at each place: one of them must be among a key's models."""
+    connections: Sequence[str]
+    """By which it is called."""
     why_not: str
     """Why it cannot be called; '' when it can."""
 
@@ -94,12 +102,13 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
     listed = sorted(found.names, key=str.lower)
     model = asked.model or await _first(parts, identity.account_id, found, listed)
     reach = await parts.workers.look_up(_reach, book, identity.account_id, model)
-    chosen = _chosen(asked.key, found.keys, reach)
-    families, trouble = reach.families, _trouble(reach, chosen)
+    chosen = _chosen(asked.key, found, reach)
     here = replace(asked, model=model, key=chosen.id if chosen else "")
     base = str(request.base_url).rstrip("/")
-    tabs = _tabs(here, base, families, new.get("key", ""))
-    tool_family = next((tool.family for tool in TOOLS if any(tab.key == tool.key and tab.current for tab in tabs)), "")
+    operation = await operation_of(parts, identity.account_id, found.entries, model)
+    tabs = _tabs(here, base, reach.families, task_of(operation), new.get("key", ""))
+    tool = next((tool for tool in TOOLS if any(tab.key == tool.key and tab.current for tab in tabs)), None)
+    known = KnownNames(found.entries, found.usable)
     page = GatewayPage(
         shell=shell(request, identity, "Gateway", GATEWAY),
         address=base,
@@ -112,17 +121,19 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
         key_id=chosen.id if chosen else "",
         key_name=chosen.name if chosen else "",
         tabs=tabs,
-        families=tuple(Option(_FAMILIES[one][0], "", value=base + _FAMILIES[one][1]) for one in families),
-        trouble=trouble if model else "",
+        families=tuple(Option(_FAMILIES[one][0], "", value=base + _FAMILIES[one][1]) for one in reach.families),
+        trouble=_trouble(found, known, reach, chosen, here) if model else None,
+        advice=of_a_name_taken_blindly(known, model, reach.connections, found.names, lambda name: here.url(model=name)),
+        other_task=operation if is_unlike_chats(operation) else "",
         empty=None if model else _empty("admin" in identity.scopes),
-        asks_name=found.reaches_every,
+        reach_every=tuple(one.name for one in found.usable if EVERY_MODEL in one.models),
         create_href=here.url(f"{GATEWAY}/key") if "admin" in identity.scopes else "",
         new_key=new.get("key", ""),
         new_key_name=new.get("name", ""),
         variable=VARIABLE,
         may_try=may_try(identity),
-        box=TryBox(model, chosen.id, tool_family, chosen.name, _note(chosen))
-        if chosen and tool_family and may_try(identity)
+        box=TryBox(model, chosen.id, tool.family, tool.task, chosen.name, _note(chosen, found))
+        if chosen and tool and may_try(identity)
         else None,
     )
     return shown_once.forget(request, html(request, "gateway.html", page))
@@ -163,28 +174,42 @@ def _find(parts: Parts, book: TargetBook, account_id: str) -> _Found:
     usable = [one for one in found if one.protocol and one.base_url and not one.archived]
     entries = parts.registry.list_models(account_id)
     named = {name for one in usable for name in one.models}
+    live = live_keys(parts, account_id)
     up = {entry.name for entry in entries if any(one.is_up for one in entry.deployments)}
     return _Found(
         frozenset(name for family in SPOKEN for name in book.names(account_id, family)),
         entries,
-        live_keys(parts, account_id),
-        EVERY_MODEL in named,
+        live,
+        _used_up(parts, account_id, live),
+        usable,
         frozenset(named | up | {one.name for one in entries if named.intersection(one.recorded_names)}),
     )
 
 
-def _chosen(key_id: str, live: Sequence[ApiKey], reach: _Reach) -> ApiKey | None:
-    """The one that was asked for, else the newest that calls the model and records all of it, as far as there is one.
+def _used_up(parts: Parts, account_id: str, live: Sequence[ApiKey]) -> frozenset[str]:
+    bound = {key.id: key.limits.tokens_per_day for key in live if key.limits.tokens_per_day is not None}
+    if not bound:
+        return frozenset()
+    used, now = key_usage.current(parts.catalog, account_id), now_us()
+    return frozenset(one for one, most in bound.items() if used.get(window_of(one, DAY, now), NOTHING).tokens >= most)
+
+
+def _chosen(key_id: str, found: _Found, reach: _Reach) -> ApiKey | None:
+    """The one that was asked for, else the newest that calls the model, today, and records all of it, as far as there is one.
 
     Raises NotFound for one that the account does not have, or that may not call models.
     """
     if not key_id:
         return min(
-            live,
-            key=lambda one: (not one.limits.allows(*reach.spellings), RECORDINGS.index(one.limits.recording)),
+            found.keys,
+            key=lambda one: (
+                not one.limits.allows(*reach.spellings),
+                one.id in found.used_up,
+                RECORDINGS.index(one.limits.recording),
+            ),
             default=None,
         )
-    for key in live:
+    for key in found.keys:
         if key.id == key_id:
             return key
     raise NotFound("There is no such key that may call models in this account.")
@@ -192,6 +217,7 @@ def _chosen(key_id: str, live: Sequence[ApiKey], reach: _Reach) -> ApiKey | None
 
 def _reach(book: TargetBook, account_id: str, model: str) -> _Reach:
     families: list[Family] = []
+    places: dict[str, None] = {}
     spellings, why = {model}, ""
     for family in SPOKEN:
         try:
@@ -201,15 +227,20 @@ def _reach(book: TargetBook, account_id: str, model: str) -> _Reach:
             why = why or (str(error) if error.status == 404 else "")
             continue
         families.append(family)
+        places |= dict.fromkeys(one.connection_name for one in found.every if one.connection_name)
         spellings |= {name for one in found.every for name in (one.model, f"{one.model}@{one.place}")}
-    return _Reach(families, frozenset(spellings), "" if families else why)
+    return _Reach(families, frozenset(spellings), tuple(places), "" if families else why)
 
 
-def _trouble(reach: _Reach, key: ApiKey | None) -> str:
+def _trouble(found: _Found, known: KnownNames, reach: _Reach, key: ApiKey | None, here: _Asked) -> Advice | None:
     """Why the model cannot be called, or not with the chosen key."""
     if reach.families and key is not None and not key.limits.allows(*reach.spellings):
-        return f"The key “{key.name}” may not call this model. Choose another, or let it under API keys."
-    return reach.why_not
+        return Advice(f"The key “{key.name}” may not call this model. Choose another, or let it under API keys.")
+    if reach.why_not:
+        return of_a_name_that_cannot_be_called(
+            known, here.model, reach.why_not, found.names, lambda name: here.url(model=name)
+        )
+    return None
 
 
 def _groups(found: _Found, here: _Asked) -> tuple[ModelGroup, ...]:
@@ -229,8 +260,10 @@ def _groups(found: _Found, here: _Asked) -> tuple[ModelGroup, ...]:
     return tuple(groups)
 
 
-def _tabs(here: _Asked, base: str, families: Sequence[Family], new_key: str) -> tuple[SnippetTab, ...]:
-    tools = [tool for tool in TOOLS if tool.family in families]
+def _tabs(here: _Asked, base: str, families: Sequence[Family], task: Task, new_key: str) -> tuple[SnippetTab, ...]:
+    spoken = [tool for tool in TOOLS if tool.family in families]
+    # Anthropic's API has nothing but chats.
+    tools = [tool for tool in spoken if tool.task == task] or spoken
     open_one = here.tool if any(tool.key == here.tool for tool in tools) else tools[0].key if tools else ""
     spelled = {tool.label for tool in tools if tool.family == "openai"}
     return tuple(
@@ -246,7 +279,10 @@ def _tabs(here: _Asked, base: str, families: Sequence[Family], new_key: str) -> 
     )
 
 
-def _note(key: ApiKey) -> str:
+def _note(key: ApiKey, found: _Found) -> str:
+    if key.id in found.used_up:
+        most = count(key.limits.tokens_per_day)
+        return f"This key has used up its {most} tokens of today: calls are refused until midnight, UTC."
     notes: dict[Recording, str] = {
         "full": "",
         "metadata": "This key records metadata only: the run keeps no texts.",

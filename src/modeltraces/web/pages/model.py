@@ -188,6 +188,7 @@ async def _page(
                 prices,
                 links,
                 opened,
+                model=entry.name,
                 traces_href=Address(models=names, filter=f"deployment_version:{_quoted(one.version)}").url,
                 zone=here,
                 now_us=now,

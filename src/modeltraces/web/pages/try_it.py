@@ -18,6 +18,7 @@ from modeltraces.parts import Parts
 from modeltraces.query.runs import get_run
 from modeltraces.store.engine import StoreError
 from modeltraces.web.address import GATEWAY, run_path
+from modeltraces.web.called_for import TASKS, Task
 from modeltraces.web.catalog_forms import typed
 from modeltraces.web.guard import PageReader, PageRoute
 from modeltraces.web.try_it import MOST_CHARACTERS, Trial, live_keys, may_try
@@ -40,7 +41,7 @@ async def try_it(request: Request, identity: PageReader) -> Response:
     parts = parts_of(request)
     given = await typed(request)
     try:
-        family = _family(given.get("family", ""))
+        family, task = _family(given.get("family", "")), _task(given.get("task", "chat"))
         prompt = given.get("prompt", "")
         if not prompt.strip():
             raise Invalid("Type something to send.")
@@ -54,7 +55,7 @@ async def try_it(request: Request, identity: PageReader) -> Response:
         line = orjson.dumps({"error": str(error), "status": 0, "body": ""}) + b"\n"
         return Response(line, 404 if isinstance(error, NotFound) else 422, media_type=_NDJSON)
     trial = Trial(
-        gateway_of(request), identity_of(key), family, given.get("model", ""), prompt, given.get("stream") == "1",
+        gateway_of(request), identity_of(key), family, task, given.get("model", ""), prompt, given.get("stream") == "1",
         identity.actor,
     )  # fmt: skip
     return StreamingResponse(
@@ -81,6 +82,13 @@ async def _is_stored(parts: Parts, account_id: str, request_id: str) -> bool:
                 return False
             await anyio.sleep(_LOOK_SECONDS)
     return False
+
+
+def _task(name: str) -> Task:
+    for task in TASKS:
+        if task == name:
+            return task
+    raise Invalid("The task must be chat or embeddings.")
 
 
 def _family(name: str) -> Family:

@@ -71,7 +71,8 @@ function show(event: TryEvent): void {
   if (event.text !== undefined) one("[data-try-text]")?.append(event.text);
   if (event.error !== undefined) {
     const says = one("[data-try-says]");
-    if (says) says.textContent = event.status ? `HTTP ${event.status}: ${event.error}` : event.error;
+    // Of a status of success it is no reason.
+    if (says) says.textContent = (event.status ?? 0) >= 400 ? `HTTP ${event.status}: ${event.error}` : event.error;
     hide("[data-try-error]", false);
     const body = one("[data-try-body]");
     if (body) body.textContent = event.body ?? "";
