@@ -13,7 +13,7 @@ from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import ALTERNATIVES
 from modeltraces.gateway.bodies import with_members
-from modeltraces.gateway.calls import Call, asks_for_usage
+from modeltraces.gateway.calls import Call, is_usual
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forms import Form, NoForm, form_of, is_form
@@ -50,16 +50,19 @@ class Asked:
     """The headers by their names."""
     form: Form | None = None
     """The body as a form, where it is one of an inference; its value is what is recorded of it."""
+    named_by_path: str = ""
+    """The model that the path named, for a body that names none."""
     model: str = field(init=False)
     """As the caller names it; '' when it does not."""
 
     def __post_init__(self) -> None:
-        self.model = text_of(member(self.value, "model"))
+        self.model = text_of(member(self.value, "model")) or self.named_by_path
 
     @property
     def called_model(self) -> str:
         """The model that the call is one of; '' for what names one, and does something else."""
-        is_call = self.call is not None or (self.method == "POST" and self.path in _CALLS_ITS_MODEL)
+        # What else stands in a path may be a model's name as well, and count for whoever gets it.
+        is_call = is_usual(self.path) if self.call else self.method == "POST" and self.path in _CALLS_ITS_MODEL
         return self.model if is_call else ""
 
     def prepared(self, target: Target, *, asks_usage: bool) -> tuple[bytes, bool]:
@@ -72,15 +75,17 @@ class Asked:
         if not isinstance(value, dict):
             return self.body, False
         changed: dict[str, Any] = {}
-        if isinstance(value.get("model"), str) and (
-            value["model"] != target.upstream_model or self.is_limited or self.body.count(b'"model"') > 1
+        named = value.get("model")
+        if (self.named_by_path and not named) or (
+            isinstance(named, str)
+            and (named != target.upstream_model or self.is_limited or self.body.count(b'"model"') > 1)
         ):
             # Of a member that stands there twice readers differ in which counts: what was looked up is what is called.
             changed["model"] = target.upstream_model
         if self.is_limited:
             changed |= {name: value[name] for name in ALTERNATIVES if name in value}
         strips = False
-        if asks_usage and value.get("stream") is True and asks_for_usage(self.family, self.path):
+        if asks_usage and value.get("stream") is True and self.call is not None and self.call.asks_for_usage:
             options = value.get("stream_options")
             if not (isinstance(options, dict) and options.get("include_usage") is True):
                 changed["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}

@@ -24,7 +24,7 @@ from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import callable_names, check_alternatives, check_name, check_targets
 from modeltraces.gateway.asked import ROOTS, Asked, clean_path, read_body, root_of
-from modeltraces.gateway.calls import call_of
+from modeltraces.gateway.calls import Call, call_of, without_deployment
 from modeltraces.gateway.errors import Refused, error_body
 from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import Limiter
@@ -87,26 +87,29 @@ class Gateway:
     async def call(self, key: KeyIdentity | None, scope: Scope, receive: Receive, send: Send) -> None:
         """One call. `key`: on whose behalf; None: on that of the key that it bears."""
         root = root_of(scope)
-        family = ROOTS.get(root, "openai")
+        family = shape = ROOTS.get(root, "openai")
         told = passing.by_name(scope["headers"])
         try:
             path = clean_path(scope, root)
+            call = call_of(family, scope["method"], path)
+            shape = call.protocol if call else family
             key = key or known_key(told, scope["app"].state.parts.keys) or await self._key(scope)
             if "gateway" not in key.scopes:
                 raise Refused(403, "This key lacks the scope 'gateway'. Make one with it, or use another key.")
-            await self._answer(key, scope, receive, send, family, path, told)
+            await self._answer(key, scope, receive, send, family, path, call, told)
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
-            await _respond(send, refused.status, error_body(family, refused.status, refused.message), refused.headers)
+            await _respond(send, refused.status, error_body(shape, refused.status, refused.message), refused.headers)
         except CatalogUnavailable as error:
             log.error("the gateway cannot reach the catalog", error=str(error))
-            await _respond(send, 503, error_body(family, 503, "The catalog does not answer."), {"Retry-After": "2"})
+            await _respond(send, 503, error_body(shape, 503, "The catalog does not answer."), {"Retry-After": "2"})
         except _ClientLeft:
             CALLS.labels(family, "client_left").inc()
 
     async def _answer(
-        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str, told: Told
-    ) -> None:
+        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str,
+        call: Call | None, told: Told,
+    ) -> None:  # fmt: skip
         if scope["method"] not in _METHODS:
             raise Refused(405, "The gateway passes no such method.", {"Allow": ", ".join(sorted(_METHODS))})
         if scope["method"] in ("GET", "HEAD") and (path == "models" or path.startswith("models/")):
@@ -115,10 +118,10 @@ class Gateway:
             return
         if told.get("upgrade", "").lower() == "websocket":
             raise Refused(400, "The gateway passes no WebSockets. Use the calls over HTTP.")
-        asked = await self._asked(key, scope, receive, family, path, told)
+        asked = await self._asked(key, scope, receive, family, path, call, told)
         candidates = await self._candidates(asked, key)
-        if asked.call is not None:
-            await self._limiter.admit(key)
+        # Inference or not: who knows what else an upstream answers with a model's work.
+        await self._limiter.admit(key)
         targets = self.router.order(key.account_id, candidates)
         # What is not known to be inference may not be safe to do twice.
         targets = targets if asked.call else targets[:1]
@@ -152,10 +155,10 @@ class Gateway:
         return entry(name, family)
 
     async def _asked(
-        self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str, told: Told
+        self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str, call: Call | None, told: Told
     ) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
-        call = call_of(family, scope["method"], path)
+        path, named = (path, "") if call is None else without_deployment(path)
         body = await self._body(told, receive)
         kind = "" if call is None else told.get("content-type", "")
         # Reading a large one on the event loop would hold up everybody's calls.
@@ -164,7 +167,7 @@ class Gateway:
         )
         asked = Asked(
             family, scope["method"], path, scope["query_string"].decode("latin-1"), scope["headers"], call, body, value,
-            bool(key.limits.allowed_models), told, form,
+            bool(key.limits.allowed_models), told, form, named,
         )  # fmt: skip
         if call is not None:
             if not isinstance(asked.value, dict):
