@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from modeltraces.api.identity import authenticate, known_key
+from modeltraces.arrivals import Arrival, Arrivals, NotComing
 from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.vault import Vault
@@ -26,6 +27,7 @@ from modeltraces.gateway.allowed import callable_names, check_alternatives, chec
 from modeltraces.gateway.asked import ROOTS, Asked, clean_path, read_body, root_of
 from modeltraces.gateway.calls import Call, call_of, without_deployment
 from modeltraces.gateway.errors import Refused, error_body
+from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.listing import entry, listing
@@ -55,8 +57,15 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 """Not TRACE, which asks an upstream to send back what it got: the stored credential, too."""
 
 
+_STOPPED: Final = "The server is being stopped, and the call had no answer yet. Send it again."
+
+
 class _ClientLeft(Exception):
     """The caller is gone."""
+
+
+class _CutOff(Exception):
+    """An answer that had begun has no end: the server is being stopped."""
 
 
 class Gateway:
@@ -66,6 +75,7 @@ class Gateway:
         recorder: Recorder,
         limiter: Limiter,
         vault: Vault,
+        arrivals: Arrivals,
         *,
         body_bytes: int,
         timeouts: Timeouts,
@@ -75,6 +85,7 @@ class Gateway:
         self._recorder = recorder
         self._limiter = limiter
         self._vault = vault
+        self._arrivals = arrivals
         self._body_bytes = body_bytes
         self._timeouts = timeouts
         self.router = Router()
@@ -105,6 +116,12 @@ class Gateway:
             await _respond(send, 503, error_body(shape, 503, "The catalog does not answer."), {"Retry-After": "2"})
         except _ClientLeft:
             CALLS.labels(family, "client_left").inc()
+        except _CutOff:
+            CALLS.labels(family, "passed").inc()
+        except asyncio.CancelledError:
+            # The time that calls have after that is over, and none of an answer is passed.
+            CALLS.labels(family, "refused").inc()
+            await _respond(send, 503, error_body(shape, 503, _STOPPED), {"Retry-After": "2"})
 
     async def _answer(
         self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str,
@@ -131,7 +148,7 @@ class Gateway:
             self._upstreams, self._timeouts, self.router, self._usage, key.account_id, asked, self._credential, exchange,
             relay, candidates.is_routed,
         )  # fmt: skip
-        await _until_left(forwarding.run(targets), relay, scope, receive)
+        await _until_left(forwarding.run(targets), relay, exchange, scope, receive)
         CALLS.labels(family, "passed").inc()
 
     def _names(self, key: KeyIdentity, family: Family) -> list[str]:
@@ -213,9 +230,12 @@ class Gateway:
         if length.isdecimal() and int(length) > self._body_bytes:
             raise self._too_large()
         pieces: list[bytes] = []
-        size = 0
+        size, arrival = 0, Arrival(self._arrivals)
         while True:
-            message = await receive()
+            try:
+                message = await arrival.piece(receive())
+            except NotComing as error:
+                raise Refused(error.status, str(error), error.headers) from error
             if message["type"] == "http.disconnect":
                 raise _ClientLeft
             piece = message.get("body", b"")
@@ -239,8 +259,10 @@ class Gateway:
             raise Refused(503, str(error)) from error
 
 
-async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive: Receive) -> None:
-    """Run the call, and break it off as soon as the caller is gone."""
+async def _until_left(
+    work: Awaitable[None], relay: Relay, exchange: Exchange | None, scope: Scope, receive: Receive
+) -> None:
+    """Run the call, and break it off as soon as the caller is gone. Raises Refused when the server's stop does so first."""
     here = asyncio.current_task()
     assert here is not None
     has_left = False
@@ -249,7 +271,7 @@ async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive
         nonlocal has_left
         # The end of an answer is told the same way.
         if not relay.has_ended and not has_left:
-            has_left = True
+            has_left = relay.has_caller_left = True
             here.cancel()
 
     tell = scope.get("extensions", {}).get(LEFT)
@@ -262,10 +284,12 @@ async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive
     try:
         await work
     except asyncio.CancelledError:
-        if not has_left or here.uncancel():
-            # The server is being stopped.
-            raise
-        raise _ClientLeft from None
+        if has_left and not here.uncancel():
+            raise _ClientLeft from None
+        if relay.has_begun:
+            raise _CutOff from None
+        recorded = {} if exchange is None else {"x-request-id": exchange.request_id}
+        raise Refused(503, _STOPPED, {"Retry-After": "2", **recorded}) from None
     finally:
         stop()
 

@@ -47,6 +47,7 @@ class Relay:
         self._stream_bytes = 0
         self._unfolding: Unfolding | None = None
         self._strips_usage = False
+        self.has_caller_left = False
         self.has_begun = False
         """Whether anything of it reached the caller."""
         self.has_body = False
