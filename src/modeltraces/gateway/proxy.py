@@ -285,6 +285,8 @@ async def _until_left(
         await work
     except asyncio.CancelledError:
         if has_left and not here.uncancel():
+            if relay.is_whole:
+                return
             raise _ClientLeft from None
         if relay.has_begun:
             raise _CutOff from None
