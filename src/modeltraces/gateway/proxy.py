@@ -31,6 +31,7 @@ from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.listing import entry, listing
+from modeltraces.gateway.names import check_model
 from modeltraces.gateway.recorder import LARGE_BYTES, Recorder
 from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router
@@ -40,7 +41,6 @@ from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.gateway.upstreams import Upstreams
 from modeltraces.gateway.usage import UsageAsking
 from modeltraces.http_protocol import LEFT
-from modeltraces.ingest.native import MAX_NAME
 
 log = structlog.get_logger(__name__)
 
@@ -186,13 +186,13 @@ class Gateway:
             family, scope["method"], path, scope["query_string"].decode("latin-1"), scope["headers"], call, body, value,
             bool(key.limits.allowed_models), told, form, named,
         )  # fmt: skip
+        if asked.model.strip():
+            check_model(asked.model)
         if call is not None:
             if not isinstance(asked.value, dict):
                 raise Refused(400, "The body must be a JSON object, or a form where a file goes with it.")
             if not asked.model.strip():
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
-            if len(asked.model) > MAX_NAME:
-                raise Refused(400, f"The model's name has more than {MAX_NAME} characters.")
             if key.limits.recording != "off" and not self._recorder.lets_in():
                 what = "cannot be written" if self._recorder.journal.trouble else "is full"
                 raise Refused(503, f"The journal of recorded calls {what}. Try again later.", {"Retry-After": "5"})

@@ -143,7 +143,8 @@ class TargetBook:
     def _resolved(self, known: "_Known", asked: str, family: Family) -> Candidates:
         name, place = asked, ""
         entry = known.by_name.get(asked)
-        if entry is None and "@" in asked:
+        # One that begins with it is a name, as Cloudflare's are.
+        if entry is None and "@" in asked[1:]:
             name, _, place = asked.rpartition("@")
             entry = known.by_name.get(name)
         found = _serving(entry, name, place, known) if entry else Candidates(_of_nobody(name, place, asked, known))
