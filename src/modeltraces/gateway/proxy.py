@@ -214,7 +214,14 @@ class Gateway:
             resolve = partial(self.targets.resolve, account_id, asked.model, asked.family)
             return resolve() if self.targets.is_fresh(account_id) else await asyncio.to_thread(resolve)
         name = asked.told.get("x-connection", "")
-        return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
+        try:
+            return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
+        except NoTarget as error:
+            if name or not call_of(asked.family, "POST", asked.path):
+                raise
+            # What OpenAI stores of its calls is read at the same paths, by the connection that stored it.
+            what = f"{asked.path} is called with POST, not {asked.method}. Or is this no call of a model?"
+            raise Refused(405, f"{what} {error}", {"Allow": "POST"}) from error
 
     async def _key(self, scope: Scope) -> KeyIdentity:
         """That of a call whose key is not in memory. Raises Refused."""

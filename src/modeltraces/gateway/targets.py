@@ -185,11 +185,7 @@ class TargetBook:
         usable = [one for one in self._known(account_id).connections if one.protocol in SPOKEN[family]]
         chosen = [one for one in usable if not name or one.name == name]
         if len(chosen) != 1:
-            names = ", ".join(one.name for one in usable) or "none"
-            raise NoTarget(
-                f"This call names no model, so say by which connection it goes, with the header x-connection: {names}.",
-                400,
-            )
+            raise NoTarget(_which_connection(name, family, usable, self._known(account_id).connections), 400)
         return _through(chosen[0], "", "")
 
     def _known(self, account_id: str) -> _Known:
@@ -329,6 +325,25 @@ def _through(one: Connection, model: str, upstream: str, borne: Collection[str] 
 def _meant(name: str, known: _Known) -> str:
     near = nearest_names(name, known.by_name)
     return f" Did you mean {', '.join(near)}?" if near else ""
+
+
+def _which_connection(
+    name: str, family: Family, usable: Sequence[Connection], connections: Sequence[Connection]
+) -> str:
+    if other := next((one for one in connections if one.name == name), None):
+        return f"The connection {name} speaks {other.protocol}, not {family}: call it at {_base_of(other.protocol)}."
+    if not usable:
+        return (
+            f"This call names no model, and no connection that it could go by speaks {family}. "
+            "An admin can add one under Settings, Connections."
+        )
+    names = [one.name for one in usable]
+    header = f"the header x-connection with one of {', '.join(names)}."
+    if not name:
+        return f"This call names no model, so say by which connection it goes: send {header}"
+    near = nearest_names(name, names)
+    leads = f"Did you mean {', '.join(near)}?" if near else f"Send {header}"
+    return f"There is no connection {name[:200]!r} that this call can go by. {leads}"
 
 
 def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known, family: Family) -> str:
