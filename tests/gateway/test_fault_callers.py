@@ -233,7 +233,7 @@ def test_whatever_an_upstream_or_a_caller_says_of_itself_the_call_is_recorded(
     raw.sends(http(200, said("ok"), "Content-Type: application/json"))
     answer = raw_caller.post(CHAT, json=ask(model="m" * 600))
     assert answer.status_code == 400, "a name that no run can bear"
-    assert "512" in answer.json()["error"]["message"]
+    assert "200 characters" in answer.json()["error"]["message"]
 
 
 def test_a_large_image_passes_whole_and_is_recorded_by_its_digest(
