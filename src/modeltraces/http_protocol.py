@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modeltraces.gateway.asked import shape_of
+from modeltraces.gateway.errors import error_body
 from modeltraces.http_answer import AnswerOfOld, JoinedWrites
 from modeltraces.seldom import Seldom
 
@@ -29,13 +31,9 @@ _HTTP2: Final = b"PRI * HTTP/2.0"
 """What a client of HTTP/2 says first; here that is one of gRPC."""
 _HINTS: Final = Seldom(3600)
 
-_TOO_LARGE: Final = (
-    b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,'
-    b'"detail":"The request line and headers are larger than 64 KB. Send a shorter address or fewer headers."}'
-)
-_ANSWER: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(_TOO_LARGE), _TOO_LARGE)
+_TOO_LARGE: Final = "The request line and headers are larger than 64 KB. Send a shorter address or fewer headers."
+_PROBLEM: Final = (
+    b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,"detail":"%s"}' % _TOO_LARGE.encode()
 )
 
 
@@ -132,7 +130,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _refuse(self) -> None:
-        self.transport.write(_ANSWER)
+        # As far as it came: whoever calls a model reads errors with a provider's library.
+        path: bytes = getattr(self, "url", b"").partition(b"?")[0]
+        shape = shape_of("POST", path.decode("latin-1"))
+        kind, body = (b"json", error_body(shape, 431, _TOO_LARGE)) if shape else (b"problem+json", _PROBLEM)
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/%s\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (kind, len(body), body)
+        )
         self.transport.close()
 
     def _start_timer(self) -> None:

@@ -13,7 +13,7 @@ from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import ALTERNATIVES
 from modeltraces.gateway.bodies import with_members
-from modeltraces.gateway.calls import Call, is_usual
+from modeltraces.gateway.calls import Call, call_of, is_usual
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forms import Form, NoForm, form_of, is_form
@@ -29,6 +29,9 @@ _CALLS_ITS_MODEL: Final = frozenset(
 """Of the paths that pass unrecorded, those that do no more than call the model that their body names."""
 
 ROOTS: Final[dict[str, Family]] = {"/gateway/openai/v1/": "openai", "/gateway/anthropic/v1/": "anthropic"}
+
+
+AT: Final = "The gateway is at /gateway/openai/v1, and for Anthropic's SDKs at /gateway/anthropic."
 
 
 @dataclass(slots=True)
@@ -122,16 +125,24 @@ def _input_of(form: dict[str, Any]) -> str:
     return "\n\n".join(filter(None, (str(form.get("prompt") or ""), *map(text_of_part, files))))
 
 
-def root_of(scope: Scope) -> str:
+def root_of(path: str) -> str:
     """The API's root that a path is below; '' for none."""
-    return next((root for root in ROOTS if scope["path"].startswith(root)), "")
+    return next((root for root in ROOTS if path.startswith(root)), "")
+
+
+def shape_of(method: str, path: str) -> Family | None:
+    """Whose errors the caller of a whole path reads; None beside the gateway."""
+    if not (root := root_of(path)):
+        return None
+    call = call_of(ROOTS[root], method, path.removeprefix(root))
+    return call.protocol if call else ROOTS[root]
 
 
 def clean_path(scope: Scope, root: str) -> str:
     """The path below the API's root. Raises Refused for one that would leave it."""
     path = cast(str, scope["path"]).removeprefix(root)
     if not root:
-        raise Refused(404, "The gateway is at /gateway/openai/v1 and /gateway/anthropic/v1.")
+        raise Refused(404, f"There is no such path in this API. {AT}", is_no_address=True)
     return _cleaned(path)
 
 
@@ -139,7 +150,7 @@ def clean_path(scope: Scope, root: str) -> str:
 def _cleaned(path: str) -> str:
     parts = path.split("/")
     if not path or "\\" in path or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
-        raise Refused(404, "There is no such path in this API.")
+        raise Refused(404, f"There is no such path in this API. {AT}", is_no_address=True)
     return "/".join(quote(part, safe="-._~!$&'()*+,;=:@") for part in parts)
 
 
@@ -153,6 +164,16 @@ def read_body(content_type: str, body: bytes) -> tuple[Form | None, Any]:
     except NoForm as error:
         raise Refused(400, f"The body is no form of multipart/form-data: {error}.") from error
     return form, form.value()
+
+
+def fault_of(body: bytes) -> str:
+    """Why a body is no JSON object."""
+    must = "The body must be a JSON object, or a form where a file goes with it."
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return f"The body is no JSON: {error}. {must}"
+    return must
 
 
 def json_of(body: bytes) -> Any:

@@ -17,14 +17,15 @@ from prometheus_client import Counter
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from modeltraces.api.identity import authenticate, known_key
+from modeltraces.api.identity import authenticate, key_in, known_key
 from modeltraces.arrivals import Arrival, Arrivals, NotComing
 from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
+from modeltraces.catalog.keys import KEY_START
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import callable_names, check_alternatives, check_name, check_targets
-from modeltraces.gateway.asked import ROOTS, Asked, clean_path, read_body, root_of
+from modeltraces.gateway.asked import ROOTS, Asked, clean_path, fault_of, read_body, root_of
 from modeltraces.gateway.calls import Call, call_of, without_deployment
 from modeltraces.gateway.errors import Refused, error_body
 from modeltraces.gateway.exchange import Exchange
@@ -97,7 +98,7 @@ class Gateway:
 
     async def call(self, key: KeyIdentity | None, scope: Scope, receive: Receive, send: Send) -> None:
         """One call. `key`: on whose behalf; None: on that of the key that it bears."""
-        root = root_of(scope)
+        root = root_of(scope["path"])
         family = shape = ROOTS.get(root, "openai")
         told = passing.by_name(scope["headers"])
         try:
@@ -110,9 +111,10 @@ class Gateway:
             await self._answer(key, scope, receive, send, family, path, call, told)
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
-            await _respond(send, refused.status, error_body(shape, refused.status, refused.message), refused.headers)
-        except CatalogUnavailable as error:
-            log.error("the gateway cannot reach the catalog", error=str(error))
+            error = error_body(shape, refused.status, refused.message, is_no_address=refused.is_no_address)
+            await _respond(send, refused.status, error, refused.headers)
+        except CatalogUnavailable as away:
+            log.error("the gateway cannot reach the catalog", error=str(away))
             await _respond(send, 503, error_body(shape, 503, "The catalog does not answer."), {"Retry-After": "2"})
         except _ClientLeft:
             CALLS.labels(family, "client_left").inc()
@@ -176,6 +178,10 @@ class Gateway:
     ) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
         path, named = (path, "") if call is None else without_deployment(path)
+        encoding = told.get("content-encoding", "")
+        if call is not None and encoding.lower() not in ("", "identity"):
+            what = f"The gateway takes no compressed bodies, and this one is {encoding[:40]}"
+            raise Refused(415, f"{what}: send it without Content-Encoding.", {"Accept-Encoding": "identity"})
         body = await self._body(told, receive)
         kind = "" if call is None else told.get("content-type", "")
         # Reading a large one on the event loop would hold up everybody's calls.
@@ -190,7 +196,7 @@ class Gateway:
             check_model(asked.model)
         if call is not None:
             if not isinstance(asked.value, dict):
-                raise Refused(400, "The body must be a JSON object, or a form where a file goes with it.")
+                raise Refused(400, await asyncio.to_thread(fault_of, body))
             if not asked.model.strip():
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
             if key.limits.recording != "off" and not self._recorder.lets_in():
@@ -225,12 +231,18 @@ class Gateway:
 
     async def _key(self, scope: Scope) -> KeyIdentity:
         """That of a call whose key is not in memory. Raises Refused."""
-        identity = await authenticate(HTTPConnection(scope))
-        if identity is None or identity.key is None:
-            raise Refused(
-                401, "This is no valid key of this server's. Send one as Authorization: Bearer mt_… or x-api-key."
-            )
-        return identity.key
+        connection = HTTPConnection(scope)
+        identity = await authenticate(connection)
+        if identity is not None and identity.key is not None:
+            return identity.key
+        if key_in(connection) is not None:
+            what = "The key that came is not valid: it is unknown here, revoked or expired."
+        elif "authorization" in connection.headers:
+            what = f"What came in Authorization is no key of this server's: these begin with {KEY_START}."
+        else:
+            what = "No key came with this call."
+        how = "Send one as Authorization: Bearer mt_… or x-api-key: mt_…."
+        raise Refused(401, f"{what} {how}", {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, told: Told, receive: Receive) -> bytes:
         length = told.get("content-length", "")
