@@ -56,7 +56,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
         self._extensions: dict[str, dict[object, object]] = {
-            ABORT: {"now": self.transport.abort},
+            ABORT: {"now": self._abort},
             LEFT: {"tell": self.tell_left},
         }
         self._start_timer()
@@ -67,6 +67,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_lost = True
         if self._left is not None:
             self._left()
+
+    def _abort(self) -> None:
+        self.transport.abort()
+        if self.cycle is not None:
+            # Known a turn of the loop later, when uvicorn has complained of an answer without an end.
+            self.cycle.disconnected = True
 
     def tell_left(self, left: Callable[[], None] | None) -> None:
         self._left = left
