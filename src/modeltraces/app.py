@@ -83,6 +83,7 @@ def create_app(parts: Parts, *, grpc: bool = True) -> ASGIApp:
         parts.recorder,
         parts.limiter,
         parts.vault,
+        parts.arrivals,
         body_bytes=settings.gateway_body_megabytes << 20,
         timeouts=Timeouts(
             connect=settings.gateway_connect_seconds,

@@ -17,6 +17,8 @@ from modeltraces.catalog.accounts import DEFAULT_NAME, Account
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogError, Invalid, NotFound
 from modeltraces.catalog.key_limits import check_limits
+from modeltraces.catalog.key_models import doubts_about
+from modeltraces.catalog.models import ModelRegistry
 from modeltraces.cli_options import DataDirOption
 
 keys = typer.Typer(help="Make, list, change and revoke API keys.", no_args_is_help=True)
@@ -124,9 +126,10 @@ def create_key(
         scopes = api_keys.parse_scopes(scope or api_keys.DEFAULT_SCOPES)
         limits = _limits(requests_per_minute, tokens_per_day, model, recording)
         check_limits(limits)
-        plain, _ = api_keys.create_key(
+        account_id = ensured_account(catalog, account).id
+        plain, made = api_keys.create_key(
             catalog,
-            ensured_account(catalog, account).id,
+            account_id,
             name,
             actor=ACTOR,
             scopes=scopes,
@@ -135,6 +138,7 @@ def create_key(
             expires_on_us=expires_on_us,
             limits=limits,
         )
+        _say_doubts(catalog, account_id, made)
         print(plain)
 
 
@@ -163,6 +167,8 @@ def change_key(
         if not values:
             raise Invalid("Say what to change, for example --requests-per-minute 60.")
         changed = api_keys.change_key(catalog, account_id, key.id, values, actor=ACTOR)
+        if model:
+            _say_doubts(catalog, account_id, changed)
         say(f"Changed {changed.name!r} ({changed.prefix}): {_limit_words(changed)}.")
 
 
@@ -174,6 +180,11 @@ def _limits(
         "requests_per_minute": requests, "tokens_per_day": tokens, "allowed_models": models or None, "recording": recording,
     }  # fmt: skip
     return {name: value or None for name, value in given.items() if value is not None}
+
+
+def _say_doubts(catalog: Catalog, account_id: str, key: api_keys.ApiKey) -> None:
+    for doubt in doubts_about(catalog, ModelRegistry(catalog), account_id, key.limits):
+        say(doubt)
 
 
 def _limit_words(key: api_keys.ApiKey) -> str:

@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modeltraces.gateway.asked import shape_of
+from modeltraces.gateway.errors import error_body
 from modeltraces.http_answer import AnswerOfOld, JoinedWrites
 from modeltraces.seldom import Seldom
 
@@ -29,13 +31,9 @@ _HTTP2: Final = b"PRI * HTTP/2.0"
 """What a client of HTTP/2 says first; here that is one of gRPC."""
 _HINTS: Final = Seldom(3600)
 
-_TOO_LARGE: Final = (
-    b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,'
-    b'"detail":"The request line and headers are larger than 64 KB. Send a shorter address or fewer headers."}'
-)
-_ANSWER: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(_TOO_LARGE), _TOO_LARGE)
+_TOO_LARGE: Final = "The request line and headers are larger than 64 KB. Send a shorter address or fewer headers."
+_PROBLEM: Final = (
+    b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,"detail":"%s"}' % _TOO_LARGE.encode()
 )
 
 
@@ -58,7 +56,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
         self._extensions: dict[str, dict[object, object]] = {
-            ABORT: {"now": self.transport.abort},
+            ABORT: {"now": self._abort},
             LEFT: {"tell": self.tell_left},
         }
         self._start_timer()
@@ -69,6 +67,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_lost = True
         if self._left is not None:
             self._left()
+
+    def _abort(self) -> None:
+        self.transport.abort()
+        if self.cycle is not None:
+            # Known a turn of the loop later, when uvicorn has complained of an answer without an end.
+            self.cycle.disconnected = True
 
     def tell_left(self, left: Callable[[], None] | None) -> None:
         self._left = left
@@ -132,7 +136,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _refuse(self) -> None:
-        self.transport.write(_ANSWER)
+        # As far as it came: whoever calls a model reads errors with a provider's library.
+        path: bytes = getattr(self, "url", b"").partition(b"?")[0]
+        shape = shape_of("POST", path.decode("latin-1"))
+        kind, body = (b"json", error_body(shape, 431, _TOO_LARGE)) if shape else (b"problem+json", _PROBLEM)
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/%s\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (kind, len(body), body)
+        )
         self.transport.close()
 
     def _start_timer(self) -> None:

@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 import anyio.to_thread
 from anyio import CapacityLimiter
 
+from modeltraces.arrivals import Arrivals
 from modeltraces.catalog import jobs, shared_key
 from modeltraces.catalog.bootstrap import FirstOwner, first_owner
 from modeltraces.catalog.db import Catalog
@@ -117,6 +118,7 @@ class Parts:
     recorder: Recorder
     limiter: Limiter
     commits: Commits
+    arrivals: Arrivals
     workers: Workers
     decoders: Decoders
     limits: Limits
@@ -241,6 +243,7 @@ def build(settings: Settings) -> Parts:
             recorder=recorder,
             limiter=limiter,
             commits=commits,
+            arrivals=Arrivals(settings.body_idle_seconds),
             workers=Workers(
                 queries=CapacityLimiter(settings.query_concurrency),
                 exports=CapacityLimiter(settings.export_concurrency),

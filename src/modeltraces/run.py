@@ -20,6 +20,8 @@ PREVIEW_CHARACTERS: Final = 500
 """Lists carry this many characters of input and output (contract)."""
 UNKNOWN_MODEL: Final = "unknown"
 """The model of a run whose emitter named none."""
+CLIENT_LEFT: Final = "client_left"
+"""Finish reason of a call whose caller was gone before its end: neither a success that was seen, nor a failure."""
 
 
 @dataclass(slots=True)

@@ -142,6 +142,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._parts.commits.stop()
+        self._parts.arrivals.stop()
         super().handle_exit(sig, frame)
 
 

@@ -362,3 +362,20 @@ def test_a_models_name_may_hold_the_words_of_our_paths(admin: httpx.Client, name
     # Slashes as they are go on being understood.
     assert admin.get("/api/v1/models/accounts/a").json()["name"] == "accounts/a"
     assert admin.get("/api/v1/models/accounts/a/deployments").json() == {"deployments": []}
+
+
+def test_a_model_that_only_a_connection_names_is_told_how_it_enters_the_catalog(server: Server) -> None:
+    with server.client("admin", account=server.new_account("named by a connection")) as admin:
+        made = {"name": "local", "protocol": "openai", "base_url": "http://127.0.0.1:9/v1", "models": ["Fake-1"]}
+        assert admin.post("/api/v1/connections", json=made).status_code == 201
+        routing = {"routing": {"weights": {"local": 1}}}
+        answer = admin.patch("/api/v1/models/fake-1", json=routing)
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == (
+            "This account has no model 'fake-1' yet: local reaches it, but nobody has called it. "
+            "Add it under Settings, Models, or by POST /api/v1/models, or call it once."
+        )
+        assert admin.post("/api/v1/models", json={"name": "fake-1", "kind": "external"}).status_code == 201
+        assert admin.patch("/api/v1/models/fake-1", json=routing).status_code == 200
+        other = admin.patch("/api/v1/models/fake-2", json=routing)
+        assert other.json()["detail"] == "This account has no model 'fake-2'. Did you mean 'fake-1'?"

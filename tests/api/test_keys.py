@@ -48,6 +48,9 @@ def test_a_key_is_made_works_is_changed_and_revoked(
     made = make(admin, **MADE)
     validator(document, "MadeApiKey").validate(made)
     key = made.pop("key")
+    assert made.pop("warnings") == [
+        "This account has no model 'gpt-4o' yet.", "This account has no model whose name begins with 'llama@' yet."
+    ]  # fmt: skip
     assert key.startswith(made["prefix"].rstrip("…"))
     assert {name: made[name] for name in MADE if name != "expires_on"} == {
         name: value for name, value in MADE.items() if name not in ("expires_on", "scopes")
@@ -64,9 +67,9 @@ def test_a_key_is_made_works_is_changed_and_revoked(
     change = {"name": "nightly", "tokens_per_day": None, "requests_per_minute": None, "allowed_models": None}
     validator(document, "ApiKeyChange").validate(change)
     changed = admin.patch(f"{KEYS}/{made['id']}", json=change)
-    validator(document, "ApiKey").validate(changed.json())
+    validator(document, "ChangedApiKey").validate(changed.json())
     assert {**changed.json(), "last_used_on": None} == {
-        **made, **change, "allowed_models": [], "used": None
+        **made, **change, "allowed_models": [], "used": None, "warnings": []
     }  # fmt: skip
     assert admin.delete(f"{KEYS}/{made['id']}").status_code == 204
     assert status(server, key) == 401
@@ -109,6 +112,30 @@ def test_a_key_that_makes_no_sense_is_refused_with_what_would(
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert says in answer.json()["detail"]
     assert len(admin.get(KEYS).json()["keys"]) == before
+
+
+def test_models_that_the_account_does_not_have_are_said_and_not_refused(server: Server) -> None:
+    with server.client("admin", account=server.new_account("keys and models")) as admin:
+        assert admin.post("/api/v1/models", json={"name": "gpt-4o", "kind": "external"}).status_code == 201
+        assert admin.post("/api/v1/models", json={"name": "llama", "kind": "open_source"}).status_code == 201
+        assert admin.post("/api/v1/models/llama/deployments", json={}).status_code == 201
+        assert make(admin, allowed_models=["*"])["warnings"] == []
+        for name, models in (("azure-eu", ["gpt-5"]), ("any", ["*"])):
+            made = {"name": name, "protocol": "openai", "base_url": "http://127.0.0.1:9", "models": models}
+            assert admin.post("/api/v1/connections", json=made).status_code == 201
+        fine = ["gpt-4o", "gpt-5", "gpt-4o@azure-eu", "llama@v1", "gpt-*", "llama@*"]
+        key = make(admin, allowed_models=fine)
+        assert (key["warnings"], key["allowed_models"]) == ([], fine)
+        wrong = ["gpt-4oo", "llama@v2", "gtp-*", "gpt-4o@azure", "nobody@azure-eu"]
+        changed = admin.patch(f"{KEYS}/{key['id']}", json={"allowed_models": wrong}).json()
+        assert changed["allowed_models"] == wrong
+        assert changed["warnings"] == [
+            "This account has no model 'gpt-4oo' yet. Did you mean gpt-4o, gpt-5?",
+            "llama has no deployment or connection 'v2' yet.",
+            "This account has no model whose name begins with 'gtp-' yet.",
+            "gpt-4o has no deployment or connection 'azure' yet. Did you mean azure-eu?",
+            "This account has no model 'nobody' yet.",
+        ]
 
 
 def test_another_accounts_keys_are_not_found(server: Server, admin: httpx.Client) -> None:

@@ -52,6 +52,41 @@ def test_a_caller_that_leaves_before_the_first_byte_is_told_to_the_upstream_and_
     assert (run["status"], run["finish_reasons"], run["output"]) == ("success", ["client_left"], "")
 
 
+@pytest.mark.parametrize("end", ["last event", "before"])
+def test_a_caller_that_leaves_after_the_last_event_missed_nothing_and_counts_as_passed(
+    raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream, end: str
+) -> None:
+    """As the SDK of OpenAI does: it reads no further than `[DONE]`."""
+    last = piece(b"data: [DONE]\n\n") if end == "last event" else b""
+
+    async def no_end(conversation: Conversation) -> None:
+        await conversation.send(SSE, piece(event("a", "stop" if last else None)) + last)
+        await forever()
+
+    raw.does(no_end)
+    before = outcomes(raw_reader)
+    with raw_caller.stream("POST", CHAT, json=ask(stream=True)) as answer:
+        next(one for one in answer.iter_lines() if one.startswith("data: [DONE]" if last else "data: "))
+    assert raw.left.wait(5)
+    run = only_run(raw_reader)
+    assert (run["status"], run["output"], "client_left" in run["finish_reasons"]) == ("success", "a", not last)
+    expected = (1, 0) if last else (0, 1)
+    deadline = time.monotonic() + 5
+    while (found := outcomes(raw_reader)) == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert tuple(now - then for now, then in zip(found, before, strict=True)) == expected
+
+
+def outcomes(reader: httpx.Client) -> tuple[float, float]:
+    """Calls that passed, and that their callers left."""
+    counted = dict(line.rpartition(" ")[::2] for line in reader.get("/metrics").text.splitlines())
+    passed, left = (
+        float(counted.get(f'modeltraces_gateway_calls_total{{family="openai",outcome="{outcome}"}}', 0))
+        for outcome in ("passed", "client_left")
+    )
+    return passed, left
+
+
 def test_an_upstream_is_held_back_by_a_caller_that_does_not_read(
     hurried: Server, raw_account: str, raw_reader: httpx.Client, raw: RawUpstream
 ) -> None:
@@ -198,7 +233,7 @@ def test_whatever_an_upstream_or_a_caller_says_of_itself_the_call_is_recorded(
     raw.sends(http(200, said("ok"), "Content-Type: application/json"))
     answer = raw_caller.post(CHAT, json=ask(model="m" * 600))
     assert answer.status_code == 400, "a name that no run can bear"
-    assert "512" in answer.json()["error"]["message"]
+    assert "200 characters" in answer.json()["error"]["message"]
 
 
 def test_a_large_image_passes_whole_and_is_recorded_by_its_digest(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.gateway.faults import CHAT, SSE, USAGE, ask, event, forever, only_run, received, said
 from tests.gateway.raw import Conversation, RawUpstream, chunked, full_queue, http, piece
+from tests.support.server import Server
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,21 @@ def test_an_upstream_that_takes_no_connection_or_says_nothing_is_waited_for_as_l
     assert answer.status_code == 504
     assert "no first byte within 0.8 seconds" in answer.json()["error"]["message"]
     assert raw.left.wait(2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_upstream_that_breaks_off_leaves_no_line_about_this_server_in_the_log(
+    hurried: Server, raw_caller: httpx.Client, raw_reader: httpx.Client, raw: RawUpstream, stream: bool
+) -> None:
+    if stream:
+        raw.sends(SSE, piece(event("a")), then_resets=True)
+    else:
+        raw.sends(http(200, said("x" * 5000), "Content-Type: application/json")[:900], then_resets=True)
+    before = hurried.log
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        raw_caller.post(CHAT, json=ask(stream=stream))
+    assert only_run(raw_reader)["status"] == "failed"
+    assert hurried.log.removeprefix(before) == ""
 
 
 def test_a_body_that_breaks_off_is_broken_for_the_caller_too(

@@ -286,6 +286,19 @@ def test_an_upstream_that_cannot_be_reached_is_said_and_recorded(caller: httpx.C
     assert "cannot be reached" in run["error"]["message"]
 
 
+def test_an_upstream_that_does_not_speak_tls_is_said_to(
+    caller: httpx.Client, reader: httpx.Client, upstream: Upstream
+) -> None:
+    at = f"{upstream.url.replace('http://', 'https://')}/v1"
+    made = {"name": "plain", "protocol": "openai", "base_url": at, "models": ["m"]}
+    assert reader.post("/api/v1/connections", json=made).status_code == 201
+    answer = caller.post(CHAT, json=ask(model="m"))
+    assert answer.status_code == 502
+    why = "The upstream cannot be reached: no secure connection, it does not speak TLS there. Is its address right, and is it https?"
+    assert answer.json()["error"]["message"] == f"modeltraces gateway: {why} That was m@plain."
+    assert only_run(reader)["error"]["message"] == why
+
+
 def test_a_call_that_its_own_instrumentation_reports_too_is_one_run(
     server: Server, account: str, caller: httpx.Client, reader: httpx.Client
 ) -> None:

@@ -172,9 +172,9 @@ def test_a_minute_has_so_many_requests_and_a_change_holds_at_once(
     assert anthropic.json()["error"]["type"] == "rate_limit_error"
     assert 0 < int(openai.headers["retry-after"]) <= 60
     assert len(upstream.asked) == asked
-    assert caller.get(LIST).status_code == 200, "only inference counts"
-    assert caller.get("/gateway/openai/v1/files", headers={"x-connection": "fake"}).status_code == 200
-    assert metric(admin, 'modeltraces_gateway_refused_total{reason="requests_per_minute"}') == before + 2
+    assert caller.get(LIST).status_code == 200, "what this server answers itself does not count"
+    assert caller.get("/gateway/openai/v1/files", headers={"x-connection": "fake"}).status_code == 429
+    assert metric(admin, 'modeltraces_gateway_refused_total{reason="requests_per_minute"}') == before + 3
     change = {"requests_per_minute": 3}
     assert admin.patch(f"/api/v1/keys/{caller.headers['key-id']}", json=change).status_code == 200
     assert (status(caller), status(caller)) == (200, 429)

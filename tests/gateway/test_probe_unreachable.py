@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from modeltraces.catalog.errors import Invalid
 from modeltraces.gateway import probe as probing
 from modeltraces.gateway import sockets
 from modeltraces.gateway.probe import Probe, probe
+from modeltraces.gateway.timeouts import Timeouts
+from modeltraces.gateway.upstream_errors import Unreachable
+from modeltraces.gateway.upstreams import Limit, Upstreams
 from tests.gateway.fake import KEY, MODELS, Fake, answering, http, run, sending
 from tests.support.certificates import self_signed, served_with
 
@@ -102,6 +106,27 @@ def test_an_address_that_no_client_takes_is_a_failure_in_words(host: str) -> Non
     found = asyncio.run(probe("openai", f"http://{host}/v1", KEY))
     assert not found.ok
     assert "Is the address right" in found.says
+
+
+def test_a_call_to_what_has_no_trusted_certificate_says_why(tmp_path: Path) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def go() -> tuple[int, str]:
+        tls = served_with(self_signed(tmp_path))
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=tls) as server:
+            address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            with pytest.raises(Unreachable) as caught:
+                await Upstreams(sockets.SocketGuard(False)).send("GET", address, [], b"", Limit(5, 5, 5), lambda: None)
+            return Timeouts(5, 5, 5, 5).explained(caught.value, has_begun=False)
+
+    assert asyncio.run(go()) == (502, "The upstream cannot be reached: no secure connection, self-signed certificate.")
+
+
+def test_callers_are_not_told_the_address_that_a_certificate_is_not_for() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "Hostname mismatch, certificate is not valid for 'inner.example'."
+    assert sockets.reason_of(error) == "no secure connection, hostname mismatch"
 
 
 def test_a_certificate_that_is_not_trusted_is_named_and_the_credential_is_not_sent(tmp_path: Path) -> None:

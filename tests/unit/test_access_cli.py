@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from modeltraces.catalog import accounts, audit, keys, links, users
+from modeltraces.catalog import accounts, audit, keys, links, model_edits, users
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
 from modeltraces.catalog.key_limits import KeyLimits
@@ -269,3 +269,16 @@ def test_a_process_makes_a_key_while_another_holds_the_database(catalog: Catalog
         )
     assert made.stdout.startswith("mt_")
     assert [key.name for key in keys.list_keys(catalog, accounts.ensure_default(catalog).id)] == ["ci"]
+
+
+def test_a_model_that_a_key_may_call_and_that_there_is_not_is_said_beside_the_key(catalog: Catalog) -> None:
+    account_id = accounts.ensure_default(catalog).id
+    assert run("keys", "create", "--name", "all", "--model", "*").stderr == ""
+    model_edits.create(catalog, account_id, "gpt-4o", "external", actor="test")
+    result = run("keys", "create", "--name", "typo", "--model", "gpt-4oo", "--model", "gpt-4o")
+    assert re.fullmatch(r"mt_[A-Za-z0-9_-]{43}\n", result.stdout)
+    assert result.stderr == "This account has no model 'gpt-4oo' yet. Did you mean gpt-4o?\n"
+    assert run("keys", "change", "typo", "--tokens-per-day", "9").stderr.startswith("Changed 'typo'")
+    changed = run("keys", "change", "typo", "--model", "claude-x")
+    assert changed.stderr.startswith("This account has no model 'claude-x' yet.\nChanged 'typo'")
+    assert run("keys", "create", "--name", "right", "--model", "gpt-4o").stderr == ""

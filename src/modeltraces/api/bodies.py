@@ -20,13 +20,13 @@ _MOST_BYTES: Final = 1 << 20
 async def object_of(request: Request, known: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:
     """The body's JSON object.
 
-    Raises Problem: 415, 413, 408, 400 for what is no object, 422 for an unknown or missing member.
+    Raises Problem: 415, 413, 408, 503, 400 for what is no object, 422 for an unknown or missing member.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(415, f"Content-Type {media_type[:80]!r} is not read here; send application/json.")
     body = bytearray()
-    async for piece in arriving(request, parts_of(request).settings.body_idle_seconds):
+    async for piece in arriving(request, parts_of(request).arrivals):
         body += piece
         if len(body) > _MOST_BYTES:
             raise Problem(413, f"The body must have at most {_MOST_BYTES:,} bytes.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from modeltraces.api.errors import Problem, problem_of
+from modeltraces.arrivals import Arrival, Arrivals, NotComing
 from modeltraces.catalog.errors import CatalogError
 from modeltraces.ingest.bodies import BodyMalformed, BodyTooLarge, UnsupportedEncoding, read_body
 from modeltraces.ingest.recordings import Decoded, Rejection
@@ -17,8 +18,6 @@ from modeltraces.run import now_us
 from modeltraces.store.contents import RejectionRow
 from modeltraces.store.engine import StoreError
 
-_MOST_IDLES = 10
-"""A body may take so many times `body_idle_seconds` in all: a sender of one byte now and then is no better than none."""
 _MOST_REJECTIONS = 200
 """Rejections of one request that are kept for the page; all are counted."""
 
@@ -45,32 +44,26 @@ async def body_of(request: Request, parts: Parts) -> AsyncIterator[Body]:
     try:
         cap = parts.settings.max_body_megabytes << 20
         body.data = await read_body(
-            arriving(request, parts.settings.body_idle_seconds), request.headers.get("content-encoding", ""), cap, grow
+            arriving(request, parts.arrivals), request.headers.get("content-encoding", ""), cap, grow
         )
         yield body
     finally:
         parts.writer.release(body.reserved)
 
 
-async def arriving(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+async def arriving(request: Request, arrivals: Arrivals) -> AsyncIterator[bytes]:
     """The body's pieces. A sender that falls silent in mid-body is let go: what it holds is others' memory.
 
-    Raises Problem 408.
+    Raises Problem 408, or 503 when the server is stopped.
     """
-    stream = aiter(request.stream())
-    latest = asyncio.get_running_loop().time() + idle_seconds * _MOST_IDLES
+    stream, arrival = aiter(request.stream()), Arrival(arrivals)
     while True:
         try:
-            async with asyncio.timeout(min(idle_seconds, latest - asyncio.get_running_loop().time())):
-                piece = await anext(stream)
+            piece = await arrival.piece(anext(stream))
         except StopAsyncIteration:
             return
-        except TimeoutError as error:
-            raise Problem(
-                408,
-                f"The body stopped coming for {idle_seconds:g} seconds, or took {_MOST_IDLES} times as long in all.",
-                {"Connection": "close"},
-            ) from error
+        except NotComing as error:
+            raise Problem(error.status, str(error), error.headers) from error
         yield piece
 
 

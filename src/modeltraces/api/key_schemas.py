@@ -33,6 +33,9 @@ _KEY: Final[dict[str, Schema]] = {
     "expires_on": MAYBE_INSTANT,
     "last_used_on": MAYBE_INSTANT,
 }
+_WARNINGS: Final[dict[str, Schema]] = {
+    "warnings": {**listed(TEXT), "description": "Of `allowed_models`, those that the account does not have."}
+}
 _CHANGE: Final[dict[str, Schema]] = {
     "name": TEXT,
     "default_source_type": MAYBE_TEXT,
@@ -47,7 +50,10 @@ _NEW: Final[dict[str, Schema]] = {**_CHANGE, "scopes": _SCOPES, "expires_on": MA
 KEY_SCHEMAS: Final[dict[str, Any]] = {
     "ApiKey": shaped(_KEY),
     "ApiKeys": shaped({"keys": listed(shaped(_KEY))}),
-    "MadeApiKey": shaped({**_KEY, "key": {"type": "string", "description": "The key itself, said this once."}}),
+    "MadeApiKey": shaped(
+        {**_KEY, **_WARNINGS, "key": {"type": "string", "description": "The key itself, said this once."}}
+    ),
+    "ChangedApiKey": shaped({**_KEY, **_WARNINGS}),
     "NewApiKey": shaped(_NEW, optional=tuple(name for name in _NEW if name != "name")),
     "ApiKeyChange": shaped(_CHANGE, optional=tuple(_CHANGE)),
 }

@@ -9,12 +9,14 @@ from fastapi.responses import Response
 
 from modeltraces.api.bodies import instant_of, object_of
 from modeltraces.api.errors import Problem
-from modeltraces.api.identity import Admin
+from modeltraces.api.identity import Admin, Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import key_usage, keys
 from modeltraces.catalog.key_limits import LIMITS
+from modeltraces.catalog.key_models import doubts_about
 from modeltraces.catalog.key_usage import NOTHING, Used, Window, window_of
 from modeltraces.catalog.keys import DEFAULT_SCOPES, ApiKey
+from modeltraces.parts import Parts
 from modeltraces.query.times import rfc3339
 
 router = APIRouter(prefix="/api/v1/keys", tags=["keys"])
@@ -39,6 +41,7 @@ async def create_key(request: Request, identity: Admin) -> dict[str, Any]:
     """`{name, scopes?, default_source_type?, default_source?, expires_on?, requests_per_minute?, tokens_per_day?, allowed_models?, recording?}`.
 
     The answer's `key` is the key itself: it is not kept, and said this once. Absent or null limits are no limits.
+    `warnings`: of `allowed_models`, those that the account does not have.
     """
     parts = parts_of(request)
     body = await object_of(request, _GIVEN, required=("name",))
@@ -54,18 +57,21 @@ async def create_key(request: Request, identity: Admin) -> dict[str, Any]:
         limits={name: body.get(name) for name in LIMITS},
     )  # fmt: skip
     plain, key = await parts.workers.look_up(create)
-    return {**_json(key, {}, parts.catalog.clock()), "key": plain}
+    return {**_json(key, {}, parts.catalog.clock()), "warnings": await _warnings(parts, identity, key), "key": plain}
 
 
 @router.patch("/{key_id}", summary="Change an API key")
 async def change_key(request: Request, key_id: str, identity: Admin) -> dict[str, Any]:
-    """Any of its name, defaults, limits and recording; a null limit is none. Holds at once, in other processes within seconds."""
+    """Any of its name, defaults, limits and recording; a null limit is none. Holds at once, in other processes within seconds.
+
+    `warnings`: of `allowed_models`, those that the account does not have.
+    """
     parts = parts_of(request)
     body = await object_of(request, keys.SETTABLE)
     change = partial(keys.change_key, parts.catalog, identity.account_id, key_id, body, actor=identity.actor)
     [key] = parts.keys.with_last_use([await parts.workers.look_up(change)])
     used = await parts.workers.look_up(key_usage.current, parts.catalog, identity.account_id)
-    return _json(key, used, parts.catalog.clock())
+    return {**_json(key, used, parts.catalog.clock()), "warnings": await _warnings(parts, identity, key)}
 
 
 @router.delete("/{key_id}", summary="Revoke an API key", status_code=204)
@@ -76,6 +82,10 @@ async def revoke_key(request: Request, key_id: str, identity: Admin) -> Response
         partial(keys.revoke_key, parts.catalog, identity.account_id, key_id, actor=identity.actor)
     )
     return Response(status_code=204)
+
+
+async def _warnings(parts: Parts, identity: Identity, key: ApiKey) -> list[str]:
+    return await parts.workers.look_up(doubts_about, parts.catalog, parts.registry, identity.account_id, key.limits)
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

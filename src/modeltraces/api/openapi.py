@@ -81,7 +81,7 @@ CATALOG_CALLS: Final[dict[str, tuple[str, str]]] = {
     "POST /api/v1/retention/sweep": ("", "Retention"),
     "GET /api/v1/keys": ("", "ApiKeys"),
     "POST /api/v1/keys": ("NewApiKey", "MadeApiKey"),
-    "PATCH /api/v1/keys/{key_id}": ("ApiKeyChange", "ApiKey"),
+    "PATCH /api/v1/keys/{key_id}": ("ApiKeyChange", "ChangedApiKey"),
     "DELETE /api/v1/keys/{key_id}": ("", ""),
 }
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+from modeltraces.gateway.asked import AT
 from modeltraces.gateway.targets import Family
 
 _OTLP: Final = (
@@ -56,6 +57,8 @@ def hint(method: str, path: str, known: Iterable[str], address: str) -> str:
             return text
     if family := family_of(method, path):
         return f"Models are called through the gateway: set the base URL to {address}{_BASES[family]}."
+    if plain == "/gateway":
+        return f"{AT} Settings, Gateway shows how a program calls it."
     if method == "POST" and plain == "/":
         return f"{_OTLP.format(signal='traces', name='TRACES')} {_RUNS}"
     if plain not in ("/api/v1/runs",) and plain.rpartition("/")[2] in _RUN_NAMES:

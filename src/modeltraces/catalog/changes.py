@@ -1,5 +1,6 @@
 """What every change to an account's catalog does: hold the account, find what is meant, count the change, write it down."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,9 +87,23 @@ class Change:
                 .where(ModelNameRow.account_id == self.account_id, ModelNameRow.recorded_name == name)
             )
         if row is None:
-            every = self.session.scalars(select(ModelRow.name).where(ModelRow.account_id == self.account_id))
-            raise NotFound(f"This account has no model {name[:200]!r}.{_hint(name, every)}")
+            raise NotFound(f"This account has no model {name[:200]!r}{self._instead(name)}")
         return row
+
+    def _instead(self, name: str) -> str:
+        """What to do about a model that there is not."""
+        connections = self.session.execute(
+            select(ConnectionRow.name, ConnectionRow.reaches).where(ConnectionRow.account_id == self.account_id)
+        )
+        wanted = name.lower()
+        for connection, reaches in connections:
+            if wanted in (one.lower() for one in json.loads(reaches)):
+                return (
+                    f" yet: {connection} reaches it, but nobody has called it. "
+                    "Add it under Settings, Models, or by POST /api/v1/models, or call it once."
+                )
+        every = self.session.scalars(select(ModelRow.name).where(ModelRow.account_id == self.account_id))
+        return f".{_hint(name, every)}"
 
     def resolved(self, row: ModelRow) -> ModelRow:
         """The model that this one was merged into, and so on to the last."""

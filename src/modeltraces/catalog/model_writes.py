@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
+import orjson
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
@@ -31,6 +32,8 @@ class SeenModel:
     connection_names: set[str] = field(default_factory=set)
     kind: ModelKind | None = None
     """Said outright by the sender; else it is inferred."""
+    is_known_upstream: bool = True
+    """Whether the name is more than what somebody typed: an upstream took it."""
 
     def storable(self, longest: int) -> "SeenModel":
         """Without what no column can keep."""
@@ -41,6 +44,7 @@ class SeenModel:
             deployment_versions={name for name in self.deployment_versions if is_storable(name, longest)},
             connection_names={name for name in self.connection_names if is_storable(name, longest)},
             kind=self.kind,
+            is_known_upstream=self.is_known_upstream,
         )
 
 
@@ -122,6 +126,19 @@ def names_of_models(session: Session, account_id: str, names: Iterable[str]) -> 
             session.scalars(select(ModelRow.name).where(ModelRow.account_id == account_id, ModelRow.name.in_(chunk)))
         )
     return found
+
+
+def names_of_connections(session: Session, account_id: str, names: Iterable[str]) -> set[str]:
+    """Those of the names that connections list, in any case."""
+    rows = session.scalars(select(ConnectionRow.reaches).where(ConnectionRow.account_id == account_id))
+    listed = {name.lower() for reaches in rows for name in orjson.loads(reaches)}
+    return {name for name in names if name.lower() in listed}
+
+
+def has_runs(session: Session, account_id: str) -> bool:
+    """Whether any model of the account has."""
+    found = select(ModelRow.id).where(ModelRow.account_id == account_id, ModelRow.first_run_on_us.is_not(None)).limit(1)
+    return session.scalar(found) is not None
 
 
 def apply(

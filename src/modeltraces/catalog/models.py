@@ -15,7 +15,16 @@ from sqlalchemy.orm import Session
 
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.model_entries import ModelEntry, Snapshot, read_snapshot
-from modeltraces.catalog.model_writes import KnownModel, SeenModel, apply, names_of_models, read_known, unlink
+from modeltraces.catalog.model_writes import (
+    KnownModel,
+    SeenModel,
+    apply,
+    has_runs,
+    names_of_connections,
+    names_of_models,
+    read_known,
+    unlink,
+)
 from modeltraces.catalog.tables import AccountRow, ModelRow
 from modeltraces.catalog.text import is_storable
 from modeltraces.run import ModelKind
@@ -60,7 +69,8 @@ class ModelRegistry:
     def ensure(self, account_id: str, seen: Mapping[str, SeenModel]) -> None:
         """Let the catalog have every model in `seen` (by recorded name), with what its runs say of it.
 
-        Names that cannot be kept (empty, too long, not text) and those over `max_models` are left out with a warning.
+        Names that cannot be kept (empty, too long, not text) and those over `max_models` are left out with a warning; so
+        are, without one, those that no upstream took and nobody else told of.
         Raises CatalogUnavailable.
         """
         now = self.timer()
@@ -73,6 +83,9 @@ class ModelRegistry:
         with self.catalog.session() as session:
             known = read_known(session, account_id, unknown)
         todo = {name: model for name, model in unknown.items() if name not in known or not known[name].covers(model)}
+        typed = {name for name, model in todo.items() if name not in known and not model.is_known_upstream}
+        for name in typed - self._told_of(account_id, typed):
+            del todo[name]
         if self._full.get(account_id, now) > now:
             listed = self._listed(account_id, todo.keys() - known.keys())
             todo = {name: model for name, model in todo.items() if name in known or name in listed}
@@ -124,6 +137,16 @@ class ModelRegistry:
         """Those of the names that people gave to models: runs that bear them need no room."""
         with self.catalog.session() as session:
             return names_of_models(session, account_id, names)
+
+    def _told_of(self, account_id: str, typed: Set[str]) -> set[str]:
+        """Those of the names, which no upstream took, that somebody gave to a model or a connection all the same."""
+        if not typed:
+            return set()
+        with self.catalog.session() as session:
+            if not has_runs(session, account_id):
+                # The first run of all: pages take an account of whose models none has a run for one that is still empty.
+                return set(typed)
+            return names_of_models(session, account_id, typed) | names_of_connections(session, account_id, typed)
 
     def _left_out(self, session: Session, account_id: str, new: list[str], now: float) -> list[str]:
         """Those of the new names that there is no room for."""

@@ -13,7 +13,7 @@ from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import ALTERNATIVES
 from modeltraces.gateway.bodies import with_members
-from modeltraces.gateway.calls import Call, asks_for_usage
+from modeltraces.gateway.calls import Call, call_of, is_usual
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forms import Form, NoForm, form_of, is_form
@@ -29,6 +29,9 @@ _CALLS_ITS_MODEL: Final = frozenset(
 """Of the paths that pass unrecorded, those that do no more than call the model that their body names."""
 
 ROOTS: Final[dict[str, Family]] = {"/gateway/openai/v1/": "openai", "/gateway/anthropic/v1/": "anthropic"}
+
+
+AT: Final = "The gateway is at /gateway/openai/v1, and for Anthropic's SDKs at /gateway/anthropic."
 
 
 @dataclass(slots=True)
@@ -50,16 +53,19 @@ class Asked:
     """The headers by their names."""
     form: Form | None = None
     """The body as a form, where it is one of an inference; its value is what is recorded of it."""
+    named_by_path: str = ""
+    """The model that the path named, for a body that names none."""
     model: str = field(init=False)
     """As the caller names it; '' when it does not."""
 
     def __post_init__(self) -> None:
-        self.model = text_of(member(self.value, "model"))
+        self.model = text_of(member(self.value, "model")) or self.named_by_path
 
     @property
     def called_model(self) -> str:
         """The model that the call is one of; '' for what names one, and does something else."""
-        is_call = self.call is not None or (self.method == "POST" and self.path in _CALLS_ITS_MODEL)
+        # What else stands in a path may be a model's name as well, and count for whoever gets it.
+        is_call = is_usual(self.path) if self.call else self.method == "POST" and self.path in _CALLS_ITS_MODEL
         return self.model if is_call else ""
 
     def prepared(self, target: Target, *, asks_usage: bool) -> tuple[bytes, bool]:
@@ -72,15 +78,17 @@ class Asked:
         if not isinstance(value, dict):
             return self.body, False
         changed: dict[str, Any] = {}
-        if isinstance(value.get("model"), str) and (
-            value["model"] != target.upstream_model or self.is_limited or self.body.count(b'"model"') > 1
+        named = value.get("model")
+        if (self.named_by_path and not named) or (
+            isinstance(named, str)
+            and (named != target.upstream_model or self.is_limited or self.body.count(b'"model"') > 1)
         ):
             # Of a member that stands there twice readers differ in which counts: what was looked up is what is called.
             changed["model"] = target.upstream_model
         if self.is_limited:
             changed |= {name: value[name] for name in ALTERNATIVES if name in value}
         strips = False
-        if asks_usage and value.get("stream") is True and asks_for_usage(self.family, self.path):
+        if asks_usage and value.get("stream") is True and self.call is not None and self.call.asks_for_usage:
             options = value.get("stream_options")
             if not (isinstance(options, dict) and options.get("include_usage") is True):
                 changed["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
@@ -117,16 +125,24 @@ def _input_of(form: dict[str, Any]) -> str:
     return "\n\n".join(filter(None, (str(form.get("prompt") or ""), *map(text_of_part, files))))
 
 
-def root_of(scope: Scope) -> str:
+def root_of(path: str) -> str:
     """The API's root that a path is below; '' for none."""
-    return next((root for root in ROOTS if scope["path"].startswith(root)), "")
+    return next((root for root in ROOTS if path.startswith(root)), "")
+
+
+def shape_of(method: str, path: str) -> Family | None:
+    """Whose errors the caller of a whole path reads; None beside the gateway."""
+    if not (root := root_of(path)):
+        return None
+    call = call_of(ROOTS[root], method, path.removeprefix(root))
+    return call.protocol if call else ROOTS[root]
 
 
 def clean_path(scope: Scope, root: str) -> str:
     """The path below the API's root. Raises Refused for one that would leave it."""
     path = cast(str, scope["path"]).removeprefix(root)
     if not root:
-        raise Refused(404, "The gateway is at /gateway/openai/v1 and /gateway/anthropic/v1.")
+        raise Refused(404, f"There is no such path in this API. {AT}", is_no_address=True)
     return _cleaned(path)
 
 
@@ -134,7 +150,7 @@ def clean_path(scope: Scope, root: str) -> str:
 def _cleaned(path: str) -> str:
     parts = path.split("/")
     if not path or "\\" in path or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
-        raise Refused(404, "There is no such path in this API.")
+        raise Refused(404, f"There is no such path in this API. {AT}", is_no_address=True)
     return "/".join(quote(part, safe="-._~!$&'()*+,;=:@") for part in parts)
 
 
@@ -148,6 +164,16 @@ def read_body(content_type: str, body: bytes) -> tuple[Form | None, Any]:
     except NoForm as error:
         raise Refused(400, f"The body is no form of multipart/form-data: {error}.") from error
     return form, form.value()
+
+
+def fault_of(body: bytes) -> str:
+    """Why a body is no JSON object."""
+    must = "The body must be a JSON object, or a form where a file goes with it."
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return f"The body is no JSON: {error}. {must}"
+    return must
 
 
 def json_of(body: bytes) -> Any:

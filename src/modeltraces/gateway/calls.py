@@ -1,9 +1,10 @@
 """What a path of either API is: inference that is recorded, or something that is passed through."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from modeltraces.gateway.errors import Refused
 from modeltraces.gateway.reading import anthropic, media, openai
@@ -29,37 +30,52 @@ class Call:
     whole: Callable[[int, Any], Outcome]
     answers: Literal["json", "text or json", "media"] = "json"
     """What a good answer is, when it is no stream of events."""
+    asks_for_usage: bool = False
+    """Whether its streams give tokens only when they are asked to."""
+    protocol: Family = "openai"
+    """Whose shape its bodies and errors have, whichever of the two roots it is called below."""
 
 
-_CHAT: Final = Call("chat", openai.ChatStream, openai.read_whole)
-_CALLS: Final[dict[Family, dict[str, Call]]] = {
-    "openai": {
-        "chat/completions": _CHAT,
-        "completions": Call("text_completion", openai.ChatStream, openai.read_whole),
-        "embeddings": Call("embeddings", openai.ChatStream, openai.read_whole),
-        "responses": Call("chat", openai.ResponsesStream, openai.read_whole),
-        "images/generations": Call("image_generation", media.MediaStream, openai.read_whole),
-        "images/edits": Call("image_edit", media.MediaStream, openai.read_whole),
-        "images/variations": Call("image_variation", media.MediaStream, openai.read_whole),
-        "audio/speech": Call("speech", media.MediaStream, openai.read_whole, "media"),
-        "audio/transcriptions": Call("transcription", media.MediaStream, openai.read_whole, "text or json"),
-        "audio/translations": Call("translation", media.MediaStream, openai.read_whole, "text or json"),
-        "moderations": Call("moderation", openai.ChatStream, openai.read_whole),
-        "rerank": Call("rerank", openai.ChatStream, openai.read_whole),
-    },
-    "anthropic": {"messages": Call("chat", anthropic.MessageStream, anthropic.read_whole)},
+_MESSAGES: Final = Call("chat", anthropic.MessageStream, anthropic.read_whole, protocol="anthropic")
+_CALLS: Final = {
+    "chat/completions": Call("chat", openai.ChatStream, openai.read_whole, asks_for_usage=True),
+    "completions": Call("text_completion", openai.ChatStream, openai.read_whole, asks_for_usage=True),
+    "embeddings": Call("embeddings", openai.ChatStream, openai.read_whole),
+    "responses": Call("chat", openai.ResponsesStream, openai.read_whole),
+    "images/generations": Call("image_generation", media.MediaStream, openai.read_whole),
+    "images/edits": Call("image_edit", media.MediaStream, openai.read_whole),
+    "images/variations": Call("image_variation", media.MediaStream, openai.read_whole),
+    "audio/speech": Call("speech", media.MediaStream, openai.read_whole, "media"),
+    "audio/transcriptions": Call("transcription", media.MediaStream, openai.read_whole, "text or json"),
+    "audio/translations": Call("translation", media.MediaStream, openai.read_whole, "text or json"),
+    "moderations": Call("moderation", openai.ChatStream, openai.read_whole),
+    "rerank": Call("rerank", openai.ChatStream, openai.read_whole),
+    "messages": _MESSAGES,
 }
+"""Below either root: Anthropic has OpenAI's chat completions too, and many a server of OpenAI's protocol has messages."""
+_DEPLOYMENT: Final = re.compile(r"(?:openai/)?(?:deployments|engines)/([^/]+)/(.+)", re.IGNORECASE)
 
 
 def call_of(family: Family, method: str, path: str) -> Call | None:
-    """The inference that a request is; None for what is only passed through."""
-    # Some servers take any case: no way around being counted and recorded.
-    return _CALLS[family].get(path.lower()) if method == "POST" else None
+    """The inference that a request is, by how its path ends; None for what is only passed through."""
+    if method != "POST":
+        return None
+    # Some servers take any case, and have the same below several paths: no way around being counted and recorded.
+    head, _, last = path.lower().rpartition("/")
+    found = _CALLS.get(f"{head.rpartition('/')[2]}/{last}") or _CALLS.get(last)
+    # OpenAI's threads hold messages, too.
+    return None if found is _MESSAGES and family == "openai" and head else found
 
 
-def asks_for_usage(family: Family, path: str) -> bool:
-    """Whether a stream of this path gives its tokens only when it is asked to."""
-    return family == "openai" and path.lower() in ("chat/completions", "completions")
+def is_usual(path: str) -> bool:
+    """Whether a call's path says what is called and nothing else."""
+    return path.lower() in _CALLS
+
+
+def without_deployment(path: str) -> tuple[str, str]:
+    """(a call's path as it usually is, the model that it names), for one that names the model itself, as Azure's do."""
+    found = _DEPLOYMENT.fullmatch(path)
+    return (found[2], unquote(found[1])) if found and is_usual(found[2]) else (path, "")
 
 
 def address_of_call(target: Target, path: str, query: str) -> str:

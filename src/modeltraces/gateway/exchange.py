@@ -17,10 +17,8 @@ from modeltraces.ingest.native import attributes_within, error_within, set_text
 from modeltraces.ingest.otlp.messages import input_text, output_text, text_of_part
 from modeltraces.ingest.otlp.payloads import clean
 from modeltraces.ingest.recordings import Limits
-from modeltraces.run import Run, new_request_id, now_us
+from modeltraces.run import CLIENT_LEFT, Run, new_request_id, now_us
 
-CLIENT_LEFT: Final = "client_left"
-"""Finish reason of a call whose caller was gone before its end: neither a success that was seen, nor a failure."""
 ATTEMPTS: Final = "gateway.attempts"
 """Attribute of a call that was sent to several places: JSON, these in their order, each with `status` or `error`, and `ms`.
 

@@ -60,7 +60,10 @@ class Forwarding:
                 limit = self.timeouts.of_attempt(self._ends - time.monotonic())
             await self._attempt(targets[-1], limit, may_fail=False)
         except asyncio.CancelledError:
-            self.relay.record(client_left=True)
+            if self.relay.has_caller_left:
+                self.relay.record(client_left=True)
+            else:
+                self.relay.break_off("The server was stopped in the middle of the call.")
             raise
         except Exception:
             # Whatever it is, the caller saw the call fail: there is one run that says so.

@@ -13,7 +13,7 @@ from modeltraces.catalog.addresses import check_resolved, refusal
 from modeltraces.catalog.errors import Invalid
 from modeltraces.gateway import encodings
 from modeltraces.gateway.headers import value_of
-from modeltraces.gateway.sockets import SocketGuard, reason_of
+from modeltraces.gateway.sockets import NO_TLS, SocketGuard, reason_of
 from modeltraces.gateway.upstream_errors import Unreachable, Unsendable, UpstreamError
 from modeltraces.gateway.upstreams import Limit, Upstreams
 
@@ -96,7 +96,7 @@ def _failure(error: Exception) -> str:
             why = reason.verify_message or "its certificate is not valid"
             return f"No secure connection: {why}. Give it a certificate that is trusted here."
         if isinstance(reason, ssl.SSLError):
-            return "No secure connection: it does not speak TLS there. Is the address right, and is it https?"
+            return f"No secure connection: {NO_TLS}. Is the address right, and is it https?"
         return f"No connection: {reason_of(reason)}. Is the address right, and reachable from here?"
     if isinstance(error, encodings.Unreadable):
         return "Its answer was compressed, although it was asked not to be, and cannot be read. Is the address right?"

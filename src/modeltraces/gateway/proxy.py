@@ -17,18 +17,22 @@ from prometheus_client import Counter
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from modeltraces.api.identity import authenticate, known_key
+from modeltraces.api.identity import authenticate, key_in, known_key
+from modeltraces.arrivals import Arrival, Arrivals, NotComing
 from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
+from modeltraces.catalog.keys import KEY_START
 from modeltraces.catalog.vault import Vault
 from modeltraces.gateway import headers as passing
 from modeltraces.gateway.allowed import callable_names, check_alternatives, check_name, check_targets
-from modeltraces.gateway.asked import ROOTS, Asked, clean_path, read_body, root_of
-from modeltraces.gateway.calls import call_of
+from modeltraces.gateway.asked import ROOTS, Asked, clean_path, fault_of, read_body, root_of
+from modeltraces.gateway.calls import Call, call_of, without_deployment
 from modeltraces.gateway.errors import Refused, error_body
+from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.listing import entry, listing
+from modeltraces.gateway.names import check_model
 from modeltraces.gateway.recorder import LARGE_BYTES, Recorder
 from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router
@@ -38,7 +42,6 @@ from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.gateway.upstreams import Upstreams
 from modeltraces.gateway.usage import UsageAsking
 from modeltraces.http_protocol import LEFT
-from modeltraces.ingest.native import MAX_NAME
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +58,15 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 """Not TRACE, which asks an upstream to send back what it got: the stored credential, too."""
 
 
+_STOPPED: Final = "The server is being stopped, and the call had no answer yet. Send it again."
+
+
 class _ClientLeft(Exception):
     """The caller is gone."""
+
+
+class _CutOff(Exception):
+    """An answer that had begun has no end: the server is being stopped."""
 
 
 class Gateway:
@@ -66,6 +76,7 @@ class Gateway:
         recorder: Recorder,
         limiter: Limiter,
         vault: Vault,
+        arrivals: Arrivals,
         *,
         body_bytes: int,
         timeouts: Timeouts,
@@ -75,6 +86,7 @@ class Gateway:
         self._recorder = recorder
         self._limiter = limiter
         self._vault = vault
+        self._arrivals = arrivals
         self._body_bytes = body_bytes
         self._timeouts = timeouts
         self.router = Router()
@@ -86,27 +98,37 @@ class Gateway:
 
     async def call(self, key: KeyIdentity | None, scope: Scope, receive: Receive, send: Send) -> None:
         """One call. `key`: on whose behalf; None: on that of the key that it bears."""
-        root = root_of(scope)
-        family = ROOTS.get(root, "openai")
+        root = root_of(scope["path"])
+        family = shape = ROOTS.get(root, "openai")
         told = passing.by_name(scope["headers"])
         try:
             path = clean_path(scope, root)
+            call = call_of(family, scope["method"], path)
+            shape = call.protocol if call else family
             key = key or known_key(told, scope["app"].state.parts.keys) or await self._key(scope)
             if "gateway" not in key.scopes:
                 raise Refused(403, "This key lacks the scope 'gateway'. Make one with it, or use another key.")
-            await self._answer(key, scope, receive, send, family, path, told)
+            await self._answer(key, scope, receive, send, family, path, call, told)
         except Refused as refused:
             CALLS.labels(family, "refused").inc()
-            await _respond(send, refused.status, error_body(family, refused.status, refused.message), refused.headers)
-        except CatalogUnavailable as error:
-            log.error("the gateway cannot reach the catalog", error=str(error))
-            await _respond(send, 503, error_body(family, 503, "The catalog does not answer."), {"Retry-After": "2"})
+            error = error_body(shape, refused.status, refused.message, is_no_address=refused.is_no_address)
+            await _respond(send, refused.status, error, refused.headers)
+        except CatalogUnavailable as away:
+            log.error("the gateway cannot reach the catalog", error=str(away))
+            await _respond(send, 503, error_body(shape, 503, "The catalog does not answer."), {"Retry-After": "2"})
         except _ClientLeft:
             CALLS.labels(family, "client_left").inc()
+        except _CutOff:
+            CALLS.labels(family, "passed").inc()
+        except asyncio.CancelledError:
+            # The time that calls have after that is over, and none of an answer is passed.
+            CALLS.labels(family, "refused").inc()
+            await _respond(send, 503, error_body(shape, 503, _STOPPED), {"Retry-After": "2"})
 
     async def _answer(
-        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str, told: Told
-    ) -> None:
+        self, key: KeyIdentity, scope: Scope, receive: Receive, send: Send, family: Family, path: str,
+        call: Call | None, told: Told,
+    ) -> None:  # fmt: skip
         if scope["method"] not in _METHODS:
             raise Refused(405, "The gateway passes no such method.", {"Allow": ", ".join(sorted(_METHODS))})
         if scope["method"] in ("GET", "HEAD") and (path == "models" or path.startswith("models/")):
@@ -115,10 +137,10 @@ class Gateway:
             return
         if told.get("upgrade", "").lower() == "websocket":
             raise Refused(400, "The gateway passes no WebSockets. Use the calls over HTTP.")
-        asked = await self._asked(key, scope, receive, family, path, told)
+        asked = await self._asked(key, scope, receive, family, path, call, told)
         candidates = await self._candidates(asked, key)
-        if asked.call is not None:
-            await self._limiter.admit(key)
+        # Inference or not: who knows what else an upstream answers with a model's work.
+        await self._limiter.admit(key)
         targets = self.router.order(key.account_id, candidates)
         # What is not known to be inference may not be safe to do twice.
         targets = targets if asked.call else targets[:1]
@@ -128,7 +150,7 @@ class Gateway:
             self._upstreams, self._timeouts, self.router, self._usage, key.account_id, asked, self._credential, exchange,
             relay, candidates.is_routed,
         )  # fmt: skip
-        await _until_left(forwarding.run(targets), relay, scope, receive)
+        await _until_left(forwarding.run(targets), relay, exchange, scope, receive)
         CALLS.labels(family, "passed").inc()
 
     def _names(self, key: KeyIdentity, family: Family) -> list[str]:
@@ -152,10 +174,14 @@ class Gateway:
         return entry(name, family)
 
     async def _asked(
-        self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str, told: Told
+        self, key: KeyIdentity, scope: Scope, receive: Receive, family: Family, path: str, call: Call | None, told: Told
     ) -> Asked:
         """Raises Refused for an inference without what it must say, and while calls cannot be recorded."""
-        call = call_of(family, scope["method"], path)
+        path, named = (path, "") if call is None else without_deployment(path)
+        encoding = told.get("content-encoding", "")
+        if call is not None and encoding.lower() not in ("", "identity"):
+            what = f"The gateway takes no compressed bodies, and this one is {encoding[:40]}"
+            raise Refused(415, f"{what}: send it without Content-Encoding.", {"Accept-Encoding": "identity"})
         body = await self._body(told, receive)
         kind = "" if call is None else told.get("content-type", "")
         # Reading a large one on the event loop would hold up everybody's calls.
@@ -164,15 +190,15 @@ class Gateway:
         )
         asked = Asked(
             family, scope["method"], path, scope["query_string"].decode("latin-1"), scope["headers"], call, body, value,
-            bool(key.limits.allowed_models), told, form,
+            bool(key.limits.allowed_models), told, form, named,
         )  # fmt: skip
+        if asked.model.strip():
+            check_model(asked.model)
         if call is not None:
             if not isinstance(asked.value, dict):
-                raise Refused(400, "The body must be a JSON object, or a form where a file goes with it.")
+                raise Refused(400, await asyncio.to_thread(fault_of, body))
             if not asked.model.strip():
                 raise Refused(400, 'The body must name a model: {"model": "…"}.')
-            if len(asked.model) > MAX_NAME:
-                raise Refused(400, f"The model's name has more than {MAX_NAME} characters.")
             if key.limits.recording != "off" and not self._recorder.lets_in():
                 what = "cannot be written" if self._recorder.journal.trouble else "is full"
                 raise Refused(503, f"The journal of recorded calls {what}. Try again later.", {"Retry-After": "5"})
@@ -194,25 +220,41 @@ class Gateway:
             resolve = partial(self.targets.resolve, account_id, asked.model, asked.family)
             return resolve() if self.targets.is_fresh(account_id) else await asyncio.to_thread(resolve)
         name = asked.told.get("x-connection", "")
-        return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
+        try:
+            return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))
+        except NoTarget as error:
+            if name or not call_of(asked.family, "POST", asked.path):
+                raise
+            # What OpenAI stores of its calls is read at the same paths, by the connection that stored it.
+            what = f"{asked.path} is called with POST, not {asked.method}. Or is this no call of a model?"
+            raise Refused(405, f"{what} {error}", {"Allow": "POST"}) from error
 
     async def _key(self, scope: Scope) -> KeyIdentity:
         """That of a call whose key is not in memory. Raises Refused."""
-        identity = await authenticate(HTTPConnection(scope))
-        if identity is None or identity.key is None:
-            raise Refused(
-                401, "This is no valid key of this server's. Send one as Authorization: Bearer mt_… or x-api-key."
-            )
-        return identity.key
+        connection = HTTPConnection(scope)
+        identity = await authenticate(connection)
+        if identity is not None and identity.key is not None:
+            return identity.key
+        if key_in(connection) is not None:
+            what = "The key that came is not valid: it is unknown here, revoked or expired."
+        elif "authorization" in connection.headers:
+            what = f"What came in Authorization is no key of this server's: these begin with {KEY_START}."
+        else:
+            what = "No key came with this call."
+        how = "Send one as Authorization: Bearer mt_… or x-api-key: mt_…."
+        raise Refused(401, f"{what} {how}", {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, told: Told, receive: Receive) -> bytes:
         length = told.get("content-length", "")
         if length.isdecimal() and int(length) > self._body_bytes:
             raise self._too_large()
         pieces: list[bytes] = []
-        size = 0
+        size, arrival = 0, Arrival(self._arrivals)
         while True:
-            message = await receive()
+            try:
+                message = await arrival.piece(receive())
+            except NotComing as error:
+                raise Refused(error.status, str(error), error.headers) from error
             if message["type"] == "http.disconnect":
                 raise _ClientLeft
             piece = message.get("body", b"")
@@ -236,8 +278,10 @@ class Gateway:
             raise Refused(503, str(error)) from error
 
 
-async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive: Receive) -> None:
-    """Run the call, and break it off as soon as the caller is gone."""
+async def _until_left(
+    work: Awaitable[None], relay: Relay, exchange: Exchange | None, scope: Scope, receive: Receive
+) -> None:
+    """Run the call, and break it off as soon as the caller is gone. Raises Refused when the server's stop does so first."""
     here = asyncio.current_task()
     assert here is not None
     has_left = False
@@ -246,7 +290,7 @@ async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive
         nonlocal has_left
         # The end of an answer is told the same way.
         if not relay.has_ended and not has_left:
-            has_left = True
+            has_left = relay.has_caller_left = True
             here.cancel()
 
     tell = scope.get("extensions", {}).get(LEFT)
@@ -259,10 +303,14 @@ async def _until_left(work: Awaitable[None], relay: Relay, scope: Scope, receive
     try:
         await work
     except asyncio.CancelledError:
-        if not has_left or here.uncancel():
-            # The server is being stopped.
-            raise
-        raise _ClientLeft from None
+        if has_left and not here.uncancel():
+            if relay.is_whole:
+                return
+            raise _ClientLeft from None
+        if relay.has_begun:
+            raise _CutOff from None
+        recorded = {} if exchange is None else {"x-request-id": exchange.request_id}
+        raise Refused(503, _STOPPED, {"Retry-After": "2", **recorded}) from None
     finally:
         stop()
 

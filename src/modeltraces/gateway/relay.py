@@ -47,11 +47,17 @@ class Relay:
         self._stream_bytes = 0
         self._unfolding: Unfolding | None = None
         self._strips_usage = False
+        self.has_caller_left = False
         self.has_begun = False
         """Whether anything of it reached the caller."""
         self.has_body = False
         self.has_ended = False
         """Whether its last byte is passed."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the caller of a stream has its last event: many read no further, and leave."""
+        return self._reader is not None and self._reader.outcome.is_complete
 
     def begin(self) -> None:
         """What of the record can be made while the upstream works on its answer: then nobody waits for it."""
@@ -184,8 +190,7 @@ class Relay:
                 # The caller has its answer; there is a run of it, whatever it is.
                 log.error("an answer cannot be read", request_id=exchange.request_id, error=str(error), exc_info=error)
                 outcome, exchange.broken = Outcome(), exchange.broken or "The gateway cannot read the answer."
-            # A caller that left after the last event missed nothing.
-            exchange.has_client_left = client_left and not (outcome.is_complete and self._reader is not None)
+            exchange.has_client_left = client_left and not self.is_whole
             self._recorder.record(exchange, outcome)
 
         return record

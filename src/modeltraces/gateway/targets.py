@@ -22,6 +22,8 @@ SPOKEN: Final[dict[Family, tuple[str, ...]]] = {
 _BASES: Final[dict[Family, str]] = {"openai": "/gateway/openai/v1", "anthropic": "/gateway/anthropic"}
 """What the SDKs of each take as their base."""
 _MOST_CACHED: Final = 1_000
+_MOST_SAID: Final = 10
+"""Places that an error lists."""
 _MOST_RESOLVED: Final = 1_000
 """Names of an account, which callers choose where a connection takes any."""
 
@@ -143,7 +145,8 @@ class TargetBook:
     def _resolved(self, known: "_Known", asked: str, family: Family) -> Candidates:
         name, place = asked, ""
         entry = known.by_name.get(asked)
-        if entry is None and "@" in asked:
+        # One that begins with it is a name, as Cloudflare's are.
+        if entry is None and "@" in asked[1:]:
             name, _, place = asked.rpartition("@")
             entry = known.by_name.get(name)
         found = _serving(entry, name, place, known) if entry else Candidates(_of_nobody(name, place, asked, known))
@@ -184,11 +187,7 @@ class TargetBook:
         usable = [one for one in self._known(account_id).connections if one.protocol in SPOKEN[family]]
         chosen = [one for one in usable if not name or one.name == name]
         if len(chosen) != 1:
-            names = ", ".join(one.name for one in usable) or "none"
-            raise NoTarget(
-                f"This call names no model, so say by which connection it goes, with the header x-connection: {names}.",
-                400,
-            )
+            raise NoTarget(_which_connection(name, family, usable, self._known(account_id).connections), 400)
         return _through(chosen[0], "", "")
 
     def _known(self, account_id: str) -> _Known:
@@ -330,6 +329,42 @@ def _meant(name: str, known: _Known) -> str:
     return f" Did you mean {', '.join(near)}?" if near else ""
 
 
+def _which_connection(
+    name: str, family: Family, usable: Sequence[Connection], connections: Sequence[Connection]
+) -> str:
+    if other := next((one for one in connections if one.name == name), None):
+        return f"The connection {name} speaks {other.protocol}, not {family}: call it at {_base_of(other.protocol)}."
+    if not usable:
+        return (
+            f"This call names no model, and no connection that it could go by speaks {family}. "
+            "An admin can add one under Settings, Connections."
+        )
+    names = [one.name for one in usable]
+    header = f"the header x-connection with one of {', '.join(names)}."
+    if not name:
+        return f"This call names no model, so say by which connection it goes: send {header}"
+    near = nearest_names(name, names)
+    leads = f"Did you mean {', '.join(near)}?" if near else f"Send {header}"
+    return f"There is no connection {name[:200]!r} that this call can go by. {leads}"
+
+
+def _other_places(entry: ModelEntry, place: str, known: _Known, family: Family) -> str:
+    """Where the model can be called, for who named a place where it cannot."""
+    named = dict.fromkeys([*(one.version for one in entry.deployments), *(one.name for one in known.connections)])
+    targets = [target for one in named for target in _of_entry(entry, entry.name, one, known)[:1]]
+    if not targets:
+        if entry.kind == "external":
+            return "An admin can add a connection that reaches it under Settings, Connections."
+        return "An admin can deploy one under Settings, Models."
+    spoken = [target.place for target in targets if target.protocol in SPOKEN[family]]
+    if not spoken:
+        return f"It is called at {_base_of(targets[0].protocol)}."
+    if near := nearest_names(place, spoken):
+        return f"Did you mean {', '.join(near)}?"
+    without = ", or without a place" if _serving(entry, entry.name, "", known).spoken(family).every else ""
+    return f"Call it at {', '.join(spoken[:_MOST_SAID])}{without}."
+
+
 def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known, family: Family) -> str:
     if entry is None:
         unknown = f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model."
@@ -339,7 +374,8 @@ def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known:
     if entry.routing is not None and not place:
         return f"No place of the routing of {entry.name} is up and can be reached. An admin can change it under Settings, Models."
     if place:
-        return f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
+        what = f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
+        return f"{what} {_other_places(entry, place, known, family)}"
     if entry.kind == "external":
         return f"No connection reaches {entry.name}. An admin can add one under Settings, Connections."
     every = [one for one in known.connections if EVERY_MODEL in one.models]

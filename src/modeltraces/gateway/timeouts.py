@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from modeltraces.gateway.sockets import reason_of
+from modeltraces.gateway.sockets import NO_TLS, reason_of
 from modeltraces.gateway.upstream_errors import Broken, NotTaken, OverTime, Silent, Unreachable, Unsendable
 from modeltraces.gateway.upstreams import Limit
 
@@ -40,7 +40,9 @@ class Timeouts:
             case OverTime() | TimeoutError():
                 return 504, f"The call took longer than {self.total:g} seconds in all."
             case Unreachable():
-                return 502, f"The upstream cannot be reached: {reason_of(error.reason)}."
+                why = reason_of(error.reason)
+                hint = " Is its address right, and is it https?" if why.endswith(NO_TLS) else ""
+                return 502, f"The upstream cannot be reached: {why}.{hint}"
             case Broken() | ConnectionError():
                 return 502, "The upstream broke the call off."
             case Unsendable():
