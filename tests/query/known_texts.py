@@ -39,7 +39,7 @@ def small_texts(store: Store) -> Iterator[None]:
 def long_after(store: Store) -> int:
     """An instant (µs) after all that was summed up or received, and after the runs' hours."""
     ((received_us,),) = store.query("SELECT toUnixTimestamp64Micro(max(received_on)) FROM runs")
-    return max(checkpoint(store).as_of_us, received_us, LONG_AFTER_US) + 1000 * SECOND_US
+    return max(checkpoint(store).as_of_us, int(received_us), LONG_AFTER_US) + 1000 * SECOND_US
 
 
 def look_through(store: Store, clock: int) -> None:
