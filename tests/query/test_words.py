@@ -1,6 +1,6 @@
 """Common words are counted by what is known of them, without their texts: the same runs as by reading, or they are read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import uuid4
 
@@ -175,23 +175,44 @@ def test_an_hour_whose_runs_are_gone_is_read(store: Store) -> None:
     assert counted(store, account_id, "refund") == 400
 
 
-def test_what_is_removed_while_it_is_asked_is_read(store: Store) -> None:
-    account_id, clock = f"meanwhile-{uuid4()}", long_after(store)
-    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
-    asked: list[str] = []
+def asked_while(store: Store, account_id: str, change: Callable[[int], None]) -> tuple[int, list[bool]]:
+    """(a count of "refund", of each time it was asked whether its words were looked up), where something changes each time."""
+    asked: list[bool] = []
+    bound = Bound("t")
 
     def count(selection: Selection, also: str) -> Rows:
-        asked.append(also)
-        if len(asked) == 1:
-            remove_words(store, MIDNIGHT_US // US_PER_HOUR, MIDNIGHT_US // US_PER_HOUR + 3)
+        asked.append("text_words" in also)
+        change(len(asked))
         condition, params = where(selection, NOBODY)
-        sql = f"SELECT count() FROM runs FINAL WHERE {condition} AND {also}"
-        return store.query(sql, {**params, **bound.params})
+        return store.query(f"SELECT count() FROM runs FINAL WHERE {condition} AND {also}", {**params, **bound.params})
 
-    bound = Bound("t")
-    assert narrowing.ask_narrowed(store, of(account_id, parse("refund")), NOBODY, bound, count) == [(400,)]
-    assert "text_words" in asked[0]
-    assert asked[1:] == ["true"]
+    ((found,),) = narrowing.ask_narrowed(store, of(account_id, parse("refund")), NOBODY, bound, count)
+    return found, asked
+
+
+def test_what_is_removed_or_made_anew_while_it_is_asked_is_asked_again(store: Store) -> None:
+    account_id, clock = f"meanwhile-{uuid4()}", long_after(store)
+    runs = stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    first = MIDNIGHT_US // US_PER_HOUR
+    assert asked_while(store, account_id, lambda n: remove_words(store, first, first) if n == 1 else None) == (
+        400,
+        [True, True],
+    )
+    assert asked_while(store, account_id, lambda n: remove_words(store, first + min(n, 2), first + min(n, 2))) == (
+        400,
+        [True, True, False],
+    )
+
+    def make_anew(number: int) -> None:
+        if number == 1:
+            late = replace(runs[399], version=2, received_on_us=clock + SECOND_US)
+            insert_runs(store, [late])
+            look_through(store, clock + 2 * SECOND_US)
+
+    assert asked_while(store, account_id, make_anew) == (400, [True, True])
+    # A late run that makes nothing anew yet is no reason to ask again.
+    later = replace(runs[398], version=2, received_on_us=clock + 3 * SECOND_US)
+    assert asked_while(store, account_id, lambda n: insert_runs(store, [later])) == (400, [True])
 
 
 def test_an_hour_with_too_many_words_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

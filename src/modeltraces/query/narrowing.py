@@ -10,7 +10,16 @@ from typing import Final
 
 from modeltraces.query.covered import fields_of, grain_of, within_times
 from modeltraces.query.filters import And, Bound, Filter, FilterContext, Pattern, Term, contains
-from modeltraces.query.searching import MOST_TIMES, Search, Times, look_up, parts_of, search_of, times_of_ids
+from modeltraces.query.searching import (
+    MOST_TIMES,
+    Search,
+    Times,
+    generations_of,
+    look_up,
+    parts_of,
+    search_of,
+    times_of_ids,
+)
 from modeltraces.query.selection import Selection, where
 from modeltraces.store.coverage import ranges
 from modeltraces.store.engine import Rows, Store
@@ -19,8 +28,10 @@ from modeltraces.store.words import LONG, LONG_WIDE
 FEWEST_STRETCHES: Final = 200
 """To be read, of some thousand runs each; fewer are read as quickly as words are looked up."""
 _MOST_HOLES: Final = 60
+_TRIES: Final = 2
+"""Hours are made anew when late runs come: the next time those are read."""
 MOST_LISTED: Final = 2_500_000
-"""Runs that have the word in their input, and as many in their output. They are held in memory: 300 MB for so many."""
+"""Inputs and outputs that have the word. Their runs are held in memory: 300 MB for so many."""
 _MOST_LONG: Final = 500
 """Runs with words too long to be listed. Each is read with a thousand around it."""
 
@@ -41,9 +52,12 @@ def ask_narrowed(
     store: Store, selection: Selection, context: FilterContext, bound: Bound, ask: Callable[[Selection, str], Rows]
 ) -> Rows:
     """What `ask` gives of a selection, and SQL of a condition; `bound` holds the condition's parameters."""
-    found = narrowed(store, selection, context, bound)
-    rows = ask(found.selection, found.condition)
-    return rows if found.holds() else ask(selection, "true")
+    for _ in range(_TRIES):
+        found = narrowed(store, selection, context, bound)
+        rows = ask(found.selection, found.condition)
+        if found.holds():
+            return rows
+    return ask(selection, "true")
 
 
 def narrowed(store: Store, selection: Selection, context: FilterContext, bound: Bound) -> Narrowed:
@@ -87,8 +101,9 @@ def _by_words(search: Search, selection: Selection, context: FilterContext, boun
 
     def holds() -> bool:
         # An hour that is made anew, or removed, meanwhile may have lost some of its words before they were read.
-        now = search_of(search.store, selection)
-        return now is not None and _with_words(now)[0].hours.items() >= known.hours.items()
+        generations = generations_of(known)
+        same = all(generations.get(at) == hour.generation for at, hour in known.hours.items())
+        return same and len(_with_words(known)[0].hours) == len(known.hours)
 
     return Narrowed(
         replace(selection, filter=rest),

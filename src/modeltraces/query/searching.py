@@ -78,6 +78,18 @@ def search_of(store: Store, selection: Selection) -> Search | None:
     return _search(asked, asked.covered.first, asked.covered.last) if asked else None
 
 
+def generations_of(search: Search) -> dict[int, int]:
+    """Hour → the generation of what is known of its texts now; without those that are being made."""
+    bound = Bound("h")
+    rows = search.store.query(
+        f"SELECT at, generation FROM text_hours FINAL WHERE account_id = {bound.text(search.covered.selection.account_id)} "
+        f"AND at >= {bound(search.covered.first, 'Int32')} AND at < {bound(search.covered.last, 'Int32')} AND made",
+        bound.params,
+        surface="texts.generations",
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """When runs that have a text may have been."""
