@@ -14,6 +14,7 @@ from modeltraces.run import Run
 from modeltraces.store import words
 from modeltraces.store.coverage import US_PER_HOUR
 from modeltraces.store.engine import Rows, Store
+from modeltraces.store.errors import QueryMemoryExceeded
 from modeltraces.store.retention import sweep
 from modeltraces.store.retention_limits import Keep, Limits
 from modeltraces.store.rows import insert_runs
@@ -213,6 +214,17 @@ def test_what_is_removed_or_made_anew_while_it_is_asked_is_asked_again(store: St
     # A late run that makes nothing anew yet is no reason to ask again.
     later = replace(runs[398], version=2, received_on_us=clock + 3 * SECOND_US)
     assert asked_while(store, account_id, lambda n: insert_runs(store, [later])) == (400, [True])
+
+
+def test_a_word_for_which_memory_is_short_is_read(store: Store) -> None:
+    account_id, clock = f"memory-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+
+    def fail(number: int) -> None:
+        if number == 1:
+            raise QueryMemoryExceeded("The query needed too much memory.")
+
+    assert asked_while(store, account_id, fail) == (400, [True, False])
 
 
 def test_an_hour_with_too_many_words_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from modeltraces.query.searching import (
 from modeltraces.query.selection import Selection, where
 from modeltraces.store.coverage import ranges
 from modeltraces.store.engine import Rows, Store
+from modeltraces.store.errors import QueryMemoryExceeded
 from modeltraces.store.words import LONG, LONG_WIDE
 
 FEWEST_STRETCHES: Final = 200
@@ -54,7 +55,13 @@ def ask_narrowed(
     """What `ask` gives of a selection, and SQL of a condition; `bound` holds the condition's parameters."""
     for _ in range(_TRIES):
         found = narrowed(store, selection, context, bound)
-        rows = ask(found.selection, found.condition)
+        try:
+            rows = ask(found.selection, found.condition)
+        except QueryMemoryExceeded:
+            if found.selection == selection:
+                raise
+            # Others need memory, too. To read takes longer, and less of it.
+            break
         if found.holds():
             return rows
     return ask(selection, "true")

@@ -28,6 +28,10 @@ class QueryLimitExceeded(StoreError):
     """A query ran into its time or memory limit; the text says which, and what to narrow."""
 
 
+class QueryMemoryExceeded(QueryLimitExceeded):
+    """It was memory: put another way, the same question may need less."""
+
+
 _QUERY_TIME: Final = frozenset((159, 160))
 _MEMORY: Final = 241
 _GROUPS: Final = 158
@@ -71,7 +75,7 @@ def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) 
         # `(total)`: not this request, all of them together.
         if not embedded and (writing or "(total)" in str(error)):
             return StoreUnavailable(f"the store is short of memory (ClickHouse error {code})")
-        return QueryLimitExceeded("The query needed too much memory. Choose a shorter period or a narrower filter.")
+        return QueryMemoryExceeded("The query needed too much memory. Choose a shorter period or a narrower filter.")
     if code == _GROUPS:
         return QueryLimitExceeded(
             "The query parts its runs into too many. Choose a shorter period or a narrower filter."
