@@ -73,6 +73,20 @@ def exports_soon(server: Server, seconds: float = 15) -> bool:
     return False
 
 
+def begin_and_leave(server: Server, format: str) -> None:
+    """Take the first bytes of an export, and no more."""
+    answer = b""
+    # The one before is given back a moment after its last byte.
+    for _ in range(50):
+        with asking(server, format) as connection:
+            answer = connection.recv(100)
+        if not answer.startswith(b"HTTP/1.1 429"):
+            break
+        time.sleep(0.1)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert exports_soon(server)
+
+
 @pytest.mark.parametrize("seconds", [0, 0.002, 0.01, 0.05, 0.3])
 def test_a_reader_that_leaves_gives_its_export_back(busy: Server, seconds: float) -> None:
     for _ in range(3):
@@ -86,17 +100,23 @@ def test_a_reader_that_leaves_gives_its_export_back(busy: Server, seconds: float
 def test_a_reader_that_leaves_in_the_middle_or_before_the_first_byte_leaves_nothing_at_work(
     busy: Server, format: str, whole: float
 ) -> None:
-    with asking(busy, format) as connection:
-        assert connection.recv(100).startswith(b"HTTP/1.1 200")
-    assert exports_soon(busy)
-    began = taken_by(busy)
-    with asking(busy, format, f"&{SLOW}") as connection:
-        time.sleep(0.3)
-    assert exports_soon(busy, 60)
-    assert taken_by(busy) - began < 0.75 * whole, "what nobody waits for is worked out to its end"
+    begin_and_leave(busy, format)
+    taken = []
+    # The engine may be merging, too: what is worked out to its end is so every time.
+    for _ in range(3):
+        began = taken_by(busy)
+        with asking(busy, format, f"&{SLOW}") as connection:
+            time.sleep(0.3)
+        assert exports_soon(busy, 60)
+        taken.append(taken_by(busy) - began)
+        if taken[-1] < 0.75 * whole:
+            break
+    assert min(taken) < 0.75 * whole, "what nobody waits for is worked out to its end"
 
 
 def test_a_reader_that_stops_reading_is_let_go(busy: Server) -> None:
+    assert exports_soon(busy)
+    time.sleep(0.5)
     with asking(busy) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
         assert exports_soon(busy)
