@@ -105,7 +105,7 @@ def test_a_reader_that_leaves_in_the_middle_or_before_the_first_byte_leaves_noth
     # The engine may be merging, too: what is worked out to its end is so every time.
     for _ in range(3):
         began = taken_by(busy)
-        with asking(busy, format, f"&{SLOW}") as connection:
+        with asking(busy, format, f"&{SLOW}"):
             time.sleep(0.3)
         assert exports_soon(busy, 60)
         taken.append(taken_by(busy) - began)
