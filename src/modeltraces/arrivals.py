@@ -67,9 +67,10 @@ class Arrival:
         """The next one, when it is there. Raises NotComing."""
         arrivals, loop = self._arrivals, self._loop
         waiting = _Waiting(loop)
+        # First: a signal may come between the two.
+        arrivals._waiting.add(waiting)
         until = 0.0 if arrivals.stopping else min(loop.time() + arrivals.idle_seconds, self._latest)
         timer = loop.call_at(until, waiting.give_up)
-        arrivals._waiting.add(waiting)
         try:
             return await coming
         except asyncio.CancelledError:

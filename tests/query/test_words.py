@@ -123,6 +123,15 @@ def test_words_that_are_too_long_to_be_listed_are_read(store: Store, text: str, 
     assert counted(store, account_id, text) == count
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("STRAẞE", "straße"), ("\N{KELVIN SIGN}elvin", "kelvin"), ("\N{ANGSTROM SIGN}", "å")]
+)
+def test_characters_whose_other_case_takes_fewer_bytes_are_read(store: Store, text: str, said: str) -> None:
+    account_id, clock = f"bytes-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, f"Die {said} ist breit"), clock)
+    assert counted(store, account_id, text) == 400
+
+
 def test_many_long_words_are_read_as_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     account_id, clock = f"blobs-{uuid4()}", long_after(store)
     runs = one_after_another(account_id, clock, f"refund {BLOB}x")

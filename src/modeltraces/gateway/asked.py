@@ -79,7 +79,7 @@ class Asked:
             return self.body, False
         changed: dict[str, Any] = {}
         named = value.get("model")
-        if (self.named_by_path and not named) or (
+        if (self.named_by_path and not text_of(named)) or (
             isinstance(named, str)
             and (named != target.upstream_model or self.is_limited or self.body.count(b'"model"') > 1)
         ):

@@ -32,7 +32,7 @@ _MOST_HOLES: Final = 60
 _TRIES: Final = 2
 """Hours are made anew when late runs come: the next time those are read."""
 MOST_LISTED: Final = 2_500_000
-"""Inputs and outputs that have the word. Their runs are held in memory: 300 MB for so many."""
+"""Inputs and outputs that have the word. Their runs are held in memory: up to 440 MB for so many."""
 _MOST_LONG: Final = 500
 """Runs with words too long to be listed. Each is read with a thousand around it."""
 
@@ -128,8 +128,12 @@ def _without(filter: Filter | None, term: Term) -> Filter | None:
 def _is_part_of_a_word(term: Term) -> bool:
     """Whether it is looked for anywhere in a text, and stands within one word there."""
     parts = parts_of(term)
-    anywhere = len(parts) == 1 and term.values[0] in (Pattern((parts[0],)), Pattern(("", parts[0], "")))
-    return anywhere and all(c.isalnum() or not c.isascii() for c in parts[0])
+    if len(parts) != 1 or term.values[0] not in (Pattern((parts[0],)), Pattern(("", parts[0], ""))):
+        return False
+    # At the end of a word the engine finds nothing that takes fewer bytes there than in what is looked for.
+    if any(len(c.encode()) != len(other.encode()) for c in parts[0] for other in (c.lower(), c.upper())):
+        return False
+    return all(c.isalnum() or not c.isascii() for c in parts[0])
 
 
 def _with_words(search: Search) -> tuple[Search, int]:
