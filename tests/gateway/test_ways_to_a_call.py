@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from modeltraces.gateway.calls import call_of
 from tests.gateway.test_limits import in_the_middle_of, run_of, used
 from tests.gateway.upstream import Upstream
 from tests.support.server import Server
@@ -175,3 +176,13 @@ def test_no_path_leads_around_the_models_of_a_key(caller_with: CallerOf, upstrea
         assert (upstream.last[0], upstream.last[2]["model"]) == (f"/v1/{CHAT}", "gpt-4o")
     assert caller.post(f"{OPENAI}/deployments/gpt-5/{CHAT}", json=ask("gpt-4o")).status_code == 200
     assert (upstream.last[0], upstream.last[2]["model"]) == (f"/v1/{CHAT}", "gpt-4o"), "the body's counts, alone"
+
+
+@pytest.mark.parametrize(
+    "path", ["messages", "v1/messages", "anthropic/v1/messages", "deployments/m/messages", "V1/Messages"]
+)
+def test_messages_below_any_path_but_a_threads_are_a_call(path: str) -> None:
+    call = call_of("openai", "POST", path)
+    assert call is not None
+    assert call.protocol == "anthropic"
+    assert call_of("openai", "POST", "threads/thread_1/messages") is None

@@ -53,6 +53,7 @@ _CALLS: Final = {
     "messages": _MESSAGES,
 }
 """Below either root: Anthropic has OpenAI's chat completions too, and many a server of OpenAI's protocol has messages."""
+_THREAD: Final = re.compile(r"(?:^|/)threads/[^/]+$")
 _DEPLOYMENT: Final = re.compile(r"(?:openai/)?(?:deployments|engines)/([^/]+)/(.+)", re.IGNORECASE)
 
 
@@ -64,7 +65,7 @@ def call_of(family: Family, method: str, path: str) -> Call | None:
     head, _, last = path.lower().rpartition("/")
     found = _CALLS.get(f"{head.rpartition('/')[2]}/{last}") or _CALLS.get(last)
     # OpenAI's threads hold messages, too.
-    return None if found is _MESSAGES and family == "openai" and head else found
+    return None if found is _MESSAGES and family == "openai" and _THREAD.search(head) else found
 
 
 def is_usual(path: str) -> bool:
