@@ -140,9 +140,8 @@ def _with_words(search: Search) -> tuple[Search, int]:
     """The same, in the hours of which words are known; and how many of their runs may have it in a word that is not listed."""
     bound = Bound("w")
     rows = search.store.query(
-        f"SELECT at, generation, uniqExact(block), sum(length({_unlisted(search.term)})) FROM text_runs WHERE account_id = "
-        f"{bound.text(search.covered.selection.account_id)} AND at >= {bound(search.covered.first, 'Int32')} "
-        f"AND at < {bound(search.covered.last, 'Int32')} GROUP BY at, generation",
+        f"SELECT at, generation, uniqExact(block), sum(length({_unlisted(search.term)})) FROM text_runs "
+        f"WHERE {search.of_hours(bound)} GROUP BY at, generation",
         bound.params,
         surface="texts.blocks",
     )
@@ -160,10 +159,9 @@ def _with_words(search: Search) -> tuple[Search, int]:
 def _listed(search: Search) -> int:
     """How many runs have it, on each side, in a word that is listed."""
     bound = Bound("w")
-    time, _ = _hours(search, bound)
     words = _words(search.term, bound)
     ((count,),) = search.store.query(
-        f"SELECT sum(length(of_input) + length(of_output)) FROM text_words WHERE {time} AND {words}",
+        f"SELECT sum(length(of_input) + length(of_output)) FROM text_words WHERE {search.of_hours(bound)} AND {words}",
         bound.params,
         surface="texts.listed",
     )
@@ -190,10 +188,7 @@ _RUNS: Final = (
 
 def _hours(search: Search, bound: Bound) -> tuple[str, str]:
     """The conditions of rows of its account and time, and of those of its hours."""
-    time = (
-        f"account_id = {bound.text(search.covered.selection.account_id)} AND at >= {bound(search.covered.first, 'Int32')} "
-        f"AND at < {bound(search.covered.last, 'Int32')}"
-    )
+    time = search.of_hours(bound)
     ats = bound(list(search.hours), "Array(Int32)")
     generations = bound([hour.generation for hour in search.hours.values()], "Array(UInt64)")
     return time, f"{time} AND (at, generation) IN (SELECT arrayJoin(arrayZip({ats}, {generations})))"

@@ -63,6 +63,13 @@ class Search:
     def stretches(self) -> int:
         return sum(len(hour.starts) for hour in self.hours.values())
 
+    def of_hours(self, bound: Bound) -> str:
+        """The condition of the rows of its account and time in what is known by the hour."""
+        return (
+            f"account_id = {bound.text(self.covered.selection.account_id)} AND at >= {bound(self.covered.first, 'Int32')} "
+            f"AND at < {bound(self.covered.last, 'Int32')}"
+        )
+
     def condition(self, times: Times, bound: Bound) -> str:
         beside = self.covered.of_runs(bound)
         parts = [beside] if beside else []
@@ -82,8 +89,7 @@ def generations_of(search: Search) -> dict[int, int]:
     """Hour → the generation of what is known of its texts now; without those that are being made."""
     bound = Bound("h")
     rows = search.store.query(
-        f"SELECT at, generation FROM text_hours FINAL WHERE account_id = {bound.text(search.covered.selection.account_id)} "
-        f"AND at >= {bound(search.covered.first, 'Int32')} AND at < {bound(search.covered.last, 'Int32')} AND made",
+        f"SELECT at, generation FROM text_hours FINAL WHERE {search.of_hours(bound)} AND made",
         bound.params,
         surface="texts.generations",
     )
