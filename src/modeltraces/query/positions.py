@@ -1,12 +1,13 @@
 """Where the runs of one page stand: their keys, from the columns alone that filter and order them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from modeltraces.query.cursor import Direction, Position
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.finding import is_known_by_hour, times_with_runs
+from modeltraces.query.lately import note, steps_near
 from modeltraces.query.narrowing import ask_narrowed
 from modeltraces.query.order import Ordering
 from modeltraces.query.searching import steps_to_text
@@ -36,16 +37,23 @@ def positions(
         near = ask_narrowed(store, selection, context, bound, ask)
         return [Position(*row) for row in _by_value(asked, near)]
     newest_first = (selection.order == "desc") == (direction == "after")
-    if is_known_by_hour(selection):
-        steps = [times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)]
-    else:
-        steps = steps_to_text(store, selection, position, bound, newest_first=newest_first)
+
+    def steps() -> Iterator[str]:
+        yield from steps_near(store, selection, position, limit, bound, newest_first=newest_first)
+        if is_known_by_hour(selection):
+            yield times_with_runs(store, selection, context, position, limit, bound, newest_first=newest_first)
+        else:
+            yield from steps_to_text(store, selection, position, bound, newest_first=newest_first)
+
     rows: Rows = []
-    for times in steps:
+    for times in steps():
         rows = _keys(_Asked(store, ordering, direction, position, limit, f"{condition} AND {times}", bound, params))
         if len(rows) >= limit:
             break
-    return [Position(*row) for row in rows]
+    found = [Position(*row) for row in rows]
+    if len(found) >= limit:
+        note(store, selection, limit, found, newest_first=newest_first)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ T = TypeVar("T")
 
 _SIZE_SECONDS: Final = 10.0
 _MOST_FOUND: Final = 200
+_MOST_NOTED: Final = 5000
 _STREAM_SECONDS: Final = 300.0
 _COMMAND_SECONDS: Final = 3600.0
 """Mutations are waited for."""
@@ -114,6 +115,14 @@ class Store(Protocol):
         each time where other processes write as well."""
         ...
 
+    def note(self, key: Hashable, value: object) -> None:
+        """Keep a guess that may spare reading, for as long as the store is open and others do not take its place."""
+        ...
+
+    def noted(self, key: Hashable) -> object:
+        """None: nothing was noted, or it is forgotten."""
+        ...
+
     def check_writable(self) -> None:
         """Raises StoreError when the store cannot be reached or cannot be written to."""
         ...
@@ -142,6 +151,7 @@ class ClickHouseStore:
     _found: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
     """What was found, and after how many writes."""
     _finding: dict[Hashable, threading.Lock] = field(default_factory=dict)
+    _notes: dict[Hashable, object] = field(default_factory=dict)
 
     def local(self, table: str) -> str:
         return on_cluster(table, self.cluster) if self.cluster else table
@@ -255,6 +265,15 @@ class ClickHouseStore:
                 self._finding.clear()
             self._found[key] = writes, found
             return found
+
+    def note(self, key: Hashable, value: object) -> None:
+        with self._counting:
+            if len(self._notes) >= _MOST_NOTED:
+                self._notes.clear()
+            self._notes[key] = value
+
+    def noted(self, key: Hashable) -> object:
+        return self._notes.get(key)
 
     def check_writable(self) -> None:
         self.query("SELECT count() FROM migrations", surface="readyz")
