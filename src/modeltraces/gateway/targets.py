@@ -325,7 +325,7 @@ def _through(one: Connection, model: str, upstream: str, borne: Collection[str] 
 
 
 def _meant(name: str, known: _Known) -> str:
-    near = nearest_names(name, known.by_name)
+    near = nearest_names(name, {*known.by_name, *(one[0].name for one in known.by_listed.values())} - {EVERY_MODEL})
     return f" Did you mean {', '.join(near)}?" if near else ""
 
 
@@ -356,26 +356,52 @@ def _other_places(entry: ModelEntry, place: str, known: _Known, family: Family) 
         if entry.kind == "external":
             return "An admin can add a connection that reaches it under Settings, Connections."
         return "An admin can deploy one under Settings, Models."
+    without_a_place = bool(_serving(entry, entry.name, "", known).spoken(family).every)
+    return _called_at(targets, place, family, without_a_place=without_a_place)
+
+
+def _called_at(targets: Sequence[Target], place: str, family: Family, *, without_a_place: bool) -> str:
     spoken = [target.place for target in targets if target.protocol in SPOKEN[family]]
     if not spoken:
         return f"It is called at {_base_of(targets[0].protocol)}."
     if near := nearest_names(place, spoken):
         return f"Did you mean {', '.join(near)}?"
-    without = ", or without a place" if _serving(entry, entry.name, "", known).spoken(family).every else ""
+    without = ", or without a place" if without_a_place else ""
     return f"Call it at {', '.join(spoken[:_MOST_SAID])}{without}."
+
+
+def _why_nobody(asked: str, name: str, place: str, known: _Known, family: Family) -> str:
+    """Of a name that is not in the catalog."""
+    if not place:
+        unknown = (
+            f"There is no model {asked[:200]!r} in this account, and no connection names it or reaches every model."
+        )
+        return unknown + (_meant(name, known) or " An admin can add it to one under Settings, Connections.")
+    if targets := _reaching(known, {name.lower()}, name, name, "", catch_all=False):
+        return f"{_not_there(name, place)} {_called_at(targets, place, family, without_a_place=True)}"
+    if connection := next((one for one in known.connections if one.name == place), None):
+        near = [f"{one}@{place}" for one in nearest_names(name, connection.models)]
+        leads = f"Did you mean {', '.join(near)}?" if near else "An admin can add it there under Settings, Connections."
+        return f"The connection {place} does not name {name[:200]!r}. {leads}"
+    unknown = f"There is no model {name[:200]!r} in this account, and no deployment or connection {place[:200]!r}."
+    return unknown + (
+        _meant(name, known) or " An admin can add a connection that names it under Settings, Connections."
+    )
+
+
+def _not_there(name: str, place: str) -> str:
+    return f"{name} has no deployment or connection {place[:200]!r} that is up and has an address."
 
 
 def _why_not(entry: ModelEntry | None, asked: str, name: str, place: str, known: _Known, family: Family) -> str:
     if entry is None:
-        unknown = f"There is no model {asked[:200]!r} in this account, and no connection that reaches every model."
-        return unknown + _meant(name, known)
+        return _why_nobody(asked, name, place, known, family)
     if entry.archived:
         return f"{entry.name} is archived. An admin can restore it under Settings, Models."
     if entry.routing is not None and not place:
         return f"No place of the routing of {entry.name} is up and can be reached. An admin can change it under Settings, Models."
     if place:
-        what = f"{entry.name} has no deployment or connection {place[:200]!r} that is up and has an address."
-        return f"{what} {_other_places(entry, place, known, family)}"
+        return f"{_not_there(entry.name, place)} {_other_places(entry, place, known, family)}"
     if entry.kind == "external":
         return f"No connection reaches {entry.name}. An admin can add one under Settings, Connections."
     every = [one for one in known.connections if EVERY_MODEL in one.models]
