@@ -29,7 +29,7 @@ from modeltraces.api import (
 from modeltraces.api.openapi import complete
 from modeltraces.api.security import SecurityHeaders
 from modeltraces.gateway.proxy import Gateway
-from modeltraces.gateway.targets import TargetBook
+from modeltraces.gateway.target_book import TargetBook
 from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.parts import Parts
 

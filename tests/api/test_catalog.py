@@ -68,6 +68,25 @@ def test_archiving_says_what_stays_up_and_costs(admin: httpx.Client) -> None:
     assert call(admin, "PATCH", "models/llama", 200, {"archived": True})["warnings"] == []
 
 
+def test_a_routing_says_which_of_its_places_are_skipped_and_what_to_do(admin: httpx.Client) -> None:
+    call(admin, "POST", "models", 201, {"name": "llama", "kind": "open_source"})
+    for reached in ({"endpoint": "http://127.0.0.1:9/v1"}, {"endpoint": "http://127.0.0.1:9/v2"}, {}):
+        call(admin, "POST", "models/llama/deployments", 201, reached)
+    for name in ("azure-eu", "azure-us"):
+        made = {"name": name, "protocol": "openai", "base_url": "http://127.0.0.1:9/v1"}
+        call(admin, "POST", "connections", 201, made)
+    call(admin, "POST", "models/llama/deployments/v2/events", 201, {"type": "undeploy"})
+    call(admin, "PATCH", "connections/azure-eu", 200, {"archived": True})
+    routing: dict[str, Any] = {"weights": {"v1": 8, "v2": 1, "v3": 1}, "fallbacks": ["azure-us", "azure-eu", "v2"]}
+    assert call(admin, "PATCH", "models/llama", 200, {"routing": routing})["warnings"] == [
+        "v2 is skipped (down): deploy it.",
+        "v3 is skipped (has no endpoint): give it one.",
+        "azure-eu is skipped (archived): restore it.",
+    ]
+    assert call(admin, "PATCH", "models/llama", 200, {"provider": "meta"})["warnings"] == [], "it was said"
+    assert call(admin, "PATCH", "models/llama", 200, {"routing": None})["warnings"] == []
+
+
 def test_a_renamed_model_keeps_its_runs_and_those_to_come(admin: httpx.Client) -> None:
     call(admin, "POST", "runs", 200, [{"model": "old", "input": "a"}, {"model": "other"}])
     call(admin, "PATCH", "models/old", 200, {"name": "new"})

@@ -206,6 +206,7 @@ def test_more_than_fits_is_said_so_that_exporters_send_it_again(tmp_path: Path) 
         server.close()
 
 
-def test_a_key_of_ours_counts_beside_a_proxys_own_credentials(server: Server, channel: grpc.Channel) -> None:
-    metadata = (("authorization", "Bearer something-of-a-proxy"), ("x-api-key", server.key()))
+@pytest.mark.parametrize("name", ["x-api-key", "api-key"])
+def test_a_key_of_ours_counts_beside_a_proxys_own_credentials(server: Server, channel: grpc.Channel, name: str) -> None:
+    metadata = (("authorization", "Bearer something-of-a-proxy"), (name, server.key()))
     TraceServiceStub(channel).Export(traces(genai_span()), metadata=metadata, timeout=20)

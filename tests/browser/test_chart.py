@@ -1,7 +1,8 @@
 """The chart's axes and what a drag over it chooses."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -28,6 +29,19 @@ _REDRAW = """
   const data = JSON.parse(place.textContent);
   data.p99 = data.at.map((_, i) => p99[i % p99.length]);
   data.p90 = data.p99.map((value) => value / 2);
+  place.textContent = JSON.stringify(data);
+  window.drawn.length = 0;
+  document.dispatchEvent(new Event("swapped"));
+}
+"""
+
+
+_REDRAW_FROM = """
+([from, step]) => {
+  const place = document.querySelector("#chart-data");
+  const data = JSON.parse(place.textContent);
+  data.at = data.at.map((_, i) => from + i * step);
+  data.step = step;
   place.textContent = JSON.stringify(data);
   window.drawn.length = 0;
   document.dispatchEvent(new Event("swapped"));
@@ -68,6 +82,22 @@ def test_one_very_slow_run_does_not_flatten_the_others(page: Page) -> None:
     labels = drawn(page, [*[2_000.0] * 40, 600_000.0])
     assert [tick for tick in ("1 s", "10 s", "1 min", "10 min") if tick not in labels] == [], labels
     expect(page.locator("[data-chart-logarithmic]")).to_be_visible()
+
+
+def test_times_that_are_seconds_apart_are_told_apart(page: Page) -> None:
+    steps = len(page.evaluate("JSON.parse(document.querySelector('#chart-data').textContent).at"))
+    midnight = datetime(2026, 3, 2, tzinfo=ZoneInfo(page.evaluate("document.body.dataset.zone")))
+    for begin, seconds in ((midnight.replace(hour=9, minute=58), 240), (midnight - timedelta(seconds=60), 240)):
+        page.evaluate(_REDRAW_FROM, [int(begin.timestamp()), seconds / steps])
+        page.wait_for_function("window.drawn.length > 0")
+        labels = [one["text"] for one in page.evaluate("window.drawn")]
+        times = [label for label in labels if ":" in label]
+        assert len(times) == len(set(times)) > 3, labels
+        assert {len(time) for time in times} == {len("09:58:30")}, labels
+        # The day itself stands at its midnight, once.
+        assert labels.count("2 Mar") == (begin < midnight), labels
+    page.evaluate(_REDRAW_FROM, [int(midnight.timestamp()) + 36_000, 4 * 3_600 / steps])
+    assert {"11:00", "12:00", "13:00"} <= {one["text"] for one in page.evaluate("window.drawn")}
 
 
 def test_a_drag_chooses_whole_steps(page: Page) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -126,7 +127,13 @@ def test_what_fails_before_the_first_byte_is_tried_at_the_next_place(world: Worl
     run = world.run(answer)
     assert (run["status"], run["connection_name"], run["base_model"]) == ("success", "good", "gpt-4o-2026")
     assert attempts(run) == [("bad", said), ("good", 200)]
-    assert run["attributes"]["server.address"] == world.upstream.url.removeprefix("http://")
+    server = urlsplit(world.upstream.url)
+    assert (run["attributes"]["server.address"], run["attributes"]["server.port"]) == (
+        server.hostname,
+        str(server.port),
+    )
+    filtered = world.admin.get("/api/v1/runs", params={"filter": f"server_address:{server.netloc}"}).json()["runs"]
+    assert run["request_id"] in [one["request_id"] for one in filtered]
     again = world.run(world.ask())
     assert again["connection_name"] == "good"
     assert "gateway.attempts" not in again["attributes"], "what just failed is left alone for a while"

@@ -117,6 +117,19 @@ def test_nothing_of_either_side_leaks_to_the_other(
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("header", ["x-api-key", "api-key"])
+def test_a_key_in_a_header_of_either_provider_is_taken_and_stays_here(
+    server: Server, account: str, upstream: Upstream, header: str
+) -> None:
+    key = server.key("gateway", account=account)
+    answer = httpx.post(server.url + CHAT, json=ask(), headers={header: key}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    sent = upstream.last[1]
+    assert sent["authorization"] == f"Bearer {KEY}"
+    assert not sent.keys() & {"x-api-key", "api-key"}
+    assert key not in str(sent)
+
+
 def test_a_body_passes_byte_for_byte_but_for_the_models_name(caller: httpx.Client, upstream: Upstream) -> None:
     body = b'{ "messages" : [{"role":"user","content":"\\u00e9 {\\"model\\":1}"}],\n "temperature":1.0, "model" : "gpt-4o" }'
     caller.post(CHAT, content=body, headers={"content-type": "application/json"})

@@ -21,7 +21,7 @@ CALLED = ["weather", {"city": "Lisbon"}]
 ANSWERED = [ANSWER, OUTPUT_TOKENS]
 PYTHON_CALLS: dict[str, Any] = {
     "chat": ANSWERED, "responses": ANSWERED, "message": ANSWERED, "message stream": ANSWERED, "async message": ANSWERED,
-    "langchain": ANSWERED, "stream": [ANSWER, None], "responses stream": [ANSWER, None], "async stream": [ANSWER, None],
+    "langchain": ANSWERED, "azure": ANSWERED, "azure stream": [ANSWER, None], "stream": [ANSWER, None], "responses stream": [ANSWER, None], "async stream": [ANSWER, None],
     "langchain stream": [ANSWER, None], "langchain async": [ANSWER, None], "stream with usage": ["", OUTPUT_TOKENS],
     "tool": CALLED, "tool stream": CALLED, "message tool": CALLED, "langchain tool": CALLED,
     "embeddings": [2, EMBEDDING_TOKENS], "langchain embeddings": [2, None],

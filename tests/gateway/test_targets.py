@@ -10,7 +10,8 @@ import pytest
 from modeltraces.catalog import accounts, connections
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.models import ModelRegistry, SeenModel
-from modeltraces.gateway.targets import NoTarget, TargetBook
+from modeltraces.gateway.no_target import NoTarget
+from modeltraces.gateway.target_book import TargetBook
 from tests.catalog.model_world import ALICE, VAULT, create, edit, merge
 
 MODELS = [f"Model-{number}" for number in range(1000)]

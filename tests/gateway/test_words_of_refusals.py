@@ -125,6 +125,27 @@ def test_a_place_that_there_is_not_leads_to_those_that_there_are(
     assert said(caller.post(path, json=ask(model)), 404) == words
 
 
+@pytest.mark.parametrize(
+    ("model", "path", "words"),
+    [
+        ("nobody", CHAT, "There is no model 'nobody' in this account, and no connection names it or reaches every model. An admin can add it to one under Settings, Connections."),
+        ("gpt-4oo", CHAT, "There is no model 'gpt-4oo' in this account, and no connection names it or reaches every model. Did you mean gpt-4o?"),
+        # The catalog does not have it, but a connection names it.
+        ("claude-y", f"{ANTHROPIC}/messages", "There is no model 'claude-y' in this account, and no connection names it or reaches every model. Did you mean claude-x?"),
+        ("no-such@openai-direct", CHAT, "The connection openai-direct does not name 'no-such'. An admin can add it there under Settings, Connections."),
+        ("gpt-4oo@openai-direct", CHAT, "The connection openai-direct does not name 'gpt-4oo'. Did you mean gpt-4o@openai-direct?"),
+        ("no-such@nowhere", CHAT, "There is no model 'no-such' in this account, and no deployment or connection 'nowhere'. An admin can add a connection that names it under Settings, Connections."),
+        ("gpt-4oo@nowhere", CHAT, "There is no model 'gpt-4oo' in this account, and no deployment or connection 'nowhere'. Did you mean gpt-4o?"),
+        ("claude-x@eu-azure", f"{ANTHROPIC}/messages", "claude-x has no deployment or connection 'eu-azure' that is up and has an address. Call it at claude, or without a place."),
+        ("claude-x@nope", CHAT, "claude-x has no deployment or connection 'nope' that is up and has an address. It is called at /gateway/anthropic."),
+    ],
+)  # fmt: skip
+def test_a_model_that_there_is_not_is_told_by_what_was_named_with_it(
+    caller: httpx.Client, model: str, path: str, words: str
+) -> None:
+    assert said(caller.post(path, json=ask(model)), 404) == words
+
+
 def test_no_key_and_a_wrong_key_are_told_apart_and_how_to_send_one(server: Server) -> None:
     for path, kind in ((CHAT, "invalid_request_error"), (f"{ANTHROPIC}/messages", "authentication_error")):
         for headers, words in (

@@ -134,12 +134,12 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-def test_a_key_is_taken_from_either_header_and_leads_to_its_account(
+def test_a_key_is_taken_from_any_of_its_headers_and_leads_to_its_account(
     parts: Parts, cast: Cast, client: TestClient
 ) -> None:
     for account in (cast.account_a, cast.account_b):
         key = make_key(parts, account.id)
-        for headers in (bearer(key), {"authorization": f"bearer  {key} "}, {"x-api-key": key}):
+        for headers in (bearer(key), {"authorization": f"bearer  {key} "}, {"x-api-key": key}, {"api-key": key}):
             answer = client.get("/read", headers=headers)
             assert answer.json() == {"account": account.id, "actor": "key:ci", "may_export": True}
 
@@ -160,6 +160,7 @@ def test_the_account_comes_from_the_key_whatever_the_request_says(parts: Parts, 
         {"Authorization": "Basic bXRfeDp5"},
         {"x-api-key": "mt_wrong"},
         {"x-api-key": ""},
+        {"api-key": "mt_wrong"},
         {"Cookie": f"{SESSION_COOKIE}=made-up"},
         {"Cookie": f"{SESSION_COOKIE}="},
     ],

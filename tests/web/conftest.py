@@ -72,9 +72,19 @@ class CatalogSite:
             self._tokens[who] = (made.token, found.csrf_token)
         return self._tokens[who]
 
-    def get(self, path: str, who: str = ALICE, *, zone: str = "UTC", accept: str = "*/*") -> Answer:
-        """`who`: '' for somebody who is not signed in."""
-        got = self._client(who, zone).get(path, headers={"accept": accept})
+    def get(
+        self,
+        path: str,
+        who: str = ALICE,
+        *,
+        zone: str = "UTC",
+        accept: str = "*/*",
+        cookies: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """`who`: '' for somebody who is not signed in. `cookies`: beside those of the session and the zone."""
+        client = self._client(who, zone)
+        client.cookies.update(dict(cookies or {}))
+        got = client.get(path, headers={"accept": accept})
         return Answer(got.status_code, got.text, got.headers)
 
     def send(self, path: str, who: str = ALICE, *, zone: str = "UTC", **fields: str) -> Answer:

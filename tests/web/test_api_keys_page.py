@@ -1,9 +1,12 @@
 """Settings → API keys, as people of each role change it."""
 
+import re
+
 import pytest
 
 from modeltraces.catalog import keys
 from modeltraces.web.address import API_KEYS
+from modeltraces.web.shown_once import COOKIE
 from tests.web.conftest import ADA, ALICE, BOB, CatalogSite
 
 
@@ -25,3 +28,32 @@ def test_only_an_owner_makes_keys_that_do_more_than_an_admin_may(site: CatalogSi
 def test_members_make_no_keys(site: CatalogSite, scope: str) -> None:
     assert site.send(API_KEYS, BOB, name="mine", scope=scope).status_code == 403
     assert scopes(site) == []
+
+
+def doubts(text: str) -> list[str]:
+    return re.findall(r"This account has no model &#39;(.+?)&#39; yet\.", text)
+
+
+def test_models_that_the_account_does_not_have_are_told_below_the_key_until_it_has_them(site: CatalogSite) -> None:
+    site.seen("gpt-4o")
+    for name, models in (("one", "gpt-4oo\r\ngpt-4o"), ("two", "gpt-4o"), ("three", "soon"), ("four", "")):
+        assert site.send(API_KEYS, name=name, scope="gateway", models=models).status_code == 303
+    told = site.get(API_KEYS).text
+    assert sorted(doubts(told)) == ["gpt-4oo", "soon"]
+    assert "Did you mean gpt-4o?" in told
+    site.seen("soon")
+    assert doubts(site.get(API_KEYS).text) == ["gpt-4oo"]
+    [one] = [key for key in keys.list_keys(site.catalog, site.account_id) if key.name == "one"]
+    assert site.send(f"{API_KEYS}/{one.id}/change", name="one", models="gpt-4").status_code == 303
+    assert doubts(site.get(API_KEYS).text) == ["gpt-4"]
+
+
+def test_a_new_key_is_shown_with_the_doubts_about_its_models(site: CatalogSite) -> None:
+    site.seen("gpt-4o")
+    assert site.send(API_KEYS, name="old", scope="gateway", models="older").status_code == 303
+    made = site.send(API_KEYS, name="mine", scope="gateway", models="gpt-4oo")
+    once = re.match(rf"{COOKIE}=([^;]+)", made.headers["set-cookie"])
+    assert once
+    shown = site.get(API_KEYS, cookies={COOKIE: once[1]}).text
+    card = shown[shown.index("new-key-title") : shown.index("</section>", shown.index("new-key-title"))]
+    assert doubts(card) == ["gpt-4oo"]

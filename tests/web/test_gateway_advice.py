@@ -7,7 +7,7 @@ import pytest
 
 from modeltraces.catalog import connections, key_usage, keys
 from modeltraces.catalog.key_usage import DAY, Used, window_of
-from modeltraces.gateway.targets import TargetBook
+from modeltraces.gateway.target_book import TargetBook
 from modeltraces.run import now_us
 from modeltraces.web.address import GATEWAY
 from tests.web.conftest import CatalogSite

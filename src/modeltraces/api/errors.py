@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from modeltraces.api.identity import KEY_HEADERS
 from modeltraces.api.ways import family_of, hint, is_ingest
 from modeltraces.catalog.errors import CatalogBusy, CatalogUnavailable, Conflict, Invalid, NotFound
 from modeltraces.gateway.errors import error_body
@@ -160,7 +161,7 @@ def _note_refusal(request: Request, status: int) -> None:
     unsaid = _refusals.due(status)
     if unsaid is None:
         return
-    with_key = "authorization" in request.headers or "x-api-key" in request.headers
+    with_key = any(name in request.headers for name in ("authorization", *KEY_HEADERS))
     log.warning(
         "refused what was sent",
         status=status,

@@ -24,6 +24,8 @@ from modeltraces.catalog.sessions import SessionIdentity, Sessions
 from modeltraces.catalog.users import Role
 
 SESSION_COOKIE: Final = "modeltraces_session"
+KEY_HEADERS: Final = ("x-api-key", "api-key")
+"""Where a key stands alone: Anthropic's SDKs send the one, Azure's the other."""
 
 ROLE_SCOPES: Final[dict[Role, frozenset[Scope]]] = {
     "viewer": frozenset({"read"}),
@@ -113,7 +115,12 @@ def _key_of(headers: Mapping[str, str], *, basic: bool = False) -> str | None:
         return value
     if basic and scheme.lower() == "basic" and (password := _basic_password(value)) is not None:
         return password
-    return headers.get("x-api-key")
+    return key_alone(headers)
+
+
+def key_alone(headers: Mapping[str, str]) -> str | None:
+    """What stands in a header that holds nothing but a key, valid or not."""
+    return next((headers[name] for name in KEY_HEADERS if name in headers), None)
 
 
 def known_key(headers: Mapping[str, str], keys: KeyAuthenticator) -> KeyIdentity | None:

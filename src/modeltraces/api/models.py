@@ -13,8 +13,10 @@ from modeltraces.api.former_names import is_unborne
 from modeltraces.api.identity import Admin, Identity, Reader
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import model_edits
+from modeltraces.catalog.connections import list_connections
 from modeltraces.catalog.hosting.still_up import still_up
 from modeltraces.catalog.models import ModelEntry
+from modeltraces.catalog.places import doubts_about_places
 from modeltraces.parts import Parts
 from modeltraces.query.presence import has_runs
 
@@ -94,7 +96,8 @@ async def edit_model(request: Request, name: str, identity: Admin) -> dict[str, 
     """Any of `{name, kind, base_model, provider, archived, routing}`. A renamed model keeps its runs.
 
     `routing`: `{"weights": {"v2": 90, "v1": 10}, "fallbacks": ["v1", "azure-eu"]}`, how the gateway spreads its calls;
-    null: over nothing but what serves it best. 409 when the name is used. `warnings`: what goes on costing after archiving.
+    null: over nothing but what serves it best. 409 when the name is used. `warnings`: what goes on costing after archiving, and
+    which places of a new routing are skipped, and why.
     """
     parts = parts_of(request)
     body = await object_of(request, model_edits.EDITABLE)
@@ -105,8 +108,13 @@ async def edit_model(request: Request, name: str, identity: Admin) -> dict[str, 
         )
     )
     entry = await entry_of(parts, identity, renamed)
-    up = still_up((one.version, one.intervals) for one in entry.deployments) if body.get("archived") else ""
-    return model_json(entry) | {"warnings": [f"{up}; undeploy what is no longer needed."] if up else []}
+    warnings = []
+    if body.get("archived") and (up := still_up((one.version, one.intervals) for one in entry.deployments)):
+        warnings.append(f"{up}; undeploy what is no longer needed.")
+    if body.get("routing"):
+        connections = await parts.workers.look_up(list_connections, parts.catalog, identity.account_id)
+        warnings += doubts_about_places(entry, connections)
+    return model_json(entry) | {"warnings": warnings}
 
 
 @router.delete("/{name:path}", summary="Delete a model", status_code=204)

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from modeltraces.api import intake
 from modeltraces.api.errors import Problem, problem_of
+from modeltraces.api.identity import key_alone
 from modeltraces.catalog.key_authenticator import KeyIdentity
 from modeltraces.catalog.keys import KEY_START
 from modeltraces.ingest.decoding import decode_logs, decode_traces
@@ -144,7 +145,7 @@ class OtlpReceiver:
 
     async def _key_of(self, context: Context) -> KeyIdentity:
         metadata = {str(name).lower(): str(value) for name, value in context.invocation_metadata() or ()}
-        token = metadata.get("x-api-key", "")
+        token = key_alone(metadata) or ""
         scheme, _, credential = metadata.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and credential.strip().startswith(KEY_START):
             token = credential.strip()

@@ -1,6 +1,6 @@
 """Which of the models that a key is given to call the account does not have: most likely misspelt, or not there yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from modeltraces.catalog.connections import Connection, list_connections
 from modeltraces.catalog.db import Catalog
@@ -12,13 +12,23 @@ from modeltraces.catalog.nearest import nearest_names
 
 def doubts_about(catalog: Catalog, registry: ModelRegistry, account_id: str, limits: KeyLimits) -> list[str]:
     """A sentence for each. A key may be made before what it is for, so none of them is refused."""
-    if not limits.allowed_models:
-        return []
-    entries = registry.list_models(account_id, archived=True)
-    return list(_doubts(limits.allowed_models, entries, list_connections(catalog, account_id)))
+    return doubts_about_each(catalog, registry, account_id, [limits])[0]
 
 
-def _doubts(allowed: Iterable[str], entries: Sequence[ModelEntry], connections: Sequence[Connection]) -> Iterator[str]:
+def doubts_about_each(
+    catalog: Catalog, registry: ModelRegistry, account_id: str, several: Sequence[KeyLimits]
+) -> list[list[str]]:
+    """Of several keys, at the price of one."""
+    if not any(limits.allowed_models for limits in several):
+        return [[] for _ in several]
+    connections = list_connections(catalog, account_id)
+    places = _places(registry.list_models(account_id, archived=True), connections)
+    by_connection = {one.name for one in connections}
+    return [list(_doubts(limits.allowed_models, places, by_connection)) for limits in several]
+
+
+def _places(entries: Iterable[ModelEntry], connections: Iterable[Connection]) -> dict[str, set[str]]:
+    """The versions of each model, by each of its names."""
     places = {
         name: {one.version for one in entry.deployments}
         for entry in entries
@@ -28,7 +38,10 @@ def _doubts(allowed: Iterable[str], entries: Sequence[ModelEntry], connections: 
         for name in connection.models:
             if name != EVERY:
                 places.setdefault(name, set())
-    by_connection = {one.name for one in connections}
+    return places
+
+
+def _doubts(allowed: Iterable[str], places: Mapping[str, Set[str]], by_connection: Set[str]) -> Iterator[str]:
     for spelling in allowed:
         if spelling.endswith(EVERY):
             beginning = spelling.removesuffix(EVERY)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from modeltraces.catalog.key_authenticator import KeyIdentity
-from modeltraces.catalog.matching.rules import address_of
+from modeltraces.catalog.matching.rules import host_and_port
 from modeltraces.gateway.reading.outcome import Outcome, member
 from modeltraces.gateway.targets import Target
 from modeltraces.ingest.native import attributes_within, error_within, set_text
@@ -27,7 +27,7 @@ _BYTES_A_TOKEN: Final = 4
 """Of text: what English comes to, as its providers say."""
 _LONGEST_NAME: Final = 500
 _MOST_REASONS: Final = 60
-_address_of: Final = lru_cache(maxsize=1024)(address_of)
+_host_and_port: Final = lru_cache(maxsize=1024)(host_and_port)
 
 
 @dataclass(slots=True)
@@ -189,8 +189,10 @@ class Exchange:
         return None
 
     def _attributes(self) -> dict[str, str]:
+        host, port = _host_and_port(self.target.base_url)
         attributes = {
-            "server.address": _address_of(self.target.base_url),
+            "server.address": host,
+            "server.port": port,
             "gateway.asked": self.asked,
             "http.response.status_code": "" if self.status is None else str(self.status),
             "gateway.upstream_request_id": self.upstream_request_id,

@@ -33,11 +33,13 @@ from modeltraces.gateway.forwarding import Forwarding
 from modeltraces.gateway.limits import Limiter
 from modeltraces.gateway.listing import entry, listing
 from modeltraces.gateway.names import check_model
+from modeltraces.gateway.no_target import NoTarget
 from modeltraces.gateway.recorder import LARGE_BYTES, Recorder
 from modeltraces.gateway.relay import Relay
 from modeltraces.gateway.routing import Router
 from modeltraces.gateway.sockets import SocketGuard
-from modeltraces.gateway.targets import Candidates, Family, NoTarget, Target, TargetBook
+from modeltraces.gateway.target_book import TargetBook
+from modeltraces.gateway.targets import Candidates, Family, Target
 from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.gateway.upstreams import Upstreams
 from modeltraces.gateway.usage import UsageAsking

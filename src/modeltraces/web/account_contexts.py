@@ -66,6 +66,8 @@ class KeyRow:
     expires: Moment | None
     expired: bool
     limits: tuple[KeyLimit, ...]
+    doubts: tuple[str, ...]
+    """What of its models is most likely misspelt."""
     anchor: str
     edit_href: str
     form: KeyForm | None
@@ -83,7 +85,7 @@ class KeysPage:
     form: KeyForm | None
     """Of a new key."""
     new_key: str = ""
-    new_key_name: str = ""
+    new_key_row: KeyRow | None = None
 
 
 @dataclass(frozen=True, slots=True)

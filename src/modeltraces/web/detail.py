@@ -155,7 +155,7 @@ def _text(value: str) -> Text:
 
 
 def _server(address: str) -> Text:
-    """As it is read: where a recording gives host and port as one, what is kept bears brackets, as if it were IPv6's."""
+    """As it is read: older runs keep a host and port that came as one in brackets, as if they were IPv6's."""
     shown = server_text(address)
     return Text(shown, "" if shown == address else f"recorded as {address}") if address else _UNKNOWN
 

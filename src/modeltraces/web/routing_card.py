@@ -1,13 +1,12 @@
 """How a model's calls through the gateway are spread, as its page shows and changes it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from modeltraces.catalog.connections import EVERY_MODEL, Connection
 from modeltraces.catalog.errors import Invalid
-from modeltraces.catalog.model_entries import DeploymentEntry
 from modeltraces.catalog.models import ModelEntry
+from modeltraces.catalog.places import Place, names_of, routed_places, versions_of, why_closed, why_down
 from modeltraces.catalog.routing import HIGHEST_WEIGHT, MOST_PLACES, Routing
 from modeltraces.web.deployment_cards import Links, Open
 from modeltraces.web.routing_contexts import RoutingCard, RoutingForm, RoutingLine, RoutingRow
@@ -17,19 +16,12 @@ _OFFERED: Final = 2 * MOST_PLACES
 """Places that a form has room for: those of the routing, then what could serve."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    name: str
-    kind: str
-    state: str
-
-
 def routing_card(
     entry: ModelEntry, connections: Sequence[Connection], links: Links, opened: Open, *, cooling: Collection[str]
 ) -> RoutingCard:
     """`cooling`: the places that failed just now, as far as this process knows."""
     routing = entry.routing or Routing({}, ())
-    places = _places(entry, connections, routing)
+    places = _places(entry, connections)
     is_open = opened.do == "routing" and links.may_change and bool(places)
     return RoutingCard(
         lines=_lines(routing, places, cooling),
@@ -67,49 +59,23 @@ def _whole(text: str, what: str, lowest: int, highest: int) -> int:
     return int(text)
 
 
-def _places(entry: ModelEntry, connections: Sequence[Connection], routing: Routing) -> list[_Place]:
+def _places(entry: ModelEntry, connections: Sequence[Connection]) -> list[Place]:
     """Those of the routing, in its order; then what else could serve, the newest version first."""
-    # Of several of one version, after a merge, one that is up serves it.
-    deployed = sorted(entry.deployments, key=lambda one: one.is_up) if entry.kind != "external" else ()
-    versions = {one.version: one for one in deployed}
-    by_name = {one.name: one for one in connections}
-    names = {name.lower() for name in (entry.name, *entry.recorded_names)}
-    found = []
-    for place in routing.places:
-        if place in versions:
-            found.append(_Place(place, "version", _why_down(versions[place])))
-        else:
-            found.append(_Place(place, "connection", _why_closed(by_name.get(place), names)))
-    known, useless = set(routing.places), foreign(entry, connections)
+    found = list(routed_places(entry, connections))
+    known, useless = {place.name for place in found}, foreign(entry, connections)
+    versions, names = versions_of(entry), names_of(entry)
     callable_versions = [one for one in versions.values() if one.endpoint and one.version not in known]
     callable_versions.sort(key=lambda one: (one.is_up, one.rolled_out_us), reverse=True)
-    found += [_Place(one.version, "version", _why_down(one)) for one in callable_versions]
+    found += [Place(one.version, "version", why_down(one)) for one in callable_versions]
     found += [
-        _Place(one.name, "connection", "")
+        Place(one.name, "connection")
         for one in connections
-        if not (one.name in known or one.name in versions or one.name in useless or _why_closed(one, names))
+        if not (one.name in known or one.name in versions or one.name in useless or why_closed(one, names))
     ]
     return found[:_OFFERED]
 
 
-def _why_down(one: DeploymentEntry) -> str:
-    if not one.endpoint:
-        return "has no endpoint"
-    return "" if one.is_up else "down"
-
-
-def _why_closed(one: Connection | None, names: set[str]) -> str:
-    if one is None:
-        return "gone"
-    if one.archived:
-        return "archived"
-    if not one.protocol or not one.base_url:
-        return "has no address"
-    reaches = EVERY_MODEL in one.models or names & {name.lower() for name in one.models}
-    return "" if reaches else "does not reach it"
-
-
-def _lines(routing: Routing, places: Sequence[_Place], cooling: Collection[str]) -> tuple[RoutingLine, ...]:
+def _lines(routing: Routing, places: Sequence[Place], cooling: Collection[str]) -> tuple[RoutingLine, ...]:
     whole = sum(routing.weights.values())
     of = {place.name: place for place in places}
     return tuple(
@@ -118,8 +84,8 @@ def _lines(routing: Routing, places: Sequence[_Place], cooling: Collection[str])
             of[place].kind,
             _share(routing.weights[place], whole) if routing.weights.get(place) else "",
             str(routing.fallbacks.index(place) + 1) if place in routing.fallbacks else "",
-            of[place].state,
-            comes_last=place in cooling and not of[place].state,
+            of[place].skipped,
+            comes_last=place in cooling and not of[place].skipped,
         )
         for place in routing.places
         if place in of
@@ -137,14 +103,14 @@ def _first(entry: ModelEntry, connections: Sequence[Connection]) -> str:
         up = [one for one in entry.deployments if one.is_up]
         if up:
             return max(up, key=lambda one: one.rolled_out_us).version
-    names = {name.lower() for name in (entry.name, *entry.recorded_names)}
-    usable = [one for one in connections if not _why_closed(one, names)]
+    names = names_of(entry)
+    usable = [one for one in connections if not why_closed(one, names)]
     named = [one for one in usable if EVERY_MODEL not in one.models]
     every = usable if entry.kind == "external" else []
     return next((one.name for one in (*named, *every)), "")
 
 
-def _form(entry: ModelEntry, routing: Routing, places: Sequence[_Place], opened: Open) -> RoutingForm:
+def _form(entry: ModelEntry, routing: Routing, places: Sequence[Place], opened: Open) -> RoutingForm:
     typed = opened.typed
     # By their names: the rows may have changed since the form was sent out.
     numbers = {name: key.removeprefix("place-") for key, name in (typed or {}).items() if key.startswith("place-")}
@@ -156,5 +122,5 @@ def _form(entry: ModelEntry, routing: Routing, places: Sequence[_Place], opened:
             number = numbers.get(place.name)
             weight, order = typed.get(f"weight-{number}", ""), typed.get(f"order-{number}", "")
         takes_weight = place.kind == "version" or entry.kind == "external"
-        rows.append(RoutingRow(place.name, place.kind, weight, order, place.state, takes_weight))
+        rows.append(RoutingRow(place.name, place.kind, weight, order, place.skipped, takes_weight))
     return RoutingForm(tuple(rows), opened.error)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from modeltraces.catalog.connections import EVERY_MODEL, Connection
 from modeltraces.catalog.models import ModelEntry
+from modeltraces.catalog.places import names_of
 from modeltraces.gateway.targets import SPOKEN, Family
 
 
 def foreign(entry: ModelEntry, connections: Sequence[Connection]) -> frozenset[str]:
     """Their names. None is foreign to a model of which nothing is known yet."""
-    names = {name.lower() for name in (entry.name, *entry.recorded_names)}
+    names = names_of(entry)
     came = {place.name for place in entry.connections}
     protocols = [one.protocol or "openai" for one in entry.deployments if one.endpoint]
     protocols += [

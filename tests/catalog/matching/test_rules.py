@@ -118,6 +118,11 @@ def test_a_star_in_a_models_name_is_no_pattern() -> None:
         ({"server.address": "https://api.example.com/v1"}, "api.example.com:443"),
         ({"server.address": "::1", "server.port": "8000"}, "[::1]:8000"),
         ({"server.address": "h", "server.port": "no"}, "h"),
+        # Both as one, as gateways of old wrote it, and others do.
+        ({"server.address": "LLM.internal:8000"}, "llm.internal:8000"),
+        ({"server.address": "llm.internal:8000", "server.port": "8000"}, "llm.internal:8000"),
+        ({"server.address": "h:no"}, "[h:no]"),
+        ({"server.address": "fe80::1"}, "[fe80::1]"),
         ({"net.peer.name": "old", "net.peer.port": "80"}, "old:80"),
         ({"gen_ai.openai.api_base": "http://llm:8000/v1"}, "llm:8000"),
         ({"url.full": "nonsense", "http.url": "https://x/y"}, "x:443"),

@@ -55,6 +55,16 @@ def openai_calls() -> None:
         found["unknown"] = [error.code, None]
 
 
+def azure_calls() -> None:
+    client = openai.AzureOpenAI(
+        azure_endpoint=f"{GATEWAY}/gateway/openai/v1", api_key=KEY, api_version="2024-10-21", max_retries=0
+    )
+    answer = client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    found["azure"] = [answer.choices[0].message.content, answer.usage.completion_tokens]
+    chunks = list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
+    found["azure stream"] = ["".join(c.choices[0].delta.content or "" for c in chunks if c.choices), None]
+
+
 async def async_calls() -> None:
     async with openai.AsyncOpenAI(base_url=f"{GATEWAY}/gateway/openai/v1", api_key=KEY) as client:
         stream = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
@@ -105,6 +115,7 @@ async def langchain_async() -> None:
 
 
 openai_calls()
+azure_calls()
 anthropic_calls()
 langchain_calls()
 asyncio.run(langchain_async())

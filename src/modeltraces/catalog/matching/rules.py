@@ -209,6 +209,10 @@ def server_address(attributes: Mapping[str, str]) -> str:
     host = attributes.get("server.address") or attributes.get("net.peer.name") or ""
     if host and "://" not in host:
         port = attributes.get("server.port") or attributes.get("net.peer.port") or ""
+        # One colon is no IPv6 address: who gives no port of its own puts it there.
+        name, _, own_port = host.rpartition(":")
+        if own_port.isdecimal() and ":" not in name:
+            host, port = name, port or own_port
         return _joined(host, port)
     for text in (host, *(attributes.get(name, "") for name in _ADDRESSES)):
         if text and (found := address_of(text)):
@@ -218,13 +222,18 @@ def server_address(attributes: Mapping[str, str]) -> str:
 
 def address_of(url: str) -> str:
     """`host:port` of an http(s) address, its scheme's port where none is given; '' for what is none."""
+    return _joined(*host_and_port(url))
+
+
+def host_and_port(url: str) -> tuple[str, str]:
+    """As `address_of`, apart: an IPv6 address without brackets."""
     try:
         parts = urlsplit(url.strip())
         if parts.scheme not in _PORTS or not parts.hostname:
-            return ""
-        return _joined(parts.hostname, str(parts.port or _PORTS[parts.scheme]))
+            return "", ""
+        return parts.hostname, str(parts.port or _PORTS[parts.scheme])
     except ValueError:
-        return ""
+        return "", ""
 
 
 def _joined(host: str, port: str) -> str:

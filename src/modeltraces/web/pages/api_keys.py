@@ -1,7 +1,8 @@
 """API keys: listed with what they used, made (and shown once), changed, revoked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -12,6 +13,7 @@ from modeltraces.api.identity import Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import key_usage, keys
 from modeltraces.catalog.errors import Invalid
+from modeltraces.catalog.key_models import doubts_about_each
 from modeltraces.catalog.key_usage import Used, Window
 from modeltraces.run import now_us
 from modeltraces.web import shown_once
@@ -30,9 +32,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @router.get(API_KEYS)
 async def list_keys(request: Request, identity: PageReader) -> Response:
-    new = shown_once.said(request, identity)
-    page = await _page(request, identity, new_key=new.get("key", ""), new_key_name=new.get("name", ""))
-    return shown_once.forget(request, page)
+    return shown_once.forget(request, await _page(request, identity, new=shown_once.said(request, identity)))
 
 
 @router.post(API_KEYS)
@@ -58,7 +58,7 @@ async def create_key(
         )
     except Invalid as error:
         return await _page(request, identity, form_of(given, scope or (), str(error)), status=422)
-    return shown_once.redirect_saying(request, identity, API_KEYS, key=plain, name=key.name)
+    return shown_once.redirect_saying(request, identity, API_KEYS, key=plain, id=key.id)
 
 
 @router.post(f"{API_KEYS}/first")
@@ -110,36 +110,44 @@ async def _page(
     form: KeyForm | None = None,
     *,
     editing: str = "",
-    new_key: str = "",
-    new_key_name: str = "",
+    new: Mapping[str, str] = MappingProxyType({}),
     status: int = 200,
 ) -> Response:
-    """`form`: what was typed and refused: of a new key, or of the one that is `editing`."""
+    """`form`: what was typed and refused: of a new key, or of the one that is `editing`. `new`: a key to show this once."""
     parts = parts_of(request)
     of = parts.catalog, identity.account_id
-    found, used = await parts.workers.look_up(lambda: (keys.list_keys(*of), key_usage.current(*of)))
+
+    def look_up() -> tuple[list[keys.ApiKey], Mapping[Window, Used], list[list[str]]]:
+        found = keys.list_keys(*of)
+        doubts = doubts_about_each(parts.catalog, parts.registry, identity.account_id, [key.limits for key in found])
+        return found, key_usage.current(*of), doubts
+
+    found, used, doubts = await parts.workers.look_up(look_up)
     may_change = "admin" in identity.scopes
     edited = (editing or request.query_params.get("edit", "")) if may_change else ""
 
-    def row(key: keys.ApiKey) -> KeyRow:
+    def row(key: keys.ApiKey, doubts: Sequence[str]) -> KeyRow:
         typed_again = form if editing else None
-        return _row(request, key, used, (typed_again or form_of_key(key)) if key.id == edited else None)
+        return _row(request, key, used, doubts, (typed_again or form_of_key(key)) if key.id == edited else None)
 
+    rows = tuple(map(row, parts.keys.with_last_use(found), doubts))
     refused = None if editing else form
     page = KeysPage(
         shell=shell(request, identity, "API keys", API_KEYS),
-        keys=tuple(row(key) for key in parts.keys.with_last_use(found)),
+        keys=rows,
         may_change=may_change,
         recordings=RECORDING_OPTIONS,
         create_href=with_query(API_KEYS, [("do", "create")]) if may_change else "",
         form=refused or (KeyForm() if may_change and request.query_params.get("do") == "create" else None),
-        new_key=new_key,
-        new_key_name=new_key_name,
+        new_key=new.get("key", ""),
+        new_key_row=next((row for row in rows if row.id == new.get("id")), None),
     )
     return html(request, "api_keys.html", page, status=status)
 
 
-def _row(request: Request, key: keys.ApiKey, used: Mapping[Window, Used], form: KeyForm | None) -> KeyRow:
+def _row(
+    request: Request, key: keys.ApiKey, used: Mapping[Window, Used], doubts: Sequence[str], form: KeyForm | None
+) -> KeyRow:
     here, now = zone(request), now_us()
     defaults = " · ".join(part for part in (key.default_source_type, key.default_source) if part)
     return KeyRow(
@@ -156,6 +164,7 @@ def _row(request: Request, key: keys.ApiKey, used: Mapping[Window, Used], form: 
         expires=None if key.expires_on_us is None else Moment(day(key.expires_on_us, here), iso(key.expires_on_us)),
         expired=key.expires_on_us is not None and key.expires_on_us <= now,
         limits=limits_shown(key, used, now),
+        doubts=tuple(doubts),
         anchor=_anchor(key.id),
         edit_href=f"{with_query(API_KEYS, [('edit', key.id)])}#{_anchor(key.id)}",
         form=form,

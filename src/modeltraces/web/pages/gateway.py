@@ -19,7 +19,9 @@ from modeltraces.catalog.key_usage import DAY, NOTHING, window_of
 from modeltraces.catalog.keys import ApiKey
 from modeltraces.catalog.models import ModelEntry
 from modeltraces.days import US_PER_DAY
-from modeltraces.gateway.targets import SPOKEN, Family, NoTarget, TargetBook
+from modeltraces.gateway.no_target import NoTarget
+from modeltraces.gateway.target_book import TargetBook
+from modeltraces.gateway.targets import SPOKEN, Family
 from modeltraces.parts import Parts
 from modeltraces.query.presence import most_called
 from modeltraces.run import now_us

@@ -148,17 +148,19 @@ function lonely(): uPlot.Series.Points {
   };
 }
 
-/** Days as dates, hours as clock times; a day's first clock time says the date. */
+/** Days as dates, hours as clock times, to the second where they are seconds apart; a day's first clock time says the date. */
 function timeLabels(from: Data): uPlot.Axis.DynamicValues {
   const date = formatter({ day: "numeric", month: "short" });
-  const clock = formatter({ hour: "2-digit", minute: "2-digit" });
+  const minutes = formatter({ hour: "2-digit", minute: "2-digit" });
+  const seconds = formatter({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
   return (_, splits) => {
+    const clock = splits.every((at) => at % 60 === 0) ? minutes : seconds;
     let last = "";
     return splits.map((at) => {
       const [onDay, atClock] = [date(at), clock(at)];
       const isNew = onDay !== last;
       last = onDay;
-      if (atClock === "00:00" || from.step >= 86400) return onDay;
+      if (/^00:00(:00)?$/.test(atClock) || from.step >= 86400) return onDay;
       return isNew && splits.length < 3 ? `${onDay}, ${atClock}` : atClock;
     });
   };
