@@ -6,15 +6,17 @@ from uuid import uuid4
 
 import pytest
 
-from modeltraces.query import covered, narrowing
+from modeltraces.query import covered, narrowing, word_lists
 from modeltraces.query.filters import Bound, parse
 from modeltraces.query.metrics import count_runs
+from modeltraces.query.searching import Search, search_of
 from modeltraces.query.selection import Selection, where
 from modeltraces.run import Run
 from modeltraces.store import words
 from modeltraces.store.coverage import US_PER_HOUR
 from modeltraces.store.engine import Rows, Store
 from modeltraces.store.errors import QueryMemoryExceeded
+from modeltraces.store.migrate import migrate
 from modeltraces.store.retention import sweep
 from modeltraces.store.retention_limits import Keep, Limits
 from modeltraces.store.rows import insert_runs
@@ -31,6 +33,7 @@ from tests.query.known_texts import (
     small_texts,
 )
 from tests.query.runs import SECOND_US
+from tests.support.clickhouse import ClickHouse, opened
 
 pytestmark = pytest.mark.whole_store
 BLOB = "0123456789" * 26
@@ -52,6 +55,13 @@ def stored(store: Store, account_id: str, runs: list[Run], clock: int) -> list[R
 
 def looked_up(store: Store, selection: Selection) -> bool:
     return "text_words" in narrowing.narrowed(store, selection, NOBODY, Bound("t")).condition
+
+
+def known(store: Store, account_id: str, text: str) -> Search:
+    search = search_of(store, of(account_id, parse(text)))
+    assert search is not None
+    assert len(search.hours) == HOURS
+    return search
 
 
 def counted(store: Store, account_id: str, text: str) -> int:
@@ -162,6 +172,57 @@ def test_runs_of_one_instant_are_told_apart(store: Store) -> None:
     assert counted(store, account_id, "refund") == 200
 
 
+def test_runs_of_one_instant_whose_keys_begin_alike_are_told_apart(store: Store) -> None:
+    account_id, clock = f"alike-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund")
+    # Of a few thousand ids some have hashes that begin with the same bits: all that one number holds of them.
+    ((one, other),) = store.query(
+        "SELECT groupArray(2)(id) FROM (SELECT concat('alike-', toString(number)) AS id FROM numbers(20000)) "
+        "GROUP BY bitShiftRight(cityHash64(id), 46) HAVING count() > 1 LIMIT 1",
+    )[0]
+    runs[0].request_id, runs[1].request_id = one, other
+    runs[1].executed_on_us = runs[0].executed_on_us
+    runs[1].input = "nothing"
+    stored(store, account_id, runs, clock)
+    held = "SELECT apart, count() FROM text_runs WHERE account_id = {account_id:String} GROUP BY apart ORDER BY apart"
+    assert store.query(held, {"account_id": account_id}) == [(False, 1), (True, HOURS - 1)]
+    assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 399
+
+
+def test_more_words_than_are_named_are_looked_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    account_id, clock = f"named-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund")
+    for number, run in enumerate(runs):
+        run.output = f"refund{number}" if number % 2 else "nothing"
+    stored(store, account_id, runs, clock)
+    monkeypatch.setattr(word_lists, "_MOST_WORDS", 10)
+    for text, count in (("output:refund", 200), ("refund", 400), ("output:refund39", 6)):
+        assert looked_up(store, of(account_id, parse(text)))
+        assert counted(store, account_id, text) == count
+
+
+def test_a_period_too_long_for_one_number_of_start_and_key_is_looked_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account_id, clock = f"years-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    monkeypatch.setattr(word_lists, "MOST_US", US_PER_HOUR)
+    assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 400
+
+
+def test_hours_without_any_text_are_known(store: Store) -> None:
+    account_id, clock = f"empty-{uuid4()}", long_after(store)
+    runs = one_after_another(account_id, clock, "refund")
+    for run in runs[40:]:
+        run.input = run.output = ""
+    stored(store, account_id, runs, clock)
+    search = known(store, account_id, "refund")
+    assert word_lists.word_lists(search).search.hours == search.hours
+    assert counted(store, account_id, "refund") == 40
+
+
 def test_late_runs_and_those_that_are_sent_again_count_as_they_are_now(store: Store) -> None:
     account_id, clock = f"late-{uuid4()}", long_after(store)
     runs = stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
@@ -182,6 +243,28 @@ def test_an_hour_whose_runs_are_gone_is_read(store: Store) -> None:
         {"account_id": account_id},
     )
     assert looked_up(store, of(account_id, parse("refund")))
+    assert counted(store, account_id, "refund") == 400
+
+
+def lose_some_words(store: Store, account_id: str, hours: str = "true") -> None:
+    """As a replica that lags behind has not got them yet."""
+    store.command(
+        "ALTER TABLE text_words DELETE WHERE account_id = {account_id:String} AND word = 'refund' "
+        f"AND {hours} SETTINGS mutations_sync = 2",
+        {"account_id": account_id},
+    )
+
+
+def test_an_hour_of_which_a_word_is_missing_is_read(store: Store) -> None:
+    account_id, clock = f"lag-{uuid4()}", long_after(store)
+    stored(store, account_id, one_after_another(account_id, clock, "my refund"), clock)
+    lose_some_words(store, account_id, "at % 3 = 0")
+    assert looked_up(store, of(account_id, parse("refund")))
+    # All words of a block are counted, whichever are missing.
+    for text, count in (("refund", 400), ("my", 400), ("nothing", 0)):
+        assert counted(store, account_id, text) == count
+    lose_some_words(store, account_id)
+    assert not looked_up(store, of(account_id, parse("refund")))
     assert counted(store, account_id, "refund") == 400
 
 
@@ -213,16 +296,40 @@ def test_what_is_removed_or_made_anew_while_it_is_asked_is_asked_again(store: St
         [True, True, False],
     )
 
+    in_hours = "at % 10 = {}".format
+    assert asked_while(
+        store, account_id, lambda n: lose_some_words(store, account_id, in_hours((first + 3) % 10)) if n == 1 else None
+    ) == (400, [True, True])
+
     def make_anew(number: int) -> None:
         if number == 1:
             late = replace(runs[399], version=2, received_on_us=clock + SECOND_US)
             insert_runs(store, [late])
             look_through(store, clock + 2 * SECOND_US)
+            # What was made before is still there until parts are merged.
+            store.command("OPTIMIZE TABLE text_words FINAL")
 
     assert asked_while(store, account_id, make_anew) == (400, [True, True])
     # A late run that makes nothing anew yet is no reason to ask again.
     later = replace(runs[398], version=2, received_on_us=clock + 3 * SECOND_US)
     assert asked_while(store, account_id, lambda n: insert_runs(store, [later])) == (400, [True])
+
+
+def test_words_of_a_server_are_looked_up_and_asked_again_where_some_are_gone(clickhouse: ClickHouse) -> None:
+    with opened(clickhouse.new_database()) as server:
+        migrate(server)
+        account_id, clock = f"server-{uuid4()}", long_after(server)
+        runs = one_after_another(account_id, clock, "refund")
+        runs[20].input += f" {BLOB}"
+        stored(server, account_id, runs, clock)
+        assert looked_up(server, of(account_id, parse("refund")))
+        assert counted(server, account_id, "refund") == 400
+        assert counted(server, account_id, "6789") == 1
+        lost = "at % 3 = {}".format
+        assert asked_while(server, account_id, lambda n: lose_some_words(server, account_id, lost(n))) == (
+            400,
+            [True, True, False],
+        )
 
 
 def test_a_word_for_which_memory_is_short_is_read(store: Store) -> None:

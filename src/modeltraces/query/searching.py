@@ -85,17 +85,6 @@ def search_of(store: Store, selection: Selection) -> Search | None:
     return _search(asked, asked.covered.first, asked.covered.last) if asked else None
 
 
-def generations_of(search: Search) -> dict[int, int]:
-    """Hour → the generation of what is known of its texts now; without those that are being made."""
-    bound = Bound("h")
-    rows = search.store.query(
-        f"SELECT at, generation FROM text_hours FINAL WHERE {search.of_hours(bound)} AND made",
-        bound.params,
-        surface="texts.generations",
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """When runs that have a text may have been."""
@@ -121,10 +110,10 @@ def steps_to_text(
     first, last = asked.covered.first, asked.covered.last
     nearest = (max(first, last - _NEAR_HOURS), last) if newest_first else (first, min(last, first + _NEAR_HOURS))
     near = _search(asked, *nearest)
-    if near is not None and ((found := look_up(near)) is None or found.stretches * 2 > near.stretches):
+    if near is not None and ((found := _looked_up(near)) is None or found.stretches * 2 > near.stretches):
         return ["true"]
     search = _search(asked, first, last)
-    if search is None or (found := look_up(search)) is None:
+    if search is None or (found := _looked_up(search)) is None:
         return ["true"]
     times = found.times
     if len(times) <= _FIRST_TIMES:
@@ -172,45 +161,37 @@ def _search(asked: Asked, first: int, last: int) -> Search | None:
 
 
 def _known(asked: Asked, first: int, last: int) -> dict[int, Hour]:
-    bound, store, covered = Bound("h"), asked.store, asked.covered
+    bound, covered = Bound("h"), asked.covered
     condition = (
         f"account_id = {bound.text(covered.selection.account_id)} AND at >= {bound(first, 'Int32')} "
         f"AND at < {bound(last, 'Int32')}"
     )
-    sums = store.query(
-        f"SELECT at, version FROM summary_hours FINAL WHERE {condition} AND covered", bound.params, surface="texts.sums"
-    )
-    versions: dict[int, int] = dict(sums)  # type: ignore[arg-type]  # rows of two
-    rows = store.query(
-        f"SELECT at, version, generation, starts, id_characters, blocks FROM text_hours FINAL WHERE {condition} AND made",
+    rows = asked.store.query(
+        f"SELECT at, generation, starts, id_characters, blocks FROM text_hours FINAL WHERE {condition} AND made "
+        f"AND (at, version) GLOBAL IN (SELECT at, version FROM summary_hours FINAL WHERE {condition} AND covered)",
         bound.params,
         surface="texts.hours",
     )
-    return {
-        at: Hour(generation, starts, characters, blocks)
-        for at, version, generation, starts, characters, blocks in rows
-        if versions.get(at) == version and at not in covered.holes
-    }
+    return {row[0]: Hour(*row[1:]) for row in rows if row[0] not in covered.holes}
 
 
-def look_up(search: Search) -> Found | None:
-    """None where it is too short for pieces, or there are too many times for one search."""
+def look_up(search: Search, ids: Times) -> Found | None:
+    """With the times of `ids`; None where it is too short for pieces."""
     if not search.wanted.places:
         return None
     found = _of_pieces(search)
-    stretches = len(found)
-    if search.term.field == "text":
-        ids = times_of_ids(search)
-        if ids is None:
-            return None
-        found += ids
     merged: Times = []
-    for start, end in sorted(found):
+    for start, end in sorted(found + ids):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    return Found(merged, stretches)
+    return Found(merged, len(found))
+
+
+def _looked_up(search: Search) -> Found | None:
+    ids = times_of_ids(search)
+    return None if ids is None else look_up(search, ids)
 
 
 def _of_pieces(search: Search) -> Times:
@@ -244,7 +225,10 @@ def _of_pieces(search: Search) -> Times:
 
 
 def times_of_ids(search: Search) -> Times | None:
-    """Of runs that have it in their Request ID, in hours whose ids have all its characters; None where they are too many."""
+    """Of runs that have it in their Request ID, where that is looked at, in hours whose ids have all its characters; None
+    where they are too many."""
+    if search.term.field != "text":
+        return []
     hours = [at for at, hour in search.hours.items() if search.wanted.characters.issubset(hour.id_characters)]
     if not hours:
         return []

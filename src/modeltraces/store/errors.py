@@ -32,9 +32,14 @@ class QueryMemoryExceeded(QueryLimitExceeded):
     """It was memory: put another way, the same question may need less."""
 
 
+class QueryOutdated(StoreError):
+    """A query saw by itself (`throwIf`) that what it was made of is not there any more; made anew, it may be answered."""
+
+
 _QUERY_TIME: Final = frozenset((159, 160))
 _MEMORY: Final = 241
 _GROUPS: Final = 158
+_THROWN: Final = 395
 _DISK_FULL: Final = 243
 _RIGHT: Final = 497
 _AWAY: Final = {
@@ -80,6 +85,8 @@ def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) 
         return QueryLimitExceeded(
             "The query parts its runs into too many. Choose a shorter period or a narrower filter."
         )
+    if code == _THROWN:
+        return QueryOutdated("What the query was made of has changed meanwhile. Ask again.")
     if embedded and code == _DISK_FULL:
         return StoreUnavailable(_AWAY[code])
     if not embedded and code in _AWAY:

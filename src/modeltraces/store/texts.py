@@ -29,6 +29,8 @@ _BYTES: Final = 1 << 20
 """Of a stretch, about. More of it, and every piece is in every stretch."""
 _QUIET_US: Final = 600_000_000
 """After its end an hour gets late runs, and would be made again for each."""
+_FORM: Final = 2
+"""How an hour is made; what was made in another way is made again."""
 _MOST_STRETCHES: Final = 65_000
 _NO_PLACE: Final = 65_535
 _OF_HOUR: Final = (
@@ -94,7 +96,7 @@ def missing(store: Store, now_us: int, limit: int) -> list[tuple[str, int, int]]
     rows = store.query(
         "SELECT account_id, at, version FROM summary_hours FINAL WHERE account_id != '' AND covered AND at < {before:Int32} "
         "AND (account_id, at, version) GLOBAL NOT IN (SELECT account_id, at, version FROM text_hours FINAL "
-        "WHERE made AND made_with_words) "
+        f"WHERE made AND form = {_FORM}) "
         f"ORDER BY at DESC LIMIT {{limit:UInt64}} {_PATIENT}",
         {"before": (now_us - _QUIET_US) // US_PER_HOUR, "limit": limit},
         surface="texts.missing",
@@ -233,6 +235,6 @@ def _declare(
             "starts": ("Array(Int64)", [list(starts)]),
             "id_characters": ("String", [characters]),
             "blocks": ("UInt16", [blocks]),
-            "made_with_words": ("Bool", [made]),
+            "form": ("UInt8", [_FORM]),
         },
     )

@@ -2,7 +2,8 @@
 
 A text is cut where that index cuts it, at what is no letter or digit in ASCII, so what has no such character stands within
 one word. Words keep their characters, ASCII ones in lower case: a search tests them as it tests texts. Runs of an hour are
-numbered in the order of the sort key, in blocks; `text_runs` tells which run a number is of.
+numbered in the order of the sort key, in blocks; `text_runs` tells which run a number is of. Each word says how many words
+its block has: with fewer, as where a replica lags behind, the block does not count.
 
 It says of each run whether a word is in it, and nothing more is read; so it is made of the row that counts (FINAL), and
 an hour counts, as for pieces, with the version of its sums.
@@ -22,12 +23,17 @@ LONG: Final = ""
 """Stands for long words of ASCII alone."""
 LONG_WIDE: Final = " "
 """Stands for long words with other characters; what is ASCII in them is listed."""
+NO_WORD: Final = "-"
+"""Stands in every block, of no run: a block of empty texts is told by it from one that has lost its words."""
 _STRETCHES: Final = 48
 """Of a block: as many MB, or as many thousand runs."""
 _MOST_RUNS: Final = 60_000
 """Of a block, by the stretches' own count, which may be short by one stretch; their numbers have 16 bits."""
 _MOST_WORDS: Final = 400_000
 """Of a block. With more, the texts are random, and their words take more room than they do."""
+_KEY_BITS: Final = 18
+MOST_US: Final = 1 << (64 - _KEY_BITS)
+"""Two years, of which one number holds start and first bits of the key."""
 _PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
 _OF_BLOCK: Final = (
     "FROM runs FINAL WHERE account_id = {account_id:String} AND executed_on >= fromUnixTimestamp64Micro({first:Int64}, 'UTC') "
@@ -50,28 +56,25 @@ def _words_of(text: str) -> str:
 
 
 _WORDS: Final = (
-    "INSERT INTO text_words (account_id, at, block, generation, word, of_input, of_output) "
-    f"SELECT {_PLACE}, word, arraySort(groupArrayIf(number, NOT is_output)), arraySort(groupArrayIf(number, is_output)) "
-    "FROM (SELECT number, found.1 AS is_output, found.2 AS word FROM (SELECT number, arrayJoin(arrayConcat("
-    f"arrayMap(word -> (false, word), {_words_of('input')}), arrayMap(word -> (true, word), {_words_of('output')}))) AS found "
+    "INSERT INTO text_words (account_id, at, block, generation, word, of_input, of_output, words) "
+    f"SELECT {_PLACE}, word, arraySort(groupArrayIf(number, side = 1)), arraySort(groupArrayIf(number, side = 2)), "
+    "count() OVER () FROM (SELECT number, found.1 AS side, found.2 AS word FROM (SELECT number, arrayJoin(arrayConcat("
+    f"arrayMap(word -> (1, word), {_words_of('input')}), arrayMap(word -> (2, word), {_words_of('output')}))) AS found "
     "FROM (SELECT toUInt16(row_number() OVER (ORDER BY executed_on, request_key) - 1) AS number, input, output "
-    f"{_OF_BLOCK}))) GROUP BY word"
+    f"{_OF_BLOCK})) UNION ALL SELECT toUInt16(0), 0, '{NO_WORD}') GROUP BY word"
 )
 
 
-def _with_word(word: str) -> str:
-    """SQL of the numbers of the runs of a block, whose words are written, that have a word on either side."""
-    return (
-        "(SELECT arraySort(arrayDistinct(arrayConcat(groupArrayArray(of_input), groupArrayArray(of_output)))) FROM text_words "
-        "WHERE account_id = {account_id:String} AND at = {at:Int32} AND block = {block:UInt16} "
-        f"AND generation = {{generation:UInt64}} AND word = '{word}')"
-    )
+def packed(time: str, key: str, since: str) -> str:
+    """SQL of one number for the start (µs; Int64) of a run, within `MOST_US` after `since`, and the first bits of its key."""
+    return f"bitOr(bitShiftLeft(toUInt64({time} - {since}), {_KEY_BITS}), bitShiftRight({key}, {64 - _KEY_BITS}))"
 
 
 _RUNS: Final = (
-    "INSERT INTO text_runs (account_id, at, block, generation, times, keys, with_long, with_long_wide) "
-    f"SELECT {_PLACE}, arrayMap(run -> run.1, sorted), arrayMap(run -> run.2, sorted), {_with_word(LONG)}, "
-    f"{_with_word(LONG_WIDE)} FROM (SELECT arraySort(groupArray((toUnixTimestamp64Micro(executed_on), request_key))) AS sorted "
+    "INSERT INTO text_runs (account_id, at, block, generation, times, keys, apart) "
+    f"SELECT {_PLACE}, arrayMap(run -> run.1, sorted), arrayMap(run -> run.2, sorted), "
+    f"length(sorted) = length(arrayDistinct(arrayMap(run -> {packed('run.1', 'run.2', '{first:Int64}')}, sorted))) "
+    "FROM (SELECT arraySort(groupArray((toUnixTimestamp64Micro(executed_on), request_key))) AS sorted "
     f"{_OF_BLOCK})"
 )
 
