@@ -68,7 +68,9 @@ def some_runs(account_id: str, chance: Random, first: int) -> list[Run]:
     ]
 
 
-@settings(max_examples=examples(12, thorough=150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(12, thorough=150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.integers(0, 1 << 32))
 def test_pages_are_those_of_all_runs_while_runs_come_and_go(store: Store, seed: int) -> None:
     chance, account_id = Random(seed), str(uuid4())
