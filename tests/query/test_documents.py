@@ -6,7 +6,7 @@ import pytest
 
 from modeltraces.query.fields import FIELDS, KIND_NOTES, OPERATORS, Field, Kind, field_named, nearest_names
 from modeltraces.query.filters import MAX_CHARACTERS, MAX_DEPTH, MAX_TERMS, parse
-from modeltraces.store.summaries import EXACT_BELOW
+from modeltraces.store.summing import EXACT_BELOW
 from tests.docs.documents import ROOT
 
 FIELDS_PAGE = (ROOT / "docs/fields.md").read_text()

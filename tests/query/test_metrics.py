@@ -13,7 +13,7 @@ from modeltraces.query.times import parse_instant, rfc3339
 from modeltraces.run import Run
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import EXACT_BELOW
+from modeltraces.store.summing import EXACT_BELOW
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
 
 NOBODY = FilterContext()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -13,13 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from modeltraces.query import covered, finding, totals
+from modeltraces.query import covered, finding
 from modeltraces.query.filters import FilterContext, parse
-from modeltraces.query.metrics import Metrics, count_runs, metrics, requests_since_deployment
+from modeltraces.query.metrics import count_runs
 from modeltraces.query.runs import list_runs
 from modeltraces.query.selection import Order, Selection
-from modeltraces.query.series import series
-from modeltraces.query.series_by import series_by
 from modeltraces.query.suggest import suggest
 from modeltraces.run import Run, now_us
 from modeltraces.store.coverage import US_PER_HOUR, VERSIONS, checkpoint, declare, forget, forget_hours
@@ -27,28 +24,27 @@ from modeltraces.store.engine import Store
 from modeltraces.store.retention import sweep
 from modeltraces.store.retention_limits import Keep, Limits
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import EXACT_BELOW, refresh
+from modeltraces.store.summaries import refresh
 from modeltraces.store.summarizing import Summarizer
+from modeltraces.store.summing import EXACT_BELOW
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
+from tests.query.sums import HOURS, MIDNIGHT_US, agree, made, run_by_run
 from tests.support.random_cases import examples
 
 pytestmark = pytest.mark.whole_store
 NOBODY = FilterContext()
-MIDNIGHT_US = NOON_US - DAY_US // 2
 LONG_AFTER_US = NOON_US + 6 * DAY_US
-HOURS = 80
 FILTERS = (
     "", "", "", "status:failed", "source:a", "-source:a*", "source_type:Agent status:success", "deployment_version:*",
     "connection_name:(x OR y)", "model:m1", "response_time>500ms", "input:refund", "model_kind:external -status:failed",
 )  # fmt: skip
-HOSTED = ("m0", "m1")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
     """Other tests give their runs any time of receipt."""
     yield
-    for table in ("summaries", "summary_hours", "summary_days"):
+    for table in ("summaries", "summary_hours", "summary_days", "minute_sums", "minute_marks"):
         store.command(f"TRUNCATE TABLE {table}")
 
 
@@ -63,51 +59,6 @@ def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(store: Store) -> int:
     """When a test begins: after whatever was summed up before it."""
     return max(checkpoint(store).as_of_us, LONG_AFTER_US) + 1000 * SECOND_US
-
-
-@contextmanager
-def run_by_run() -> Iterator[None]:
-    with patch.object(totals, "cover", lambda *_: None), patch("modeltraces.query.metrics.cover", lambda *_: None):
-        yield
-
-
-def made(account_id: str, chance: Random, number: int, received_us: int, **fields: Any) -> Run:
-    return run(
-        account_id,
-        number,
-        executed_on_us=MIDNIGHT_US + chance.randrange(HOURS * US_PER_HOUR),
-        received_on_us=received_us,
-        model=f"m{chance.randrange(3)}",
-        status=chance.choice(("success", "success", "failed")),
-        response_time_ms=chance.choice((None, 0.0, round(chance.lognormvariate(5, 2), 3))),
-        response_time_clamped=chance.random() < 0.1,
-        source=chance.choice(("a", "b", "a2")),
-        source_type=chance.choice(("Agent", "API")),
-        deployment_version=chance.choice(("", "v1")),
-        connection_name=chance.choice(("x", "y", "")),
-        input=chance.choice(("refund", "")),
-        input_tokens=chance.choice((None, 7)),
-        output_tokens=chance.choice((None, None, 3)),
-        **fields,
-    )
-
-
-def everything(store: Store, selection: Selection, since: dict[str, int]) -> list[Any]:
-    context = FilterContext(names_of_kind={"external": ["m2"]}, names={"m1": "renamed"}, recorded={"renamed": ["m1"]})
-    found: list[Any] = [metrics(store, selection, context, HOSTED), count_runs(store, selection, context)]
-    found.append(requests_since_deployment(store, selection, context, since))
-    found.append(series(store, selection, context, step_seconds=(3600, 7200, 5400)[len(selection.models)]))
-    found.append(series_by(store, selection, context, "source" if selection.models else "model", step_seconds=10_800))
-    return [
-        replace(one, hosted_busy_ms=round(one.hosted_busy_ms, 6)) if isinstance(one, Metrics) else one for one in found
-    ]
-
-
-def agree(store: Store, selection: Selection, since: dict[str, int] | None = None) -> Any:
-    answered = everything(store, selection, since or {})
-    with run_by_run():
-        assert answered == everything(store, selection, since or {})
-    return answered[0]
 
 
 @given(seed=st.integers(0, 10**6))
@@ -261,7 +212,7 @@ def _before(account_id: str, clock: int) -> int:
 def test_a_source_for_every_run_is_read_run_by_run_and_the_rest_is_not(
     store: Store, account_id: str, clock: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modeltraces.store.summaries._MOST_SOURCES", 5)
+    monkeypatch.setattr("modeltraces.store.summing._MOST_SOURCES", 5)
     insert_runs(store, of_a_day(account_id, clock, size=2_000))
     sum_up(store, clock + 1)
     for text in ("", "source:a", "source_type:Agent"):

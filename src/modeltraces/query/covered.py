@@ -1,4 +1,4 @@
-"""Which hours and days of a selection are summed up, and which runs must be read beside the sums."""
+"""Which hours, days and minutes of a selection are summed up, and which runs must be read beside the sums."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,10 @@ from modeltraces.query.fields import field_named
 from modeltraces.query.filters import And, Bound, Filter, Not, Or, Term
 from modeltraces.query.selection import Selection
 from modeltraces.query.times import FIRST_US, LAST_US
-from modeltraces.store.coverage import HOURS_PER_DAY, US_PER_HOUR, coverage, ranges
+from modeltraces.store.coverage import HOURS_PER_DAY, MINUTE, US_PER_HOUR, Coverage, Unit, coverage, ranges
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import DAYS_ABOVE, KEYS
+from modeltraces.store.minutes import minutes_of
+from modeltraces.store.summing import DAYS_ABOVE, KEYS
 
 FEWEST_RUNS: Final = 50_000
 """A store with fewer is read run by run: that is one question, and quicker than to ask what is summed up first."""
@@ -19,7 +20,6 @@ _FEWEST_HOURS: Final = 3
 """For fewer, the runs themselves are as quick."""
 _MOST_HOLES: Final = 100
 """Times between the covered hours; a query with more has more to do than to read all runs."""
-_AT_US: Final = f"(toInt64(at) * {US_PER_HOUR})"
 _GRAINS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"status"}),
     frozenset({"status", "model"}),
@@ -37,6 +37,8 @@ class Cover:
     holes: frozenset[int]
     days: frozenset[int] = frozenset()
     """The first hours of those days that have sums of their own."""
+    minutes: tuple[tuple[int, int], ...] = ()
+    """(first, after the last) of those minutes behind the hours whose sums hold."""
 
     def within(self, selection: Selection) -> "Cover | None":
         """The same for a shorter time."""
@@ -46,7 +48,7 @@ class Cover:
         if last - first - len(holes) < _FEWEST_HOURS:
             return None
         days = frozenset(day for day in self.days if first <= day and day + HOURS_PER_DAY <= last)
-        return Cover(selection, first, last, holes, days)
+        return Cover(selection, first, last, holes, days, _minutes_within(selection, self.minutes))
 
     def hours_of(self, times: Iterable[tuple[int, int | None]]) -> list[tuple[int, int]]:
         """Which of its hours lie in times that begin and end with hours (µs; None: open)."""
@@ -85,10 +87,14 @@ class Cover:
     def _of_account(self, bound: Bound) -> str:
         return f"account_id = {bound.text(self.selection.account_id)} AND requests > 0"
 
-    def of_runs(self, bound: Bound, also: Mapping[int, str] = MappingProxyType({})) -> str:
+    def of_minutes(self, bound: Bound, grain: int) -> str:
+        """The condition of the rows of `minute_sums FINAL`."""
+        return f"{self._of_account(bound)} AND grain = {grain} AND ({_any_of(self.minutes, bound)})"
+
+    def of_runs(self, bound: Bound, also: Mapping[int, str] = MappingProxyType({}), *, by_minutes: bool = False) -> str:
         """The condition of the runs of the selection's time that are not in these sums; '' where there can be none.
 
-        `also`: hour → SQL of which of its runs are to be read in any case.
+        `also`: hour → SQL of which of its runs are to be read in any case. `by_minutes`: those of the minutes are asked for, too.
         """
         start, end = self.selection.from_us, self.selection.to_us
         times: list[tuple[int | None, int | None]] = []
@@ -96,8 +102,12 @@ class Cover:
         if start is None or start < first_us:
             times.append((start, first_us))
         times += [(first * US_PER_HOUR, last * US_PER_HOUR) for first, last in ranges(self.holes)]
-        if end is None or end > last_us:
-            times.append((last_us, end))
+        begin = last_us
+        for first, after in self.minutes if by_minutes else ():
+            times += [(begin, first * MINUTE.us)] if begin < first * MINUTE.us else []
+            begin = after * MINUTE.us
+        if end is None or end > begin:
+            times.append((begin, end))
         parts = [_between(since, until, bound) for since, until in times]
         for test in dict.fromkeys(also.values()):
             parts += [
@@ -117,14 +127,24 @@ def cover(store: Store, selection: Selection, fields: Collection[str]) -> Cover 
     by_source = "source" in fields
     # Of all time: a page asks of a period, the one before it, and of all runs, and is answered once.
     ever = _hours(selection.ever())
-    found = store.unchanged(
+    known = store.unchanged(
         ("coverage", selection.account_id, by_source),
-        lambda: coverage(store, selection.account_id, *ever, by_source=by_source),
+        lambda: _coverage(store, selection.account_id, ever, by_source=by_source),
     )
+    if known is None:
+        return None
+    found, minutes = known
+    covered = Cover(selection, ever[0], found.closed, found.holes, found.days, minutes).within(selection)
+    return None if covered is None or len(list(ranges(covered.holes))) > _MOST_HOLES else covered
+
+
+def _coverage(
+    store: Store, account_id: str, ever: tuple[int, int], *, by_source: bool
+) -> tuple[Coverage, tuple[tuple[int, int], ...]] | None:
+    found = coverage(store, account_id, *ever, by_source=by_source)
     if found is None:
         return None
-    covered = Cover(selection, ever[0], found.closed, found.holes, found.days).within(selection)
-    return None if covered is None or len(list(ranges(covered.holes))) > _MOST_HOLES else covered
+    return found, tuple(minutes_of(store, account_id, found.closed, found.as_of_us, by_source=by_source))
 
 
 def grain_of(fields: Collection[str]) -> int | None:
@@ -148,11 +168,11 @@ def fields_of(filter: Filter | None) -> set[str]:
             return set().union(*(fields_of(part) for part in parts))
 
 
-def placed(place: Callable[[str], str] | None, *, sums: bool) -> str:
-    """SQL of the step that a run, or an hour's sums, belong to: 0 without steps."""
+def placed(place: Callable[[str], str] | None, sums: Unit | None = None) -> str:
+    """SQL of the step that a run, or the sums of an hour or a minute, belong to: 0 without steps."""
     if place is None:
         return "toInt64(0)"
-    return f"toInt64({place(_AT_US if sums else 'toUnixTimestamp64Micro(executed_on)')})"
+    return f"toInt64({place(f'(toInt64(at) * {sums.us})' if sums else 'toUnixTimestamp64Micro(executed_on)')})"
 
 
 def within_hours(hours: Sequence[tuple[int, int]], bound: Bound) -> str:
@@ -170,6 +190,14 @@ def _hours(selection: Selection) -> tuple[int, int]:
     start = FIRST_US if selection.from_us is None else max(selection.from_us, FIRST_US)
     end = LAST_US if selection.to_us is None else min(selection.to_us, LAST_US)
     return -(-start // US_PER_HOUR), end // US_PER_HOUR
+
+
+def _minutes_within(selection: Selection, minutes: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """What lies wholly in the selection's time."""
+    start = FIRST_US if selection.from_us is None else selection.from_us
+    end = LAST_US if selection.to_us is None else selection.to_us
+    inside = ((max(first, -(-start // MINUTE.us)), min(last, end // MINUTE.us)) for first, last in minutes)
+    return tuple((first, last) for first, last in inside if first < last)
 
 
 def _by_days(days: Iterable[int]) -> Iterable[tuple[int, int]]:

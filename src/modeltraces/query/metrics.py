@@ -18,7 +18,7 @@ from modeltraces.query.totals import (
 )
 from modeltraces.store.coverage import US_PER_HOUR, hour_of
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import COUNTED
+from modeltraces.store.summing import COUNTED
 
 
 @dataclass(frozen=True, slots=True)

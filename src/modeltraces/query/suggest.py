@@ -8,7 +8,7 @@ from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.selection import Selection, SelectionError, where
 from modeltraces.query.totals import REQUESTS, Question, most
 from modeltraces.store.engine import Store
-from modeltraces.store.summaries import KEYS
+from modeltraces.store.summing import KEYS
 
 MAX_SUGGESTIONS: Final = 100
 _SECONDS: Final = 1

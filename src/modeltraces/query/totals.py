@@ -12,9 +12,9 @@ from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed,
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.narrowing import ask_narrowed
 from modeltraces.query.selection import Selection, among, where
-from modeltraces.store.coverage import ranges
+from modeltraces.store.coverage import HOUR, MINUTE, Unit, ranges
 from modeltraces.store.engine import Rows, Store
-from modeltraces.store.summaries import CLASS, COUNTED, EXACT_BELOW, time_of_class
+from modeltraces.store.summing import CLASS, COUNTED, EXACT_BELOW, time_of_class
 
 _LEVELS: Final = "0.5, 0.9, 0.99"
 _NAN: Final = float("nan")
@@ -146,7 +146,7 @@ def _sql_of_runs(question: Question, selection: Selection, also: str, bound: Bou
     if question.percentiles:
         numbers.append(PERCENTILES)
     return (
-        f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, {', '.join(numbers)} "
+        f"SELECT {question.name} AS name, {placed(question.place)} AS step, {', '.join(numbers)} "
         f"FROM runs FINAL WHERE {condition} GROUP BY name, step"
     ), {**params, **bound.params, **question.params}
 
@@ -167,8 +167,10 @@ def _of_sums(store: Store, question: Question, covered: Cover, surface: str) -> 
 
 def _sql_of_sums(question: Question, covered: Cover) -> tuple[str, dict[str, Any]]:
     bound = Bound("s")
-    parts = [_of_summaries(question, covered, bound)]
-    if times := covered.of_runs(bound):
+    parts = [_numbers_of_sums(question, HOUR, _sums(question, covered, bound), bound)]
+    if covered.minutes:
+        parts.append(_numbers_of_sums(question, MINUTE, covered.of_minutes(bound, _grain(question.needs)), bound))
+    if times := covered.of_runs(bound, by_minutes=True):
         parts.append(_numbers_of_runs(question, times, bound))
     numbers = [f"sum(n{at}) AS n{at}" for at in range(len(question.measures))]
     if question.percentiles:
@@ -180,7 +182,8 @@ def _sql_of_sums(question: Question, covered: Cover) -> tuple[str, dict[str, Any
     return sql, {**bound.params, **question.params}
 
 
-def _of_summaries(question: Question, covered: Cover, bound: Bound) -> str:
+def _numbers_of_sums(question: Question, unit: Unit, rows: str, bound: Bound) -> str:
+    """`rows`: SQL of which of the unit's sums."""
     numbers = [f"{measure.sums} AS n{at}" for at, measure in enumerate(question.measures)]
     if question.percentiles:
         numbers += [
@@ -189,8 +192,8 @@ def _of_summaries(question: Question, covered: Cover, bound: Bound) -> str:
             "groupArrayArray(arrayMap(one -> toUInt64(one), counts)) AS many",
         ]
     return (
-        f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, {', '.join(numbers)} "
-        f"FROM summaries FINAL WHERE {_sums(question, covered, bound)} GROUP BY name, step"
+        f"SELECT {question.name} AS name, {placed(question.place, unit)} AS step, {', '.join(numbers)} "
+        f"FROM {unit.sums} FINAL WHERE {' AND '.join([rows, *_among(question, bound)])} GROUP BY name, step"
     )
 
 
@@ -205,7 +208,7 @@ def _numbers_of_runs(question: Question, times: str, bound: Bound) -> str:
         ]
         by_class = ", class"
     return (
-        f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, {', '.join(numbers)} "
+        f"SELECT {question.name} AS name, {placed(question.place)} AS step, {', '.join(numbers)} "
         f"FROM runs FINAL WHERE {_runs(question, times, bound)} GROUP BY name, step{by_class}"
     )
 
@@ -221,16 +224,16 @@ def _exact(
     spans = question.times_of(steps)
     hours = covered.hours_of(spans)
     parts = []
+    finest = _grain(question.needs | {"source"})
     if hours or not spans:
         within = f"{within_hours(hours, bound)} AND {in_steps}" if spans else in_steps
-        parts.append(
-            f"SELECT {question.name} AS name, {placed(question.place, sums=True)} AS step, arrayJoin(times) AS ms "
-            f"FROM summaries FINAL WHERE {_hours(question, covered, bound)} AND {within}"
-        )
-    if times := covered.of_runs(bound):
+        parts.append(_times_of_sums(question, HOUR, f"{covered.of_hours(bound, finest)} AND {within}", bound))
+    if covered.minutes:
+        parts.append(_times_of_sums(question, MINUTE, f"{covered.of_minutes(bound, finest)} AND {in_steps}", bound))
+    if times := covered.of_runs(bound, by_minutes=True):
         within = f"{within_times(spans, bound)} AND {in_steps}" if spans else in_steps
         parts.append(
-            f"SELECT {question.name} AS name, {placed(question.place, sums=False)} AS step, "
+            f"SELECT {question.name} AS name, {placed(question.place)} AS step, "
             f"assumeNotNull(response_time_ms) AS ms FROM runs FINAL WHERE {_runs(question, times, bound)} "
             f"AND {within} AND {COUNTED}"
         )
@@ -243,18 +246,23 @@ def _exact(
     return {(name, step): tuple(values) for name, step, values in rows if (name, step) in wanted}
 
 
+def _times_of_sums(question: Question, unit: Unit, rows: str, bound: Bound) -> str:
+    return (
+        f"SELECT {question.name} AS name, {placed(question.place, unit)} AS step, arrayJoin(times) AS ms "
+        f"FROM {unit.sums} FINAL WHERE {' AND '.join([rows, *_among(question, bound)])}"
+    )
+
+
 def _sums(question: Question, covered: Cover, bound: Bound) -> str:
-    grain = grain_of(question.needs)
-    assert grain is not None, question.needs
     # A step may begin within a day.
     rows = covered.of_sums if question.place is None else covered.of_hours
-    return " AND ".join([rows(bound, grain), *_among(question, bound)])
+    return rows(bound, _grain(question.needs))
 
 
-def _hours(question: Question, covered: Cover, bound: Bound) -> str:
-    grain = grain_of(question.needs | {"source"})
-    assert grain is not None, question.needs
-    return " AND ".join([covered.of_hours(bound, grain), *_among(question, bound)])
+def _grain(fields: frozenset[str]) -> int:
+    grain = grain_of(fields)
+    assert grain is not None, fields
+    return grain
 
 
 def _runs(question: Question, times: str, bound: Bound) -> str:

@@ -19,9 +19,30 @@ _AHEAD: Final = 960_000
 _BEFORE_ALL_US: Final = -_AHEAD * US_PER_HOUR // 2
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What runs are summed up by."""
+
+    us: int
+    sums: str
+    """The table of its sums."""
+    marks: str
+    """The table that says which of them hold."""
+
+    def of(self, us: str = "toUnixTimestamp64Micro(executed_on)") -> str:
+        """SQL of its number, since 1970, at an instant."""
+        ahead_us = _AHEAD * US_PER_HOUR
+        return f"toInt32(intDiv({us} + {ahead_us}, {self.us}) - {ahead_us // self.us})"
+
+
+HOUR: Final = Unit(US_PER_HOUR, "summaries", "summary_hours")
+MINUTE: Final = Unit(60_000_000, "minute_sums", "minute_marks")
+MINUTES_PER_HOUR: Final = HOUR.us // MINUTE.us
+
+
 def hour_of(us: str = "toUnixTimestamp64Micro(executed_on)") -> str:
     """SQL of the hour, since 1970, of an instant."""
-    return f"toInt32(intDiv({us} + {_AHEAD * US_PER_HOUR}, {US_PER_HOUR}) - {_AHEAD})"
+    return HOUR.of(us)
 
 
 def day_of(hour: str = "at") -> str:
@@ -50,6 +71,8 @@ class Coverage:
     """Hours whose sums do not hold."""
     days: frozenset[int]
     """The first hours of days whose sums hold."""
+    as_of_us: int
+    """Runs that were received until then are in the sums, or where these do not hold."""
 
 
 def checkpoint(store: Store) -> Checkpoint:
@@ -82,9 +105,11 @@ def coverage(store: Store, account_id: str, first: int, last: int, *, by_source:
         },
         surface="summaries.coverage",
     )
-    if not rows or not rows[0][0]:
+    # Without rows no hour of the account was summed up, nor did any run come: none that is over has one.
+    mark = Checkpoint(rows[0][0] // VERSIONS) if rows else checkpoint(store)
+    if mark.as_of_us <= 0:
         return None
-    closed = Checkpoint(rows[0][0] // VERSIONS).closed
+    closed = mark.closed
     last = min(last, closed)
     return Coverage(
         closed,
@@ -94,6 +119,7 @@ def coverage(store: Store, account_id: str, first: int, last: int, *, by_source:
             for _, day, holes, is_summed in rows
             if is_summed and not holes and first <= day and day + HOURS_PER_DAY <= last
         ),
+        mark.as_of_us,
     )
 
 
@@ -128,17 +154,19 @@ def forget_hours(store: Store, hours: Iterable[tuple[str, int]], now_us: int) ->
     declare(store, [(account_id, at, False) for account_id, at in sorted(pairs)], now_us * VERSIONS)
 
 
-def declare(store: Store, hours: Sequence[tuple[str, int, bool]], version: int, *, covered: bool = False) -> None:
-    """(account, hour, whether its sources are told apart) of hours that are covered, or are not."""
-    if hours:
+def declare(
+    store: Store, units: Sequence[tuple[str, int, bool]], version: int, *, covered: bool = False, unit: Unit = HOUR
+) -> None:
+    """(account, hour, whether its sources are told apart) of hours, or minutes, that are covered, or are not."""
+    if units:
         store.insert(
-            "summary_hours",
+            unit.marks,
             {
-                "account_id": ("LowCardinality(String)", [account_id for account_id, _, _ in hours]),
-                "at": ("Int32", [at for _, at, _ in hours]),
-                "version": ("UInt64", [version] * len(hours)),
-                "covered": ("Bool", [covered] * len(hours)),
-                "detailed": ("Bool", [detailed for _, _, detailed in hours]),
+                "account_id": ("LowCardinality(String)", [account_id for account_id, _, _ in units]),
+                "at": ("Int32", [at for _, at, _ in units]),
+                "version": ("UInt64", [version] * len(units)),
+                "covered": ("Bool", [covered] * len(units)),
+                "detailed": ("Bool", [detailed for _, _, detailed in units]),
             },
         )
 

@@ -1,0 +1,223 @@
+"""The hour that is not over, by its minutes: what is answered from them is what the runs themselves give."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from modeltraces.query import covered
+from modeltraces.query.covered import cover
+from modeltraces.query.filters import parse
+from modeltraces.query.selection import Selection
+from modeltraces.run import Run, now_us
+from modeltraces.store import minutes
+from modeltraces.store.coverage import HOUR, MINUTE, checkpoint, forget, forget_hours
+from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.rows import insert_runs
+from modeltraces.store.summaries import refresh
+from tests.query.runs import DAY_US, SECOND_US
+from tests.query.sums import agree, made
+from tests.support.random_cases import examples
+
+pytestmark = pytest.mark.whole_store
+_HOURS = 5
+FILTERS = (
+    "",
+    "",
+    "",
+    "status:failed",
+    "source:a",
+    "source_type:Agent status:success",
+    "model:m1",
+    "response_time>500ms",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
+    yield
+    for table in ("summaries", "summary_hours", "summary_days", "minute_sums", "minute_marks"):
+        store.command(f"TRUNCATE TABLE {table}")
+
+
+@pytest.fixture(autouse=True)
+def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covered, "FEWEST_RUNS", 0)
+    monkeypatch.setattr(minutes, "FEWEST_RUNS", 1)
+    monkeypatch.setattr("modeltraces.store.summaries._AT_ONCE", 48)
+    monkeypatch.setattr(minutes, "_AT_ONCE", 60)
+
+
+def an_hour(store: Store) -> int:
+    """The beginning (µs) of an hour that nothing is summed up of. Those long over would be removed with their age."""
+    return (max(checkpoint(store).as_of_us, now_us()) // HOUR.us + 1) * HOUR.us
+
+
+def some(account_id: str, chance: Random, first: int, many: int, clock: int) -> list[Run]:
+    """Mostly of the last minutes before `clock`."""
+    back = (60 * SECOND_US, 600 * SECOND_US, 3000 * SECOND_US, _HOURS * HOUR.us)
+    return [
+        made(account_id, chance, first + n, clock, executed_on_us=clock - chance.randrange(chance.choice(back)))
+        for n in range(many)
+    ]
+
+
+def of(account_id: str, clock: int) -> Selection:
+    return Selection(account_id, from_us=clock - DAY_US, to_us=clock + DAY_US, now_us=clock)
+
+
+def minutes_of(store: Store, selection: Selection, *fields: str) -> int:
+    found = cover(store, selection, fields)
+    return sum(last - first for first, last in found.minutes) if found else 0
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(
+    max_examples=examples(4, thorough=40),
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_minutes_are_those_of_the_runs_whatever_happens_to_them(store: Store, seed: int) -> None:
+    chance = Random(seed)
+    account_id = f"minutes-{seed}-{uuid4()}"
+    clock = an_hour(store) + chance.randrange(5, 50) * MINUTE.us
+    runs = some(account_id, chance, 0, 150, clock)
+    insert_runs(store, runs)
+    refresh(store, clock, most_hours=1000)
+    for _ in range(6):
+        clock += chance.choice((40, 200, 1000)) * SECOND_US
+        match chance.choice(("come", "come", "again", "fold", "match", "remove", "slow")):
+            case "again":
+                insert_runs(store, [replace(one, received_on_us=clock) for one in chance.choices(runs, k=9)])
+            case "fold":
+                for one in chance.sample(runs, 5):
+                    one.superseded_by, one.version, one.received_on_us = runs[0].request_id, one.version + 1, clock
+                    insert_runs(store, [one])
+            case "match" | "remove" as change:
+                forget(store, account_id=account_id, now_us=clock)
+                store.command(
+                    f"ALTER TABLE runs {'UPDATE source = {to:String}' if change == 'match' else 'DELETE'} "
+                    "WHERE account_id = {account_id:String} AND source = 'b' SETTINGS mutations_sync = 1",
+                    {"account_id": account_id, "to": "a"},
+                )
+                forget(store, account_id=account_id, now_us=clock + 1)
+                runs = [one for one in runs if one.source != "b"] or runs
+            case "slow":
+                # A commit that ends long after it began tells of its hours.
+                late = some(account_id, chance, len(runs) + 10_000, 9, clock - 300 * SECOND_US)
+                refresh(store, clock - 200 * SECOND_US, most_hours=1000)
+                insert_runs(store, late)
+                forget_hours(store, [(account_id, one.executed_on_us) for one in late], clock)
+                runs += late
+            case _:
+                new = some(account_id, chance, len(runs) + 20_000, chance.choice((1, 60)), clock)
+                insert_runs(store, new)
+                runs += new
+        if chance.random() < 0.7:
+            refresh(store, clock + chance.choice((-1, 10)), most_hours=1000)
+        start = chance.choice((None, clock - DAY_US, clock - chance.randrange(_HOURS * HOUR.us)))
+        selection = Selection(
+            account_id,
+            chance.choice(((), ("m0",), ("renamed", "m2"))),
+            from_us=start,
+            to_us=chance.choice((None, clock + DAY_US, clock - chance.randrange(40 * MINUTE.us))),
+            filter=parse(chance.choice(FILTERS)),
+            now_us=clock,
+        )
+        agree(store, selection)
+
+
+def test_the_running_hour_is_read_by_its_minutes_but_for_the_last_ones(store: Store, account_id: str) -> None:
+    clock = an_hour(store) + 30 * MINUTE.us
+    chance = Random(1)
+    starts = [clock - number * 5 * SECOND_US for number in range(360)]
+    insert_runs(store, [made(account_id, chance, n, clock, executed_on_us=at) for n, at in enumerate(starts)])
+    refresh(store, clock + 1, most_hours=1000)
+    selection = of(account_id, clock)
+    assert minutes_of(store, selection) == 30
+    assert minutes_of(store, replace(selection, to_us=clock - 90 * SECOND_US)) == 28
+    before = agree(store, selection)
+    # A late one: its minute is read run by run, until it is summed up again.
+    insert_runs(store, [made(account_id, chance, 9000, clock + 2, executed_on_us=clock - 600 * SECOND_US)])
+    assert minutes_of(store, selection) == 29
+    assert agree(store, selection).total_requests == before.total_requests + 1
+    refresh(store, clock + 3, most_hours=1000)
+    assert minutes_of(store, selection) == 30
+    assert agree(store, selection).total_requests == before.total_requests + 1
+    # What is changed without being received tells so.
+    forget(store, account_id=account_id, now_us=clock + 10)
+    assert minutes_of(store, selection) == 0
+    refresh(store, clock + 9, most_hours=1000)
+    assert minutes_of(store, selection) == 0
+    refresh(store, clock + 11, most_hours=1000)
+    assert minutes_of(store, selection) == 30
+    # Over, it is an hour as others are.
+    refresh(store, clock + HOUR.us, most_hours=1000)
+    assert minutes_of(store, selection) == 0
+    assert agree(store, selection).total_requests == before.total_requests + 1
+
+
+def test_a_running_hour_with_few_runs_is_not_summed_up(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 30 * MINUTE.us
+    insert_runs(
+        store, [made(account_id, Random(1), n, clock, executed_on_us=clock - n * SECOND_US) for n in range(1, 100)]
+    )
+    monkeypatch.setattr(minutes, "FEWEST_RUNS", 100)
+    refresh(store, clock + 1, most_hours=1000)
+    assert minutes_of(store, of(account_id, clock)) == 0
+    monkeypatch.setattr(minutes, "FEWEST_RUNS", 99)
+    refresh(store, clock + 2, most_hours=1000)
+    assert minutes_of(store, of(account_id, clock)) == 2
+
+
+def test_a_minute_of_many_sources_is_read_run_by_run_by_source(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modeltraces.store.summing._MOST_SOURCES", 20)
+    clock = an_hour(store) + 30 * MINUTE.us
+    runs = [made(account_id, Random(n), n, clock, executed_on_us=clock - n * SECOND_US) for n in range(120)]
+    for number, one in enumerate(runs[:60]):
+        one.source = f"s{number}"
+    insert_runs(store, runs)
+    refresh(store, clock + 1, most_hours=1000)
+    selection = of(account_id, clock)
+    assert (minutes_of(store, selection), minutes_of(store, selection, "source")) == (2, 0)
+    for text in ("", "source:s5", "source:a"):
+        agree(store, replace(selection, filter=parse(text)))
+
+
+def test_what_is_broken_off_leaves_minutes_that_are_read(store: Store, account_id: str) -> None:
+    clock = an_hour(store) + 30 * MINUTE.us
+    insert_runs(store, some(account_id, Random(2), 0, 100, clock))
+    refresh(store, clock + 1, most_hours=1000)
+    insert_runs(store, some(account_id, Random(3), 500, 100, clock + 2))
+    refresh(store, clock + 3, most_hours=1000, go_on=lambda: False)
+    agree(store, of(account_id, clock))
+    turns = iter([True] * 3 + [False] * 100)
+    refresh(store, clock + 4, most_hours=1000, go_on=lambda: next(turns))
+    agree(store, of(account_id, clock))
+
+
+def test_a_minute_that_cannot_be_summed_up_again_is_read(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 30 * MINUTE.us
+    insert_runs(store, some(account_id, Random(2), 0, 100, clock))
+    refresh(store, clock + 1, most_hours=1000)
+    summed = minutes_of(store, of(account_id, clock))
+    insert_runs(store, [made(account_id, Random(3), 500, clock + 2, executed_on_us=clock - SECOND_US)])
+
+    def fail(*_: object) -> None:
+        raise StoreError("too large")
+
+    monkeypatch.setattr("modeltraces.store.summing._insert", fail)
+    refresh(store, clock + 3, most_hours=1000)
+    assert minutes_of(store, of(account_id, clock)) == summed - 1
+    agree(store, of(account_id, clock))
