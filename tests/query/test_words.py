@@ -14,7 +14,7 @@ from modeltraces.query.selection import Selection, where
 from modeltraces.run import Run
 from modeltraces.store import words
 from modeltraces.store.coverage import US_PER_HOUR
-from modeltraces.store.engine import Rows, Store
+from modeltraces.store.engine import EngineLimits, Rows, Store
 from modeltraces.store.errors import QueryMemoryExceeded
 from modeltraces.store.migrate import migrate
 from modeltraces.store.retention import sweep
@@ -155,9 +155,11 @@ def test_many_long_words_are_read_as_ever(store: Store, monkeypatch: pytest.Monk
 def test_a_word_of_too_many_runs_to_be_held_in_memory_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     account_id, clock = f"many-{uuid4()}", long_after(store)
     stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
-    monkeypatch.setattr(narrowing, "MOST_LISTED", 399)
+    memory = store.limits.query_memory_bytes
+    assert 2_500_000 <= EngineLimits().query_memory_bytes // narrowing._BYTES_LISTED < 2_600_000
+    monkeypatch.setattr(narrowing, "_BYTES_LISTED", memory // 399)
     assert not looked_up(store, of(account_id, parse("refund")))
-    monkeypatch.setattr(narrowing, "MOST_LISTED", 400)
+    monkeypatch.setattr(narrowing, "_BYTES_LISTED", memory // 400)
     assert looked_up(store, of(account_id, parse("refund")))
     assert counted(store, account_id, "refund") == 400
 
