@@ -1,6 +1,8 @@
 """What the tests of the gateway share: a provider, and a server that waits for nobody long before one that misbehaves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from tests.gateway.raw import RawUpstream, raw_upstream
 from tests.gateway.upstream import Upstream, serving
 from tests.support.server import Server
+
+CallerOf = Callable[..., httpx.Client]
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,23 @@ def raw_caller(hurried: Server, raw_account: str) -> Iterator[httpx.Client]:
 def raw_reader(hurried: Server, raw_account: str) -> Iterator[httpx.Client]:
     with hurried.client("admin", account=raw_account) as client:
         yield client
+
+
+@pytest.fixture
+def admin(server: Server, account: str) -> Iterator[httpx.Client]:
+    """Of the account that the module's own fixture `account` makes."""
+    with server.client("admin", account=account) as client:
+        yield client
+
+
+@pytest.fixture
+def caller_with(server: Server, admin: httpx.Client) -> Iterator[CallerOf]:
+    """A program with a key of its own, of these limits; `client.headers["key-id"]` is the key's id."""
+    with ExitStack() as stack:
+
+        def made(**limits: Any) -> httpx.Client:
+            key = admin.post("/api/v1/keys", json={"name": "limited", "scopes": ["gateway"], **limits}).json()
+            headers = {"x-api-key": key["key"], "key-id": key["id"]}
+            return stack.enter_context(httpx.Client(base_url=server.url, headers=headers, timeout=30))
+
+        yield made

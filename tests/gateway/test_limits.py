@@ -1,14 +1,13 @@
 """Keys with limits, and what is recorded of their calls: through a real server, before anything goes upstream."""
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.gateway.conftest import CallerOf
 from tests.gateway.upstream import Upstream
 from tests.support.server import Server
 
@@ -17,8 +16,6 @@ MESSAGES = "/gateway/anthropic/v1/messages"
 LIST = "/gateway/openai/v1/models"
 TOKENS = 12
 """That the upstream says of each call of chat completions."""
-
-CallerOf = Callable[..., httpx.Client]
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +32,6 @@ def account(server: Server, upstream: Upstream) -> str:
         for model in ("gpt-4o", "gpt-mini", "claude-x", "claude-y"):
             assert admin.post("/api/v1/models", json={"name": model, "kind": "external"}).status_code == 201
     return name
-
-
-@pytest.fixture
-def admin(server: Server, account: str) -> Iterator[httpx.Client]:
-    with server.client("admin", account=account) as client:
-        yield client
-
-
-@pytest.fixture
-def caller_with(server: Server, admin: httpx.Client) -> Iterator[CallerOf]:
-    """A program with a key of its own, of these limits; `client.headers["key-id"]` is the key's id."""
-    with ExitStack() as stack:
-
-        def made(**limits: Any) -> httpx.Client:
-            key = admin.post("/api/v1/keys", json={"name": "limited", "scopes": ["gateway"], **limits}).json()
-            headers = {"x-api-key": key["key"], "key-id": key["id"]}
-            return stack.enter_context(httpx.Client(base_url=server.url, headers=headers, timeout=30))
-
-        yield made
 
 
 def in_the_middle_of(span: int) -> None:

@@ -2,14 +2,13 @@
 the same record and the same limits."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
 from modeltraces.gateway.calls import call_of
+from tests.gateway.conftest import CallerOf
 from tests.gateway.test_limits import in_the_middle_of, run_of, used
 from tests.gateway.upstream import Upstream
 from tests.support.server import Server
@@ -17,7 +16,6 @@ from tests.support.server import Server
 OPENAI, ANTHROPIC = "/gateway/openai/v1", "/gateway/anthropic/v1"
 CHAT = "chat/completions"
 VERSION = "api-version=2024-10-21"
-CallerOf = Callable[..., httpx.Client]
 
 
 @pytest.fixture(scope="module")
@@ -32,24 +30,6 @@ def account(server: Server, upstream: Upstream) -> str:
             made = {"name": connection, "protocol": protocol, "base_url": base, "models": models}
             assert admin.post("/api/v1/connections", json=made).status_code == 201
     return name
-
-
-@pytest.fixture
-def admin(server: Server, account: str) -> Iterator[httpx.Client]:
-    with server.client("admin", account=account) as client:
-        yield client
-
-
-@pytest.fixture
-def caller_with(server: Server, admin: httpx.Client) -> Iterator[CallerOf]:
-    with ExitStack() as stack:
-
-        def made(**limits: Any) -> httpx.Client:
-            key = admin.post("/api/v1/keys", json={"name": "other ways", "scopes": ["gateway"], **limits}).json()
-            headers = {"x-api-key": key["key"], "key-id": key["id"]}
-            return stack.enter_context(httpx.Client(base_url=server.url, headers=headers, timeout=30))
-
-        yield made
 
 
 def ask(model: str | None, **more: Any) -> dict[str, Any]:
@@ -176,6 +156,19 @@ def test_no_path_leads_around_the_models_of_a_key(caller_with: CallerOf, upstrea
         assert (upstream.last[0], upstream.last[2]["model"]) == (f"/v1/{CHAT}", "gpt-4o")
     assert caller.post(f"{OPENAI}/deployments/gpt-5/{CHAT}", json=ask("gpt-4o")).status_code == 200
     assert (upstream.last[0], upstream.last[2]["model"]) == (f"/v1/{CHAT}", "gpt-4o"), "the body's counts, alone"
+
+
+@pytest.mark.parametrize("limits", [{}, {"allowed_models": ["gpt-4o"]}], ids=str)
+@pytest.mark.parametrize(
+    "model", [5, True, {"id": "gpt-5"}, ["gpt-5"], [{"type": "text", "text": "gpt-5"}], ""], ids=str
+)
+def test_a_model_that_is_no_text_beside_one_that_the_path_names_does_not_count(
+    caller_with: CallerOf, upstream: Upstream, model: Any, limits: dict[str, Any]
+) -> None:
+    body = {**ask(None), "model": model}
+    answer = caller_with(**limits).post(f"{OPENAI}/deployments/gpt-4o/{CHAT}", json=body)
+    assert answer.status_code == 200, answer.text
+    assert upstream.last[2]["model"] == "gpt-4o", "the upstream gets what the key was asked about"
 
 
 @pytest.mark.parametrize(

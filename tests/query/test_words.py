@@ -14,13 +14,13 @@ from modeltraces.query.selection import Selection, where
 from modeltraces.run import Run
 from modeltraces.store import words
 from modeltraces.store.coverage import US_PER_HOUR
-from modeltraces.store.engine import Rows, Store
+from modeltraces.store.engine import EngineLimits, Rows, Store
 from modeltraces.store.errors import QueryMemoryExceeded
 from modeltraces.store.migrate import migrate
 from modeltraces.store.retention import sweep
 from modeltraces.store.retention_limits import Keep, Limits
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.words import blocks_of, remove_words
+from modeltraces.store.words import Stretch, blocks_of, remove_words
 from tests.query.known_texts import (
     HOURS,
     LONG_AFTER_US,
@@ -37,6 +37,7 @@ from tests.support.clickhouse import ClickHouse, opened
 
 pytestmark = pytest.mark.whole_store
 BLOB = "0123456789" * 26
+MB48 = 48 << 20
 SENTENCE = "退款申请已经收到" * 4
 
 
@@ -154,9 +155,11 @@ def test_many_long_words_are_read_as_ever(store: Store, monkeypatch: pytest.Monk
 def test_a_word_of_too_many_runs_to_be_held_in_memory_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     account_id, clock = f"many-{uuid4()}", long_after(store)
     stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
-    monkeypatch.setattr(narrowing, "MOST_LISTED", 399)
+    memory = store.limits.query_memory_bytes
+    assert 2_500_000 <= EngineLimits().query_memory_bytes // narrowing._BYTES_LISTED < 2_600_000
+    monkeypatch.setattr(narrowing, "_BYTES_LISTED", memory // 399)
     assert not looked_up(store, of(account_id, parse("refund")))
-    monkeypatch.setattr(narrowing, "MOST_LISTED", 400)
+    monkeypatch.setattr(narrowing, "_BYTES_LISTED", memory // 400)
     assert looked_up(store, of(account_id, parse("refund")))
     assert counted(store, account_id, "refund") == 400
 
@@ -362,12 +365,22 @@ def test_words_go_with_their_texts(store: Store) -> None:
     assert counted(store, account_id, "refund") == 0
 
 
+def stretches(*of: tuple[int, int], size: int = 1 << 20) -> list[Stretch]:
+    return [Stretch(start, runs, size) for start, runs in of]
+
+
 def test_blocks_are_as_long_as_their_numbers_can_tell() -> None:
-    assert blocks_of([(10, 1000), (20, 1000)], 99) == [(10, 99)]
-    many = [(n, 1000) for n in range(100)]
-    assert blocks_of(many, 100) == [(0, 48), (48, 96), (96, 100)]
-    full = [(n, 25_000) for n in range(5)]
-    assert blocks_of(full, 100) == [(0, 2), (2, 4), (4, 100)]
+    assert blocks_of(stretches((10, 1000), (20, 1000)), 99, MB48) == [(10, 99)]
+    full = stretches(*((n, 25_000) for n in range(5)))
+    assert blocks_of(full, 100, MB48) == [(0, 2), (2, 4), (4, 100)]
     # Nothing can part runs of one instant.
-    assert blocks_of([(0, 10), (1, 60_001), (2, 10)], 100) == []
-    assert blocks_of([], 100) == []
+    assert blocks_of(stretches((0, 10), (1, 60_001), (2, 10)), 100, MB48) == []
+    assert blocks_of([], 100, MB48) == []
+
+
+def test_blocks_are_no_larger_than_memory_holds() -> None:
+    many = [(n, 1000) for n in range(100)]
+    assert blocks_of(stretches(*many), 100, MB48) == [(0, 48), (48, 96), (96, 100)]
+    # A stretch is as large as its last run makes it.
+    assert blocks_of(stretches(*many[:11], size=10 << 20), 100, MB48) == [(0, 4), (4, 8), (8, 100)]
+    assert blocks_of(stretches(*many[:3], size=90 << 20), 100, MB48) == [(0, 1), (1, 2), (2, 100)]

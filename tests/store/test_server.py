@@ -16,7 +16,7 @@ from modeltraces.store.engine import (
     StoreUnavailable,
     open_store,
 )
-from modeltraces.store.errors import QueryMemoryExceeded
+from modeltraces.store.errors import QueryMemoryExceeded, StoreOverloaded
 from modeltraces.store.migrate import migrate
 from modeltraces.store.rows import insert_runs
 from tests.query.runs import run
@@ -138,7 +138,7 @@ def test_a_question_that_was_cut_off_is_asked_again(way: Between, remote: ClickH
         ({"wait_seconds": 6}, StoreUnavailable, "took too long"),
         ({"status": 500, "code": 159}, QueryLimitExceeded, "Choose a shorter period"),
         ({"status": 500, "code": 241, "text": "Query memory limit exceeded"}, QueryMemoryExceeded, "too much memory"),
-        ({"status": 500, "code": 241, "text": "Memory limit (total) exceeded"}, StoreUnavailable, "short of memory"),
+        ({"status": 500, "code": 241, "text": "Memory limit (total) exceeded"}, StoreOverloaded, "short of memory"),
         ({"status": 500, "code": 210}, StoreUnavailable, "does not answer"),
         ({"status": 404, "code": 60}, StoreError, "it is as the test wants it"),
     ],

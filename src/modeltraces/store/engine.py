@@ -69,6 +69,7 @@ class Store(Protocol):
     embedded: bool
     cluster: str
     """The cluster whose shards hold the tables; '' for one server."""
+    limits: EngineLimits
 
     def local(self, table: str) -> str:
         """What stands for a table in ALTER TABLE and DELETE FROM: on a cluster its parts, on every shard."""

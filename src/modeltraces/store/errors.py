@@ -16,6 +16,10 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached, opened or written to; the text says what to do."""
 
 
+class StoreOverloaded(StoreUnavailable):
+    """It answers, and lacks the memory or the time for this alone, or for all that it does."""
+
+
 class RightMissing(StoreUnavailable):
     """The server's user is not allowed to; the text says what to grant."""
 
@@ -30,6 +34,10 @@ class QueryLimitExceeded(StoreError):
 
 class QueryMemoryExceeded(QueryLimitExceeded):
     """It was memory: put another way, the same question may need less."""
+
+
+class QueryGroupsExceeded(QueryLimitExceeded):
+    """It has more groups than it may have."""
 
 
 class QueryOutdated(StoreError):
@@ -74,15 +82,15 @@ def explained(error: ClickHouseError, *, embedded: bool, writing: bool = False) 
     code = code_of(error)
     if code in _QUERY_TIME:
         if writing and not embedded:
-            return StoreUnavailable(f"the store took too long to write (ClickHouse error {code})")
+            return StoreOverloaded(f"the store took too long to write (ClickHouse error {code})")
         return QueryLimitExceeded("The query took too long. Choose a shorter period or a narrower filter.")
     if code == _MEMORY:
         # `(total)`: not this request, all of them together.
         if not embedded and (writing or "(total)" in str(error)):
-            return StoreUnavailable(f"the store is short of memory (ClickHouse error {code})")
+            return StoreOverloaded(f"the store is short of memory (ClickHouse error {code})")
         return QueryMemoryExceeded("The query needed too much memory. Choose a shorter period or a narrower filter.")
     if code == _GROUPS:
-        return QueryLimitExceeded(
+        return QueryGroupsExceeded(
             "The query parts its runs into too many. Choose a shorter period or a narrower filter."
         )
     if code == _THROWN:

@@ -6,6 +6,8 @@ without spaces. Pieces are folded more than any search does (`_FOLDED`). What a 
 
 An hour counts with the version of its sums (`store/summaries.py`): whatever makes them void makes this void. An hour is
 first declared not made, then written, then made. Which runs have which words is made with it (`words.py`).
+
+What cannot be made of an hour is read, holds up no other hour, and is tried again later. While the store is away all wait.
 """
 
 import random
@@ -13,10 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from modeltraces.store.cluster import patiently
 from modeltraces.store.coverage import US_PER_HOUR, VERSIONS
-from modeltraces.store.engine import QueryLimitExceeded, Store
-from modeltraces.store.words import blocks_of, remove_words, write_words
+from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.errors import QueryMemoryExceeded, StoreOverloaded, StoreUnavailable
+from modeltraces.store.words import BLOCK_BYTES, Stretch, blocks_of, remove_words, write_words
+
+log = structlog.get_logger(__name__)
 
 SEGMENTS: Final = 64
 _PLACE_BITS: Final = 14
@@ -31,6 +38,13 @@ _QUIET_US: Final = 600_000_000
 """After its end an hour gets late runs, and would be made again for each."""
 _FORM: Final = 2
 """How an hour is made; what was made in another way is made again."""
+_LACKING: Final = 1
+"""Not all of it could be made."""
+_AGAIN_US: Final = 6 * US_PER_HOUR
+"""After which that is tried again: it may have been the engine's other work, or be the hour itself, each time."""
+_BROKEN_OFF_US: Final = 900_000_000
+"""After which an hour is tried again that was begun and is not made: others come first, if it was what broke it off; and
+another process may be at it."""
 _MOST_STRETCHES: Final = 65_000
 _NO_PLACE: Final = 65_535
 _OF_HOUR: Final = (
@@ -92,13 +106,19 @@ def needle(store: Store, texts: Sequence[str]) -> Needle:
 
 
 def missing(store: Store, now_us: int, limit: int) -> list[tuple[str, int, int]]:
-    """(account, hour, version of its sums) of hours that have sums and no index of the same version, the newest first."""
+    """(account, hour, version of its sums) of hours that have sums and no index of the same version, the newest first;
+    without those that were tried of late."""
     rows = store.query(
         "SELECT account_id, at, version FROM summary_hours FINAL WHERE account_id != '' AND covered AND at < {before:Int32} "
         "AND (account_id, at, version) GLOBAL NOT IN (SELECT account_id, at, version FROM text_hours FINAL "
-        f"WHERE made AND form = {_FORM}) "
-        f"ORDER BY at DESC LIMIT {{limit:UInt64}} {_PATIENT}",
-        {"before": (now_us - _QUIET_US) // US_PER_HOUR, "limit": limit},
+        f"WHERE multiIf(NOT made, generation >= {{broken_off:UInt64}}, form = {_LACKING}, generation >= {{again:UInt64}}, "
+        f"form = {_FORM})) ORDER BY at DESC LIMIT {{limit:UInt64}} {_PATIENT}",
+        {
+            "before": (now_us - _QUIET_US) // US_PER_HOUR,
+            "broken_off": (now_us - _BROKEN_OFF_US) * VERSIONS,
+            "again": (now_us - _AGAIN_US) * VERSIONS,
+            "limit": limit,
+        },
         surface="texts.missing",
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -107,12 +127,23 @@ def missing(store: Store, now_us: int, limit: int) -> list[tuple[str, int, int]]
 def refresh_texts(
     store: Store, now_us: int, *, most_hours: int = MOST_HOURS, go_on: Callable[[], bool] = lambda: True
 ) -> bool:
-    """Make what is missing, the newest hours first; whether there may be more."""
+    """Make what is missing, the newest hours first; whether there may be more. Raises StoreUnavailable while it is away."""
     hours = missing(store, now_us, most_hours + 1)
+    failed: list[StoreError] = []
     for account_id, at, version in hours[:most_hours]:
         if not go_on():
             break
-        _make(store, account_id, at, version, now_us * VERSIONS + random.randrange(1000) * 2)
+        generation = now_us * VERSIONS + random.randrange(1000) * 2
+        error = _make(store, account_id, at, version, generation, BLOCK_BYTES[0])
+        if isinstance(error, QueryMemoryExceeded | StoreOverloaded):
+            error = _make(store, account_id, at, version, generation + VERSIONS, BLOCK_BYTES[1])
+        failed += [error] if error else []
+    if failed:
+        log.warning(
+            "words could not be indexed: searches read the texts of these hours; it is tried again in some hours",
+            hours=len(failed),
+            error=str(failed[0]),
+        )
     return len(hours) > most_hours
 
 
@@ -128,46 +159,53 @@ def remove_texts(store: Store, from_us: int, to_us: int) -> None:
     remove_words(store, first, last)
 
 
-def _make(store: Store, account_id: str, at: int, version: int, generation: int) -> None:
-    stretches, characters = _stretches(store, account_id, at)
-    starts = [start for start, _ in stretches][:_MOST_STRETCHES]
+def _make(store: Store, account_id: str, at: int, version: int, generation: int, most_bytes: int) -> StoreError | None:
+    """What went wrong with this hour. `most_bytes`: of texts that are gone through at a time."""
+    starts: list[int] = []
+    characters, blocks = "", 0
+    failed: StoreError | None = None
     _declare(store, account_id, at, generation, version, made=False)
     try:
-        _blank(store, account_id, at, len(starts), generation)
-        if starts:
-            _write(store, account_id, at, starts, generation + 1)
-    except QueryLimitExceeded:
-        # Too large for the memory that a query may use: it is read.
-        starts = []
-    blocks = blocks_of(stretches, (at + 1) * US_PER_HOUR) if starts else []
-    try:
-        write_words(store, account_id, at, blocks, generation + 1)
-    except QueryLimitExceeded:
-        blocks = []
+        stretches, characters = _stretches(store, account_id, at)
+        parts = blocks_of(stretches, (at + 1) * US_PER_HOUR, most_bytes)
+        begun = [stretch.start_us for stretch in stretches]
+        _blank(store, account_id, at, len(begun), generation)
+        for first, last in parts or [(at * US_PER_HOUR, (at + 1) * US_PER_HOUR)]:
+            _write(store, account_id, at, begun, first, last, generation + 1)
+        starts = begun
+        blocks = write_words(store, account_id, at, parts, generation + 1)
+    except StoreError as error:
+        if isinstance(error, StoreUnavailable) and not isinstance(error, StoreOverloaded):
+            raise
+        failed = error
     _declare(
-        store, account_id, at, generation + 1, version, made=True, starts=starts, characters=characters, blocks=len(blocks)
+        store, account_id, at, generation + 1, version, made=True, starts=starts, characters=characters, blocks=blocks,
+        form=_LACKING if failed else _FORM,
     )  # fmt: skip
+    return failed
 
 
-def _stretches(store: Store, account_id: str, at: int) -> tuple[list[tuple[int, int]], str]:
-    """Where each begins (µs), and its runs; and what Request IDs are made of."""
+def _stretches(store: Store, account_id: str, at: int) -> tuple[list[Stretch], str]:
+    """And what Request IDs are made of. Empty where the hour is as quickly read, or too large for the numbers of stretches."""
     rows = store.query(
-        "SELECT min(us), count(), groupUniqArrayArray(characters) FROM (SELECT toUnixTimestamp64Micro(executed_on) AS us, "
+        "SELECT min(us), count(), sum(size), groupUniqArrayArray(characters) FROM (SELECT toUnixTimestamp64Micro(executed_on) AS us, "
         f"arrayDistinct(ngrams({folded('request_id')}, 1)) AS characters, "
-        f"intDiv(sum(greatest(length(input) + length(output), {_BYTES // _RUNS})) OVER "
-        f"(ORDER BY executed_on ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), {_BYTES}) AS number "
+        f"greatest(length(input) + length(output), {_BYTES // _RUNS}) AS size, "
+        f"intDiv(sum(size) OVER (ORDER BY executed_on ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), {_BYTES}) AS number "
         f"FROM runs WHERE {_OF_HOUR}) GROUP BY number ORDER BY number {_PATIENT}",
         {"account_id": account_id, "first": at * US_PER_HOUR, "last": (at + 1) * US_PER_HOUR},
         surface="texts.stretches",
     )
-    if sum(row[1] for row in rows) < FEWEST_RUNS:
+    if sum(row[1] for row in rows) < FEWEST_RUNS or len(rows) > _MOST_STRETCHES:
         return [], ""
     # Runs of one instant belong to one stretch, the last that has one of them.
-    stretches: dict[int, int] = {}
-    for number, (start, runs, _) in enumerate(rows):
+    stretches: dict[int, Stretch] = {}
+    for number, (start, runs, size, _) in enumerate(rows):
         begin = start if number else at * US_PER_HOUR
-        stretches[begin] = stretches.get(begin, 0) + runs
-    return sorted(stretches.items()), "".join(sorted({one for row in rows for one in row[2]}))
+        before = stretches.get(begin, Stretch(begin, 0, 0))
+        stretches[begin] = Stretch(begin, before.runs + runs, before.bytes + size)
+    in_order = sorted(stretches.values(), key=lambda stretch: stretch.start_us)
+    return in_order, "".join(sorted({one for row in rows for one in row[3]}))
 
 
 def _blank(store: Store, account_id: str, at: int, stretches: int, generation: int) -> None:
@@ -180,7 +218,13 @@ def _blank(store: Store, account_id: str, at: int, stretches: int, generation: i
     )
 
 
-def _write(store: Store, account_id: str, at: int, starts: Sequence[int], generation: int) -> None:
+def _write(
+    store: Store, account_id: str, at: int, starts: Sequence[int], first: int, last: int, generation: int
+) -> None:
+    """Of the stretches that begin from `first` until `last` (µs)."""
+    numbers = {start: number for number, start in enumerate(starts) if first <= start < last}
+    if not numbers:
+        return
     # Of all rows, those that do not count too: which of a run's counts may change. Words first: few differ.
     words = (
         "SELECT transform(roundDown(toUnixTimestamp64Micro(executed_on), {starts:Array(Int64)}), {starts:Array(Int64)}, "
@@ -203,10 +247,10 @@ def _write(store: Store, account_id: str, at: int, starts: Sequence[int], genera
         {
             "account_id": account_id,
             "at": at,
-            "first": at * US_PER_HOUR,
-            "last": (at + 1) * US_PER_HOUR,
-            "starts": list(starts),
-            "numbers": list(range(len(starts))),
+            "first": first,
+            "last": last,
+            "starts": list(numbers),
+            "numbers": list(numbers.values()),
             "generation": generation,
         },
     )
@@ -223,6 +267,7 @@ def _declare(
     starts: Sequence[int] = (),
     characters: str = "",
     blocks: int = 0,
+    form: int = _FORM,
 ) -> None:
     store.insert(
         "text_hours",
@@ -235,6 +280,6 @@ def _declare(
             "starts": ("Array(Int64)", [list(starts)]),
             "id_characters": ("String", [characters]),
             "blocks": ("UInt16", [blocks]),
-            "form": ("UInt8", [_FORM]),
+            "form": ("UInt8", [form]),
         },
     )

@@ -10,10 +10,12 @@ an hour counts, as for pieces, with the version of its sums.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from modeltraces.store.cluster import patiently
 from modeltraces.store.engine import Store
+from modeltraces.store.errors import QueryGroupsExceeded
 
 LONGEST_WORD: Final = 256
 """Bytes, of ASCII alone. What is longer is no word: runs that have one are read."""
@@ -25,8 +27,8 @@ LONG_WIDE: Final = " "
 """Stands for long words with other characters; what is ASCII in them is listed."""
 NO_WORD: Final = "-"
 """Stands in every block, of no run: a block of empty texts is told by it from one that has lost its words."""
-_STRETCHES: Final = 48
-"""Of a block: as many MB, or as many thousand runs."""
+BLOCK_BYTES: Final = (48 << 20, 12 << 20)
+"""Of a block, unless one run alone has more; and where memory is too short for that. Random texts take thirty times their size."""
 _MOST_RUNS: Final = 60_000
 """Of a block, by the stretches' own count, which may be short by one stretch; their numbers have 16 bits."""
 _MOST_WORDS: Final = 400_000
@@ -79,26 +81,38 @@ _RUNS: Final = (
 )
 
 
-def blocks_of(stretches: Sequence[tuple[int, int]], end_us: int) -> list[tuple[int, int]]:
-    """(from, to) in µs of the blocks of an hour that ends at `end_us`. `stretches`: where each begins (µs), and its runs.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    start_us: int
+    runs: int
+    bytes: int
+    """Of input and output, and for each run something more than nothing."""
+
+
+def blocks_of(stretches: Sequence[Stretch], end_us: int, most_bytes: int) -> list[tuple[int, int]]:
+    """(from, to) in µs of the blocks of an hour that ends at `end_us`, of some bytes each unless one stretch has more.
 
     Empty where more runs than can be numbered began at the same instant.
     """
-    blocks = list(_parted(stretches))
-    if any(sum(runs for _, runs in block) > _MOST_RUNS for block in blocks):
+    blocks = list(_parted(stretches, most_bytes))
+    if any(sum(stretch.runs for stretch in block) > _MOST_RUNS for block in blocks):
         return []
-    starts = [block[0][0] for block in blocks]
+    starts = [block[0].start_us for block in blocks]
     return list(zip(starts, [*starts[1:], end_us], strict=False))
 
 
-def write_words(store: Store, account_id: str, at: int, blocks: Sequence[tuple[int, int]], generation: int) -> None:
-    """Of one hour. Raises QueryLimitExceeded where a block has too many words, or is too large."""
+def write_words(store: Store, account_id: str, at: int, blocks: Sequence[tuple[int, int]], generation: int) -> int:
+    """Of one hour. How many blocks are known: none where one has too many words."""
     for block, (first, last) in enumerate(blocks):
         params = {
             "account_id": account_id, "at": at, "block": block, "generation": generation, "first": first, "last": last,
         }  # fmt: skip
-        store.command(f"{_WORDS} {_PATIENT}, max_rows_to_group_by = {_MOST_WORDS}", params)
+        try:
+            store.command(f"{_WORDS} {_PATIENT}, max_rows_to_group_by = {_MOST_WORDS}", params)
+        except QueryGroupsExceeded:
+            return 0
         store.command(f"{_RUNS} {_PATIENT}", params)
+    return len(blocks)
 
 
 def remove_words(store: Store, first: int, last: int) -> None:
@@ -112,12 +126,14 @@ def remove_words(store: Store, first: int, last: int) -> None:
         )
 
 
-def _parted(stretches: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    block: list[tuple[int, int]] = []
+def _parted(stretches: Sequence[Stretch], most_bytes: int) -> Iterator[list[Stretch]]:
+    block: list[Stretch] = []
+    runs = held = 0
     for stretch in stretches:
-        if block and (len(block) == _STRETCHES or sum(runs for _, runs in block) + stretch[1] > _MOST_RUNS):
+        if block and (runs + stretch.runs > _MOST_RUNS or held + stretch.bytes > most_bytes):
             yield block
-            block = []
+            block, runs, held = [], 0, 0
         block.append(stretch)
+        runs, held = runs + stretch.runs, held + stretch.bytes
     if block:
         yield block
