@@ -1,20 +1,21 @@
 """Common words are counted by what is known of them, without their texts: the same runs as by reading, or they are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from modeltraces.query import covered, narrowing, word_lists
 from modeltraces.query.filters import Bound, parse
-from modeltraces.query.metrics import count_runs
+from modeltraces.query.metrics import count_runs, metrics
 from modeltraces.query.searching import Search, search_of
 from modeltraces.query.selection import Selection, where
 from modeltraces.run import Run
 from modeltraces.store import words
 from modeltraces.store.coverage import US_PER_HOUR
-from modeltraces.store.engine import EngineLimits, Rows, Store
+from modeltraces.store.engine import ClickHouseStore, EngineLimits, Rows, Store
 from modeltraces.store.errors import QueryMemoryExceeded
 from modeltraces.store.migrate import migrate
 from modeltraces.store.retention import sweep
@@ -333,6 +334,31 @@ def test_words_of_a_server_are_looked_up_and_asked_again_where_some_are_gone(cli
             400,
             [True, True, False],
         )
+
+
+def test_the_questions_of_a_page_look_for_a_word_once(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    account_id, clock = f"once-{uuid4()}", long_after(store)
+    runs = stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
+    asked: list[str] = []
+    query = ClickHouseStore.query
+
+    def noted(self: ClickHouseStore, sql: str, params: Mapping[str, Any] | None = None, *, surface: str = "") -> Rows:
+        asked.append(surface)
+        return query(self, sql, params, surface=surface)
+
+    monkeypatch.setattr(ClickHouseStore, "query", noted)
+    whole, beginning = (
+        of(account_id, parse("refund")),
+        replace(of(account_id, parse("refund")), to_us=MIDNIGHT_US + US_PER_HOUR * 9 // 2),
+    )
+    assert count_runs(store, whole, NOBODY) == metrics(store, whole, NOBODY).total_requests == 400
+    assert [asked.count(f"texts.{what}") for what in ("needle", "hours", "pieces", "words")] == [1, 1, 1, 1]
+    # It is of the hours that are asked for, and of what is there now.
+    assert count_runs(store, beginning, NOBODY) == 180
+    assert asked.count("texts.words") == 2
+    insert_runs(store, [replace(runs[0], request_id="late", received_on_us=clock + SECOND_US)])
+    assert count_runs(store, whole, NOBODY) == 401
+    assert asked.count("texts.words") == 3
 
 
 def test_a_word_for_which_memory_is_short_is_read(store: Store) -> None:

@@ -3,7 +3,7 @@
 What is found there is read as ever; what is not known of (hours without an index, or that changed since) is read too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,6 +58,12 @@ class Search:
     covered: Cover
     """Its holes are the hours that are to be read."""
     hours: dict[int, Hour]
+
+    @property
+    def key(self) -> Hashable:
+        """What is asked of these hours is the same for all searches that have the same."""
+        of_hours = tuple((at, hour.generation) for at, hour in self.hours.items())
+        return (self.covered.selection.account_id, self.covered.first, self.covered.last, self.term, of_hours)
 
     @property
     def stretches(self) -> int:
@@ -144,7 +150,10 @@ def parts_of(term: Term) -> list[str]:
 def _asked(store: Store, selection: Selection) -> Asked | None:
     term = text_term(selection.filter)
     covered = cover(store, selection, ()) if term else None
-    if term is None or covered is None or not (wanted := needle(store, parts_of(term))).characters:
+    if term is None or covered is None:
+        return None
+    wanted = store.unchanged(("texts.needle", term), lambda: needle(store, parts_of(term)))
+    if not wanted.characters:
         return None
     return Asked(store, term, wanted, covered)
 
@@ -166,11 +175,14 @@ def _known(asked: Asked, first: int, last: int) -> dict[int, Hour]:
         f"account_id = {bound.text(covered.selection.account_id)} AND at >= {bound(first, 'Int32')} "
         f"AND at < {bound(last, 'Int32')}"
     )
-    rows = asked.store.query(
+    sql = (
         f"SELECT at, generation, starts, id_characters, blocks FROM text_hours FINAL WHERE {condition} AND made "
-        f"AND (at, version) GLOBAL IN (SELECT at, version FROM summary_hours FINAL WHERE {condition} AND covered)",
-        bound.params,
-        surface="texts.hours",
+        f"AND (at, version) GLOBAL IN (SELECT at, version FROM summary_hours FINAL WHERE {condition} AND covered)"
+    )
+    # A page asks several questions of one search at the same time; this and what follows is found once for them.
+    rows = asked.store.unchanged(
+        ("texts.hours", covered.selection.account_id, first, last),
+        lambda: asked.store.query(sql, bound.params, surface="texts.hours"),
     )
     return {row[0]: Hour(*row[1:]) for row in rows if row[0] not in covered.holes}
 
@@ -179,7 +191,7 @@ def look_up(search: Search, ids: Times) -> Found | None:
     """With the times of `ids`; None where it is too short for pieces."""
     if not search.wanted.places:
         return None
-    found = _of_pieces(search)
+    found = search.store.unchanged(("texts.pieces", search.key), lambda: _of_pieces(search))
     merged: Times = []
     for start, end in sorted(found + ids):
         if merged and start <= merged[-1][1]:
@@ -237,11 +249,12 @@ def times_of_ids(search: Search) -> Times | None:
         f"(executed_on >= {bound.instant(first * US_PER_HOUR)} AND executed_on < {bound.instant(last * US_PER_HOUR)})"
         for first, last in ranges(hours)
     )
-    rows = search.store.query(
+    sql = (
         "SELECT DISTINCT toUnixTimestamp64Micro(executed_on) FROM runs "
         f"WHERE account_id = {bound.text(search.covered.selection.account_id)} AND ({times}) "
-        f"AND {contains('request_id', search.term, bound)} LIMIT {_MOST_IDS + 1}",
-        bound.params,
-        surface="texts.ids",
+        f"AND {contains('request_id', search.term, bound)} LIMIT {_MOST_IDS + 1}"
+    )
+    rows = search.store.unchanged(
+        ("texts.ids", search.key), lambda: search.store.query(sql, bound.params, surface="texts.ids")
     )
     return None if len(rows) > _MOST_IDS else [(row[0], row[0] + 1) for row in rows]

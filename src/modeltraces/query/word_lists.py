@@ -50,6 +50,9 @@ class WordLists:
 
     def places(self) -> tuple[int, int]:
         """How many inputs and outputs have it in words that are listed, and how many have words that are too long."""
+        return self.search.store.unchanged(("texts.places", self.search.key), self._places)
+
+    def _places(self) -> tuple[int, int]:
         bound = Bound("w")
         length = " + ".join(f"length({side})" for side in _sides(self.search.term))
         long = _long(self.search.term)
@@ -124,19 +127,7 @@ class WordLists:
 
 
 def word_lists(search: Search) -> WordLists:
-    bound = Bound("w")
-    of_hours, listed = search.of_hours(bound), contains("word", search.term, bound)
-    rows = search.store.query(
-        f"SELECT {_OF_BLOCK}, many, apart, found, long, some FROM (SELECT {_OF_BLOCK}, countIf({listed}) AS found, "
-        f"countIf({_long(search.term)}) AS long, groupArrayIf({_MOST_WORDS + 1})(word, {listed}) AS some "
-        # All of the block's words are there.
-        f"FROM text_words WHERE {of_hours} GROUP BY {_OF_BLOCK} HAVING count() = any(words)) AS words "
-        f"GLOBAL INNER JOIN (SELECT {_OF_BLOCK}, length(times) AS many, apart FROM text_runs WHERE {of_hours}) AS runs "
-        f"USING ({_OF_BLOCK})",
-        bound.params,
-        surface="texts.words",
-    )
-    whole = [(Block(*row[:7]), row[7]) for row in rows]
+    whole = search.store.unchanged(("texts.words", search.key), lambda: _whole_blocks(search))
     counted = Counter((block.at, block.generation) for block, _ in whole)
     # With fewer blocks than it had it is being removed, or made anew, or a replica lags behind.
     hours = {
@@ -151,6 +142,22 @@ def word_lists(search: Search) -> WordLists:
         [block for block, _ in known],
         frozenset(word for _, words in known for word in words) if few else None,
     )
+
+
+def _whole_blocks(search: Search) -> list[tuple[Block, Sequence[str]]]:
+    """Those of which all words are there, and some of the words that have it."""
+    bound = Bound("w")
+    of_hours, listed = search.of_hours(bound), contains("word", search.term, bound)
+    rows = search.store.query(
+        f"SELECT {_OF_BLOCK}, many, apart, found, long, some FROM (SELECT {_OF_BLOCK}, countIf({listed}) AS found, "
+        f"countIf({_long(search.term)}) AS long, groupArrayIf({_MOST_WORDS + 1})(word, {listed}) AS some "
+        f"FROM text_words WHERE {of_hours} GROUP BY {_OF_BLOCK} HAVING count() = any(words)) AS words "
+        f"GLOBAL INNER JOIN (SELECT {_OF_BLOCK}, length(times) AS many, apart FROM text_runs WHERE {of_hours}) AS runs "
+        f"USING ({_OF_BLOCK})",
+        bound.params,
+        surface="texts.words",
+    )
+    return [(Block(*row[:7]), row[7]) for row in rows]
 
 
 def _long(term: Term) -> str:
