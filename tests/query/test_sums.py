@@ -245,6 +245,28 @@ def test_percentiles_of_many_are_of_the_same_classes_and_of_few_exact(
     assert own[int((len(own) - 1) * 0.5)] <= (few.p50 or 0) <= own[int((len(own) - 1) * 0.5) + 1]
 
 
+def test_who_is_overtaken_by_another_process_leaves_the_sums_to_it(store: Store, account_id: str, clock: int) -> None:
+    runs = of_a_day(account_id, clock, size=60)
+    insert_runs(store, runs)
+    turns = 0
+
+    def overtaken() -> bool:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            # All are folded into one, and summed up so, before this one has begun to write.
+            folded = [
+                replace(one, superseded_by=runs[0].request_id, version=2, received_on_us=clock + 5) for one in runs
+            ]
+            insert_runs(store, [replace(one, superseded_by="") if one is folded[0] else one for one in folded])
+            sum_up(store, clock + 6)
+        return True
+
+    assert refresh(store, clock + 1, most_hours=10_000, go_on=overtaken) > 0
+    assert is_covered(store, day_of(account_id), 30)
+    assert agree(store, day_of(account_id)).total_requests == 1
+
+
 def test_what_is_summed_up_while_runs_are_changed_does_not_count(store: Store, account_id: str, clock: int) -> None:
     insert_runs(store, of_a_day(account_id, clock))
     began = clock + 10
