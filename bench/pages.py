@@ -24,7 +24,8 @@ _CALL_SECONDS: Final = 8.0
 """After which a slow call is not tried more often."""
 _DEEP_PAGES: Final = 200
 _EXPORT_SECONDS: Final = 60.0
-PAGES: Final = {"page, one model": "/?model=gpt-4o&period=7d", "page, all models": "/?period=7d"}
+_PAGE: Final = "/settings/monitoring/model-traces"
+PAGES: Final = {"page, one model": f"{_PAGE}?model=gpt-4o&period=7d", "page, all models": f"{_PAGE}?period=7d"}
 
 _ONE: Final = "gpt-4o"
 _PERIODS: Final = ("24h", "7d", "30d", "90d")

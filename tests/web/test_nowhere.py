@@ -5,10 +5,12 @@ import pytest
 from tests.web.conftest import CHARLIE, CatalogSite
 
 
-@pytest.mark.parametrize("path", ["/settings", "/settings/", "/settings/monitoring"])
+@pytest.mark.parametrize("path", ["/", "/settings", "/settings/", "/settings/monitoring"])
 def test_the_address_of_the_section_leads_to_its_first_page(site: CatalogSite, path: str) -> None:
-    answer = site.get(path)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/settings/monitoring/model-traces")
+    first = "/settings/monitoring/model-traces"
+    for query in ("", "?period=24h&filter=status%3Afailed%20%2Bx&model=%C3%9C"):
+        answer = site.get(path + query)
+        assert (answer.status_code, answer.headers["location"]) == (303, first + query)
 
 
 @pytest.mark.parametrize("path", ["/settings/nowhere", "/settings/models/not-there", "/nowhere"])

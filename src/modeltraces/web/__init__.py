@@ -5,11 +5,10 @@ from inspect import isawaitable
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from modeltraces.api.errors import Problem
 from modeltraces.web import static
-from modeltraces.web.address import MODEL_TRACES
 from modeltraces.web.guard import message, recognise
 from modeltraces.web.pages import (
     access,
@@ -37,7 +36,6 @@ def install(app: FastAPI) -> None:
     """Add the pages and their static files to the app. Raises static.NotBuilt when the front end was never built."""
     static.manifest()
     app.router.routes.append(static.route)
-    app.add_api_route("/", _home, include_in_schema=False)
     for page in (
         suggest,
         model_traces,
@@ -76,7 +74,3 @@ def install(app: FastAPI) -> None:
 def _is_for_people(request: Request) -> bool:
     wants = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower()
     return wants == "text/html" and not request.url.path.startswith(("/api/", "/v1/", "/static/"))
-
-
-async def _home(request: Request) -> Response:
-    return RedirectResponse(MODEL_TRACES, 303)

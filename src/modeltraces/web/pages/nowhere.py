@@ -1,4 +1,4 @@
-"""Addresses under /settings that are no page."""
+"""Addresses that are no page: those that lead to the first one, and those under /settings that lead nowhere."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,12 +11,14 @@ from modeltraces.web.guard import PageReader, PageRoute
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
+@router.get("/")
 @router.get("/settings")
 @router.get("/settings/")
 @router.get("/settings/monitoring")
-async def settings(request: Request) -> Response:
-    """The first of the pages: who types the address of the section means what is in it."""
-    return RedirectResponse(MODEL_TRACES, 303)
+async def first_page(request: Request) -> Response:
+    """Who types the address of the server, or of the section, means what is in it, with what was said behind it."""
+    query = request.url.query
+    return RedirectResponse(f"{MODEL_TRACES}?{query}" if query else MODEL_TRACES, 303)
 
 
 @router.get("/settings/{path:path}")
