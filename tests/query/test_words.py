@@ -153,15 +153,22 @@ def test_many_long_words_are_read_as_ever(store: Store, monkeypatch: pytest.Monk
     assert not looked_up(store, of(account_id, parse("refund")))
 
 
+def test_as_many_runs_are_held_as_memory_is_given() -> None:
+    memory = EngineLimits().query_memory_bytes
+    assert 2_500_000 <= memory // word_lists._BYTES_BY_TWO < memory // word_lists._BYTES < 6_500_000
+
+
 def test_a_word_of_too_many_runs_to_be_held_in_memory_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     account_id, clock = f"many-{uuid4()}", long_after(store)
     stored(store, account_id, one_after_another(account_id, clock, "refund"), clock)
     memory = store.limits.query_memory_bytes
-    assert 2_500_000 <= EngineLimits().query_memory_bytes // narrowing._BYTES_LISTED < 2_600_000
-    monkeypatch.setattr(narrowing, "_BYTES_LISTED", memory // 399)
-    assert not looked_up(store, of(account_id, parse("refund")))
-    monkeypatch.setattr(narrowing, "_BYTES_LISTED", memory // 400)
-    assert looked_up(store, of(account_id, parse("refund")))
+    for most_us, name, other in ((0, "_BYTES_BY_TWO", "_BYTES"), (words.MOST_US, "_BYTES", "_BYTES_BY_TWO")):
+        monkeypatch.setattr(word_lists, "MOST_US", most_us)
+        monkeypatch.setattr(word_lists, other, 1)
+        monkeypatch.setattr(word_lists, name, memory // 400 + 1)
+        assert not looked_up(store, of(account_id, parse("refund")))
+        monkeypatch.setattr(word_lists, name, memory // 400)
+        assert looked_up(store, of(account_id, parse("refund")))
     assert counted(store, account_id, "refund") == 400
 
 

@@ -30,9 +30,6 @@ FEWEST_STRETCHES: Final = 200
 _MOST_HOLES: Final = 60
 _TRIES: Final = 2
 """Hours are made anew when late runs come: the next time those are read."""
-_BYTES_LISTED: Final = 250
-"""Of the memory that a question may use, for each input and output that has the word: their runs are held in it, and take up to
-half as much. By default there may be 2.5 million."""
 _MOST_LONG: Final = 500
 """Inputs and outputs with words too long to be listed. Each is read with a thousand around it."""
 _AT_US: Final = "toUnixTimestamp64Micro(executed_on)"
@@ -108,12 +105,12 @@ def _by_words(
 
 def _is_little(lists: WordLists) -> bool:
     """Whether what is listed can be held in memory, and what is not is quickly read."""
-    most_listed = lists.search.store.limits.query_memory_bytes // _BYTES_LISTED
+    memory = lists.search.store.limits.query_memory_bytes
     long = any(block.long_words for block in lists.blocks)
-    if not long and lists.most_places <= most_listed:
+    if not long and lists.memory(lists.most_places) <= memory:
         return True
     listed, others = lists.places()
-    return listed <= most_listed and others <= _MOST_LONG
+    return lists.memory(listed) <= memory and others <= _MOST_LONG
 
 
 def _without(filter: Filter | None, term: Term) -> Filter | None:

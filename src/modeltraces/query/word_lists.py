@@ -17,6 +17,9 @@ from modeltraces.store.words import LONG, LONG_WIDE, MOST_US, packed
 
 _MOST_WORDS: Final = 100
 """Of a block, that are looked for as they are: their order leads to them. Of more every word is tested once more."""
+_BYTES: Final = 100
+_BYTES_BY_TWO: Final = 250
+"""Of memory for each input and output that has it, where its run is one number, and where it is two; they took 65 and 120."""
 _OF_BLOCK: Final = "at, generation, block"
 _PAIRS: Final = "arrayZip(times, keys)"
 _AT_US: Final = "toUnixTimestamp64Micro(executed_on)"
@@ -48,6 +51,12 @@ class WordLists:
         """In no more inputs and outputs it is in words that are listed, each counted for every one that it has."""
         return len(_sides(self.search.term)) * sum(block.words * block.runs for block in self.blocks)
 
+    def memory(self, places: int) -> int:
+        """Bytes that a question takes with so many of them."""
+        by_two = sum(block.runs for block in self.blocks if block.words and not self._is_one_number(block))
+        of_both = sum(block.runs for block in self.blocks if block.words)
+        return places * (_BYTES + (_BYTES_BY_TWO - _BYTES) * by_two // (of_both or 1))
+
     def places(self) -> tuple[int, int]:
         """How many inputs and outputs have it in words that are listed, and how many have words that are too long."""
         return self.search.store.unchanged(("texts.places", self.search.key), self._places)
@@ -66,15 +75,13 @@ class WordLists:
 
     def conditions(self, bound: Bound) -> list[str]:
         """SQL: of the runs that have it in words that are listed, and of no others, one of these holds."""
-        since, until = (at * US_PER_HOUR for at in (self.search.covered.first, self.search.covered.last))
+        since, until = self._since_until
         conditions: list[str] = []
         by_number: list[tuple[Block, int]] = []
         by_two: list[tuple[Block, int]] = []
         for block in self.blocks:
             if block.words:
-                # One number is looked up in half the time that two take.
-                is_one = block.is_apart and until - since <= MOST_US
-                (by_number if is_one else by_two).append((block, block.words))
+                (by_number if self._is_one_number(block) else by_two).append((block, block.words))
         if by_number:
             start = bound(since, "Int64")
             runs = f"arrayMap((time, key) -> {packed('time', 'key', start)}, times, keys)"
@@ -95,6 +102,15 @@ class WordLists:
         pairs = self._runs(_long(self.search.term), blocks, _PAIRS, bound)
         # By the key itself: little else is read.
         return f"(executed_on, request_key) GLOBAL IN (SELECT fromUnixTimestamp64Micro(run.1, 'UTC'), run.2 FROM ({pairs}))"
+
+    @property
+    def _since_until(self) -> tuple[int, int]:
+        return self.search.covered.first * US_PER_HOUR, self.search.covered.last * US_PER_HOUR
+
+    def _is_one_number(self, block: Block) -> bool:
+        """Which is looked up in half the time that two take."""
+        since, until = self._since_until
+        return block.is_apart and until - since <= MOST_US
 
     def _condition(self, bound: Bound) -> str:
         if self.words is None:
