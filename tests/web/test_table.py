@@ -15,7 +15,7 @@ RUN = RunSummary(
     request_id="01a20e20-888c-8d49-b065-3aa3715101fb", executed_on_us=1_764_000_000_000_000, received_on_us=0,
     status="success", model="llama", base_model="", provider="", deployment_version="v2", connection_name="",
     operation="chat", response_time_ms=1240.4, response_time_clamped=False, time_to_first_token_ms=None, streaming=False,
-    source_type="Agent", source="triage", input="Hello", output="", input_truncated=False, output_truncated=False,
+    source_type="Agent", source="triage", input="Hello", output="", input_size=5, output_size=0,
     input_tokens=12_400, output_tokens=None, cached_input_tokens=None, reasoning_tokens=None, error_type="",
     error_message="", error_code="", trace_id="", span_id="", parent_span_id="", session_id="", user_id="",
     payload_removed_on_us=0,

@@ -44,6 +44,9 @@ class FailingStore:
     def unchanged(self, key: Hashable, find: Callable[[], Any]) -> Any:
         return find()
 
+    def noted(self, key: Hashable) -> None:
+        return None
+
 
 @dataclass
 class Site:

@@ -66,8 +66,8 @@ def summary_json(run: RunSummary, facts: ModelFacts) -> dict[str, Any]:
         **_common(run, facts),
         "input": run.input,
         "output": run.output,
-        "input_truncated": bool(run.input_truncated),
-        "output_truncated": bool(run.output_truncated),
+        "input_truncated": run.input_truncated,
+        "output_truncated": run.output_truncated,
     }
 
 
