@@ -90,7 +90,7 @@ def outcomes(reader: httpx.Client) -> tuple[float, float]:
 def test_an_upstream_is_held_back_by_a_caller_that_does_not_read(
     hurried: Server, raw_account: str, raw_reader: httpx.Client, raw: RawUpstream
 ) -> None:
-    parts = [event(f"{number:06d}" + "y" * 65_000) for number in range(620)]
+    parts = [event(f"{number:06d}" + "y" * 65_000) for number in range(1240)]
     whole = b"".join(parts) + b"data: [DONE]\n\n"
 
     async def fast(conversation: Conversation) -> None:
@@ -112,7 +112,7 @@ def test_an_upstream_is_held_back_by_a_caller_that_does_not_read(
         time.sleep(0.3)
         # What the kernel's buffers take is no memory of the server's.
         assert raw.sent == held_at < len(whole), "the upstream was not held back"
-        assert memory_mb(hurried) - before < 24
+        assert memory_mb(hurried) - before < 40
         # Longer than the idle time: it is the caller who is silent, not the raw.
         pieces = [got]
         while not pieces[-1].endswith(b"0\r\n\r\n") and (more := connection.recv(1 << 20)):

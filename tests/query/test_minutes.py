@@ -221,3 +221,15 @@ def test_a_minute_that_cannot_be_summed_up_again_is_read(
     refresh(store, clock + 3, most_hours=1000)
     assert minutes_of(store, of(account_id, clock)) == summed - 1
     agree(store, of(account_id, clock))
+
+
+def test_minutes_are_not_asked_long_after_the_checkpoint(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Their sums may be gone with their age, while what says that they hold is still there.
+    clock = an_hour(store) + 30 * MINUTE.us
+    insert_runs(store, some(account_id, Random(2), 0, 100, clock))
+    refresh(store, clock + 1, most_hours=1000)
+    assert minutes.minutes_of(store, account_id, clock // HOUR.us, clock + 1, by_source=False)
+    monkeypatch.setattr(minutes, "now_us", lambda: clock + 13 * HOUR.us)
+    assert not minutes.minutes_of(store, account_id, clock // HOUR.us, clock + 1, by_source=False)

@@ -19,8 +19,9 @@ from modeltraces.query.runs import list_runs
 from modeltraces.query.selection import Order, Selection
 from modeltraces.query.suggest import suggest
 from modeltraces.run import Run, now_us
+from modeltraces.store import summing
 from modeltraces.store.coverage import US_PER_HOUR, VERSIONS, checkpoint, declare, forget, forget_hours
-from modeltraces.store.engine import Store
+from modeltraces.store.engine import ClickHouseStore, Store
 from modeltraces.store.retention import sweep
 from modeltraces.store.retention_limits import Keep, Limits
 from modeltraces.store.rows import insert_runs
@@ -265,6 +266,46 @@ def test_who_is_overtaken_by_another_process_leaves_the_sums_to_it(store: Store,
     assert refresh(store, clock + 1, most_hours=10_000, go_on=overtaken) > 0
     assert is_covered(store, day_of(account_id), 30)
     assert agree(store, day_of(account_id)).total_requests == 1
+
+
+def test_what_is_written_after_another_process_came_is_made_again(
+    store: ClickHouseStore, account_id: str, clock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = of_a_day(account_id, clock, size=60)
+    insert_runs(store, runs)
+    store.command("CREATE TABLE held_back AS summaries")
+    insert, command = summing._insert, ClickHouseStore.command
+    turns = iter([True])
+
+    def apart(self: ClickHouseStore, sql: str, params: Any = None) -> None:
+        command(self, sql.replace("INTO summaries", "INTO held_back") if "FROM runs" in sql else sql, params)
+
+    def slowly(*args: Any) -> None:
+        if not next(turns, False):
+            insert(*args)
+            return
+        with monkeypatch.context() as patch:
+            patch.setattr(ClickHouseStore, "command", apart)
+            patch.setattr(summing, "blank", lambda *_: None)
+            insert(*args)
+        # It has read, and not written yet.
+        changed = [replace(one, model="new", source="new", version=2, received_on_us=clock + 130) for one in runs]
+        insert_runs(store, changed)
+        sum_up(store, clock + 131)
+        command(store, "INSERT INTO summaries SELECT * FROM held_back")
+
+    monkeypatch.setattr(summing, "_insert", slowly)
+    # The tests' clock is not ours.
+    monkeypatch.setattr("modeltraces.store.summaries.now_us", lambda: clock)
+    refresh(store, clock + 1, most_hours=10_000)
+    assert not is_covered(store, day_of(account_id), 50)
+    for text in ("", "model:new", "model:m1", "source:a"):
+        agree(store, day_of(account_id, text))
+    sum_up(store, clock + 140)
+    assert is_covered(store, day_of(account_id), 70)
+    for text in ("", "model:new", "model:m1", "source:a"):
+        agree(store, day_of(account_id, text))
+    store.command("DROP TABLE held_back")
 
 
 def test_what_is_summed_up_while_runs_are_changed_does_not_count(store: Store, account_id: str, clock: int) -> None:

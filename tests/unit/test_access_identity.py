@@ -144,6 +144,13 @@ def test_a_key_is_taken_from_any_of_its_headers_and_leads_to_its_account(
             assert answer.json() == {"account": account.id, "actor": "key:ci", "may_export": True}
 
 
+def test_a_key_of_others_beside_ours_is_not_taken_for_it(parts: Parts, cast: Cast, client: TestClient) -> None:
+    key = make_key(parts, cast.account_a.id)
+    assert client.get("/read", headers={"x-api-key": "of a proxy", "api-key": key}).status_code == 200
+    sign_in(parts, client, cast.alice, cast.account_a.id)
+    assert client.get("/read", headers={"api-key": "of a proxy"}).status_code == 200
+
+
 def test_the_account_comes_from_the_key_whatever_the_request_says(parts: Parts, cast: Cast, client: TestClient) -> None:
     answer = client.get(f"/read?account={cast.account_b.id}", headers=bearer(make_key(parts, cast.account_a.id)))
     assert answer.json()["account"] == cast.account_a.id

@@ -120,7 +120,9 @@ def _key_of(headers: Mapping[str, str], *, basic: bool = False) -> str | None:
 
 def key_alone(headers: Mapping[str, str]) -> str | None:
     """What stands in a header that holds nothing but a key, valid or not."""
-    return next((headers[name] for name in KEY_HEADERS if name in headers), None)
+    given = [headers[name] for name in KEY_HEADERS if name in headers]
+    # A proxy may add a key of its own beside ours; and `api-key` may be anybody's.
+    return next((one for one in given if one.startswith(KEY_START)), headers.get(KEY_HEADERS[0]))
 
 
 def known_key(headers: Mapping[str, str], keys: KeyAuthenticator) -> KeyIdentity | None:

@@ -1,6 +1,8 @@
 """Which of the models that a key is given to call the account does not have: most likely misspelt, or not there yet."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import islice
+from typing import Final
 
 from modeltraces.catalog.connections import Connection, list_connections
 from modeltraces.catalog.db import Catalog
@@ -8,6 +10,9 @@ from modeltraces.catalog.key_limits import EVERY, KeyLimits
 from modeltraces.catalog.model_entries import ModelEntry
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.catalog.nearest import nearest_names
+
+_MOST_DOUBTS: Final = 5
+"""Of one key."""
 
 
 def doubts_about(catalog: Catalog, registry: ModelRegistry, account_id: str, limits: KeyLimits) -> list[str]:
@@ -24,7 +29,13 @@ def doubts_about_each(
     connections = list_connections(catalog, account_id)
     places = _places(registry.list_models(account_id, archived=True), connections)
     by_connection = {one.name for one in connections}
-    return [list(_doubts(limits.allowed_models, places, by_connection)) for limits in several]
+    return [_some(_doubts(limits.allowed_models, places, by_connection)) for limits in several]
+
+
+def _some(doubts: Iterator[str]) -> list[str]:
+    """To look for near names takes a while: who gave many wrong ones is told of the first."""
+    some = list(islice(doubts, _MOST_DOUBTS + 1))
+    return some if len(some) <= _MOST_DOUBTS else [*some[:_MOST_DOUBTS], "And there may be more."]
 
 
 def _places(entries: Iterable[ModelEntry], connections: Iterable[Connection]) -> dict[str, set[str]]:

@@ -220,7 +220,8 @@ class Gateway:
     async def _found(self, asked: Asked, account_id: str) -> Candidates:
         if asked.model:
             resolve = partial(self.targets.resolve, account_id, asked.model, asked.family)
-            return resolve() if self.targets.is_fresh(account_id) else await asyncio.to_thread(resolve)
+            is_known = self.targets.is_known(account_id, asked.model, asked.family)
+            return resolve() if is_known else await asyncio.to_thread(resolve)
         name = asked.told.get("x-connection", "")
         try:
             return Candidates((await asyncio.to_thread(self.targets.connection, account_id, name, asked.family),))

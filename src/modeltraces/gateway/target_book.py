@@ -49,12 +49,24 @@ class TargetBook:
         """What serves `name`, `name@version` or `name@connection`: a named place alone. Raises NoTarget."""
         known = self._known(account_id)
         found = known.resolved.get((asked, family))
-        if found is None:
-            found = self._resolved(known, asked, family)
-            if len(known.resolved) >= _MOST_RESOLVED:
-                known.resolved.clear()
-            known.resolved[asked, family] = found
+        if found is not None:
+            return found
+        if refused := known.refused.get((asked, family)):
+            raise NoTarget(*refused)
+        if len(known.resolved) + len(known.refused) >= _MOST_RESOLVED:
+            known.resolved.clear()
+            known.refused.clear()
+        try:
+            found = known.resolved[asked, family] = self._resolved(known, asked, family)
+        except NoTarget as error:
+            known.refused[asked, family] = str(error), error.status
+            raise
         return found
+
+    def is_known(self, account_id: str, asked: str, family: Family) -> bool:
+        """Whether it was asked for before, and the answer takes microseconds."""
+        kept = self._kept.get(account_id) if self.is_fresh(account_id) else None
+        return kept is not None and ((asked, family) in kept.resolved or (asked, family) in kept.refused)
 
     def _resolved(self, known: "Known", asked: str, family: Family) -> Candidates:
         name, place = asked, ""

@@ -93,6 +93,8 @@ class Known:
     each call, and for each model that a page shows."""
     resolved: dict[tuple[str, Family], Candidates] = field(default_factory=dict)
     """What was asked for, and what serves it."""
+    refused: dict[tuple[str, Family], tuple[str, int]] = field(default_factory=dict)
+    """What was asked for and nothing serves: why, and with which status. To find near names takes a while."""
 
 
 def by_listed(connections: Sequence[Connection]) -> Mapping[str, Sequence[Listed]]:

@@ -152,7 +152,7 @@ def word_lists(search: Search) -> WordLists:
     known = [
         (block, words) for block, words in whole if block.at in hours and hours[block.at].generation == block.generation
     ]
-    few = all(len(words) <= _MOST_WORDS for _, words in known)
+    few = all(block.words <= _MOST_WORDS for block, _ in known)
     return WordLists(
         replace(search, hours=hours),
         [block for block, _ in known],
@@ -165,8 +165,9 @@ def _whole_blocks(search: Search) -> list[tuple[Block, Sequence[str]]]:
     bound = Bound("w")
     of_hours, listed = search.of_hours(bound), contains("word", search.term, bound)
     rows = search.store.query(
-        f"SELECT {_OF_BLOCK}, many, apart, found, long, some FROM (SELECT {_OF_BLOCK}, countIf({listed}) AS found, "
-        f"countIf({_long(search.term)}) AS long, groupArrayIf({_MOST_WORDS + 1})(word, {listed}) AS some "
+        # Of more than are named none is kept: what is found is remembered.
+        f"SELECT {_OF_BLOCK}, many, apart, found, long, if(found > {_MOST_WORDS}, [], some) FROM (SELECT {_OF_BLOCK}, countIf({listed}) AS found, "
+        f"countIf({_long(search.term)}) AS long, groupArrayIf({_MOST_WORDS})(word, {listed}) AS some "
         f"FROM text_words WHERE {of_hours} GROUP BY {_OF_BLOCK} HAVING count() = any(words)) AS words "
         f"GLOBAL INNER JOIN (SELECT {_OF_BLOCK}, length(times) AS many, apart FROM text_runs WHERE {of_hours}) AS runs "
         f"USING ({_OF_BLOCK})",

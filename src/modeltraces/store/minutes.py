@@ -5,17 +5,19 @@ declared as not covered since (`coverage.py`). As with hours, a minute's sums ar
 came to it. Once its hour is over they are of no use, and go a day later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from modeltraces.store.coverage import HOUR, MINUTE, MINUTES_PER_HOUR, VERSIONS, Checkpoint, declare, ranges
+from modeltraces.run import now_us
+from modeltraces.store.coverage import HOUR, MINUTE, MINUTES_PER_HOUR, VERSIONS, Checkpoint, Unit, declare, ranges
 from modeltraces.store.engine import Store
-from modeltraces.store.summing import sum_up
 
 FEWEST_RUNS: Final = 100_000
 """Of an account in the hour; fewer are as quickly read."""
 _AT_ONCE: Final = 10
+_LONGEST_US: Final = 12 * HOUR.us
+"""Since the checkpoint. Sums and what says that they hold go with their age, a day, each at its own time."""
 _PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
 
 
@@ -28,8 +30,14 @@ class _Minute:
     runs: int
 
 
-def refresh_minutes(store: Store, now: Checkpoint, generation: int, go_on: Callable[[], bool]) -> bool:
-    """Sum up the minutes that ended, or that runs came to, until the checkpoint that is to be; whether all were looked at. What
+def refresh_minutes(
+    store: Store,
+    now: Checkpoint,
+    generation: int,
+    go_on: Callable[[], bool],
+    write: Callable[[str, Sequence[int], Unit], int],
+) -> bool:
+    """With `write`, sum up the minutes that ended, or that runs came to, until the checkpoint that is to be; whether all were looked at. What
     is not summed up is declared as not covered."""
     marks = {
         (account_id, at): version
@@ -61,7 +69,7 @@ def refresh_minutes(store: Store, now: Checkpoint, generation: int, go_on: Calla
         for start in range(0, len(ats), _AT_ONCE):
             if not go_on():
                 return False
-            sum_up(store, account_id, sorted(ats)[start : start + _AT_ONCE], generation, MINUTE)
+            write(account_id, sorted(ats)[start : start + _AT_ONCE], MINUTE)
     return True
 
 
@@ -90,6 +98,8 @@ def _with_runs(store: Store, now: Checkpoint) -> list[_Minute]:
 def minutes_of(store: Store, account_id: str, closed: int, as_of_us: int, *, by_source: bool) -> list[tuple[int, int]]:
     """(first, after the last) of an account's minutes from the hour `closed` on whose sums hold, as of a checkpoint that was read
     before. `by_source`: sources are to be told apart."""
+    if now_us() - as_of_us > _LONGEST_US:
+        return []
     marks = store.query(
         "SELECT at, version FROM minute_marks FINAL WHERE account_id = {account_id:String} AND at >= {first:Int32} AND covered"
         + (" AND detailed" if by_source else ""),

@@ -17,16 +17,19 @@ from typing import Final
 
 import structlog
 
+from modeltraces.run import now_us
 from modeltraces.store.coverage import (
     HOUR,
     HOURS_PER_DAY,
     US_PER_HOUR,
     VERSIONS,
     Checkpoint,
+    Unit,
     checkpoint,
     day_of,
     declare,
     declare_days,
+    forget_hours,
     hour_of,
 )
 from modeltraces.store.engine import Store
@@ -67,12 +70,19 @@ def refresh(
         # Another process that came later has newer sums. Where a kind of run is gone in those, what is written here would stay.
         return go_on() and checkpoint(store).as_of_us == last.as_of_us
 
+    def write(account_id: str, ats: Sequence[int], unit: Unit) -> int:
+        count = sum_up(store, account_id, ats, generation, unit)
+        if (newest := checkpoint(store).as_of_us) != last.as_of_us:
+            # It came while this was being written.
+            forget_hours(store, [(account_id, at * unit.us) for at in ats], max(now_us(), newest) + 1)
+        return count
+
     for account_id, hours in _by_account(chosen).items():
         for start in range(0, len(hours), _AT_ONCE):
             if not is_ours():
                 return len(found) - done
-            done += sum_up(store, account_id, hours[start : start + _AT_ONCE], generation)
-    if not refresh_minutes(store, now, generation, is_ours) or not is_ours():
+            done += write(account_id, hours[start : start + _AT_ONCE], HOUR)
+    if not refresh_minutes(store, now, generation, is_ours, write) or not is_ours():
         return len(found) - done
     declare(store, [("", 0, True)], as_of_us * VERSIONS, covered=True)
     _sum_up_days(store, generation + 1, now, go_on)
