@@ -25,8 +25,13 @@ HOSTED = ("m0", "m1")
 
 @contextmanager
 def run_by_run() -> Iterator[None]:
-    with patch.object(totals, "cover", lambda *_: None), patch("modeltraces.query.metrics.cover", lambda *_: None):
+    with patch.object(totals, "summed", lambda *_: None), patch("modeltraces.query.metrics.summed", lambda *_: None):
         yield
+
+
+def forget_all_sums(store: Store) -> None:
+    for table in ("summaries", "summary_hours", "summary_days", "minute_sums", "minute_marks", "changed_hours"):
+        store.command(f"TRUNCATE TABLE {table}")
 
 
 def made(account_id: str, chance: Random, number: int, received_us: int, **fields: Any) -> Run:
@@ -56,7 +61,8 @@ def everything(store: Store, selection: Selection, since: dict[str, int]) -> lis
     context = FilterContext(names_of_kind={"external": ["m2"]}, names={"m1": "renamed"}, recorded={"renamed": ["m1"]})
     found: list[Any] = [metrics(store, selection, context, HOSTED), count_runs(store, selection, context)]
     found.append(requests_since_deployment(store, selection, context, since))
-    found.append(series(store, selection, context, step_seconds=(3600, 7200, 5400)[len(selection.models)]))
+    for steps in ((3600, 7200, 5400), (1200, 900, 1800)):
+        found.append(series(store, selection, context, step_seconds=steps[len(selection.models)]))
     found.append(series_by(store, selection, context, "source" if selection.models else "model", step_seconds=10_800))
     return [
         replace(one, hosted_busy_ms=round(one.hosted_busy_ms, 6)) if isinstance(one, Metrics) else one for one in found

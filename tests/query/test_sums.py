@@ -29,7 +29,7 @@ from modeltraces.store.summaries import refresh
 from modeltraces.store.summarizing import Summarizer
 from modeltraces.store.summing import EXACT_BELOW
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
-from tests.query.sums import HOURS, MIDNIGHT_US, agree, made, run_by_run
+from tests.query.sums import HOURS, MIDNIGHT_US, agree, forget_all_sums, made, run_by_run
 from tests.support.random_cases import examples
 
 pytestmark = pytest.mark.whole_store
@@ -45,8 +45,7 @@ FILTERS = (
 def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
     """Other tests give their runs any time of receipt."""
     yield
-    for table in ("summaries", "summary_hours", "summary_days", "minute_sums", "minute_marks"):
-        store.command(f"TRUNCATE TABLE {table}")
+    forget_all_sums(store)
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +212,7 @@ def _before(account_id: str, clock: int) -> int:
 def test_a_source_for_every_run_is_read_run_by_run_and_the_rest_is_not(
     store: Store, account_id: str, clock: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modeltraces.store.summing._MOST_SOURCES", 5)
+    monkeypatch.setattr("modeltraces.store.summing.MOST_SOURCES", 5)
     insert_runs(store, of_a_day(account_id, clock, size=2_000))
     sum_up(store, clock + 1)
     for text in ("", "source:a", "source_type:Agent"):

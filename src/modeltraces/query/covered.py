@@ -1,4 +1,4 @@
-"""Which hours, days and minutes of a selection are summed up, and which runs must be read beside the sums."""
+"""Which hours and days of a selection are summed up, and which runs must be read beside the sums."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,8 @@ from modeltraces.query.fields import field_named
 from modeltraces.query.filters import And, Bound, Filter, Not, Or, Term
 from modeltraces.query.selection import Selection
 from modeltraces.query.times import FIRST_US, LAST_US
-from modeltraces.store.coverage import HOURS_PER_DAY, MINUTE, US_PER_HOUR, Coverage, Unit, coverage, ranges
+from modeltraces.store.coverage import HOURS_PER_DAY, US_PER_HOUR, Unit, coverage, ranges
 from modeltraces.store.engine import Store
-from modeltraces.store.minutes import minutes_of
 from modeltraces.store.summing import DAYS_ABOVE, KEYS
 
 FEWEST_RUNS: Final = 50_000
@@ -26,6 +25,9 @@ _GRAINS: Final[tuple[frozenset[str], ...]] = (
     frozenset(KEYS),
 )
 
+Spans = Sequence[tuple[int | None, int | None]]
+"""(from, until) in µs; None: open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cover:
@@ -37,8 +39,6 @@ class Cover:
     holes: frozenset[int]
     days: frozenset[int] = frozenset()
     """The first hours of those days that have sums of their own."""
-    minutes: tuple[tuple[int, int], ...] = ()
-    """(first, after the last) of those minutes behind the hours whose sums hold."""
 
     def within(self, selection: Selection) -> "Cover | None":
         """The same for a shorter time."""
@@ -48,7 +48,7 @@ class Cover:
         if last - first - len(holes) < _FEWEST_HOURS:
             return None
         days = frozenset(day for day in self.days if first <= day and day + HOURS_PER_DAY <= last)
-        return Cover(selection, first, last, holes, days, _minutes_within(selection, self.minutes))
+        return Cover(selection, first, last, holes, days)
 
     def hours_of(self, times: Iterable[tuple[int, int | None]]) -> list[tuple[int, int]]:
         """Which of its hours lie in times that begin and end with hours (µs; None: open)."""
@@ -78,37 +78,33 @@ class Cover:
         if not self.days:
             return self.of_hours(bound, grain)
         of_days = list(_by_days(self.days))
-        parts = [f"grain = {grain + DAYS_ABOVE} AND ({_any_of(of_days, bound)})"]
+        parts = [f"grain = {grain + DAYS_ABOVE} AND ({any_of(of_days, bound)})"]
         beside = list(_beside(self.first, self.last, [*of_days, *ranges(self.holes)]))
         if beside:
-            parts.append(f"grain = {grain} AND ({_any_of(beside, bound)})")
+            parts.append(f"grain = {grain} AND ({any_of(beside, bound)})")
         return f"{self._of_account(bound)} AND ({' OR '.join(f'({part})' for part in parts)})"
 
     def _of_account(self, bound: Bound) -> str:
         return f"account_id = {bound.text(self.selection.account_id)} AND requests > 0"
 
-    def of_minutes(self, bound: Bound, grain: int) -> str:
-        """The condition of the rows of `minute_sums FINAL`."""
-        return f"{self._of_account(bound)} AND grain = {grain} AND ({_any_of(self.minutes, bound)})"
-
-    def of_runs(self, bound: Bound, also: Mapping[int, str] = MappingProxyType({}), *, by_minutes: bool = False) -> str:
-        """The condition of the runs of the selection's time that are not in these sums; '' where there can be none.
-
-        `also`: hour → SQL of which of its runs are to be read in any case. `by_minutes`: those of the minutes are asked for, too.
-        """
+    def gaps(self) -> list[tuple[int | None, int | None]]:
+        """Those times of the selection (µs; None: open) that are in no sums."""
         start, end = self.selection.from_us, self.selection.to_us
         times: list[tuple[int | None, int | None]] = []
         first_us, last_us = self.first * US_PER_HOUR, self.last * US_PER_HOUR
         if start is None or start < first_us:
             times.append((start, first_us))
         times += [(first * US_PER_HOUR, last * US_PER_HOUR) for first, last in ranges(self.holes)]
-        begin = last_us
-        for first, after in self.minutes if by_minutes else ():
-            times += [(begin, first * MINUTE.us)] if begin < first * MINUTE.us else []
-            begin = after * MINUTE.us
-        if end is None or end > begin:
-            times.append((begin, end))
-        parts = [_between(since, until, bound) for since, until in times]
+        if end is None or end > last_us:
+            times.append((last_us, end))
+        return times
+
+    def of_runs(self, bound: Bound, also: Mapping[int, str] = MappingProxyType({})) -> str:
+        """The condition of the runs of the selection's time that are not in these sums; '' where there can be none.
+
+        `also`: hour → SQL of which of its runs are to be read in any case.
+        """
+        parts = [_between(since, until, bound) for since, until in self.gaps()]
         for test in dict.fromkeys(also.values()):
             parts += [
                 f"{_between(first * US_PER_HOUR, last * US_PER_HOUR, bound)} AND {test}"
@@ -117,34 +113,29 @@ class Cover:
         return " OR ".join(f"({part})" for part in parts)
 
 
+def is_worth_asking(store: Store) -> bool:
+    """Whether the store has so many runs that sums are quicker."""
+    return store.rows_about("runs") >= FEWEST_RUNS
+
+
 def cover(store: Store, selection: Selection, fields: Collection[str]) -> Cover | None:
     """The sums that hold for a selection which asks for these fields; None when there are none worth asking."""
     if grain_of(fields) is None:
         return None
     first, last = _hours(selection)
-    if last - first < _FEWEST_HOURS or store.rows_about("runs") < FEWEST_RUNS:
+    if last - first < _FEWEST_HOURS or not is_worth_asking(store):
         return None
     by_source = "source" in fields
     # Of all time: a page asks of a period, the one before it, and of all runs, and is answered once.
     ever = _hours(selection.ever())
-    known = store.unchanged(
+    found = store.unchanged(
         ("coverage", selection.account_id, by_source),
-        lambda: _coverage(store, selection.account_id, ever, by_source=by_source),
+        lambda: coverage(store, selection.account_id, *ever, by_source=by_source),
     )
-    if known is None:
-        return None
-    found, minutes = known
-    covered = Cover(selection, ever[0], found.closed, found.holes, found.days, minutes).within(selection)
-    return None if covered is None or len(list(ranges(covered.holes))) > _MOST_HOLES else covered
-
-
-def _coverage(
-    store: Store, account_id: str, ever: tuple[int, int], *, by_source: bool
-) -> tuple[Coverage, tuple[tuple[int, int], ...]] | None:
-    found = coverage(store, account_id, *ever, by_source=by_source)
     if found is None:
         return None
-    return found, tuple(minutes_of(store, account_id, found.closed, found.as_of_us, by_source=by_source))
+    covered = Cover(selection, ever[0], found.closed, found.holes, found.days).within(selection)
+    return None if covered is None or len(list(ranges(covered.holes))) > _MOST_HOLES else covered
 
 
 def grain_of(fields: Collection[str]) -> int | None:
@@ -175,12 +166,7 @@ def placed(place: Callable[[str], str] | None, sums: Unit | None = None) -> str:
     return f"toInt64({place(f'(toInt64(at) * {sums.us})' if sums else 'toUnixTimestamp64Micro(executed_on)')})"
 
 
-def within_hours(hours: Sequence[tuple[int, int]], bound: Bound) -> str:
-    """The condition of the sums of these hours: of the first until the last, without it, of each."""
-    return f"({_any_of(hours, bound)})"
-
-
-def within_times(times: Sequence[tuple[int, int | None]], bound: Bound) -> str:
+def within_times(times: Spans, bound: Bound) -> str:
     """The condition of runs within one of these times (µs; None: open)."""
     return "(" + " OR ".join(f"({_between(since, until, bound)})" for since, until in times) + ")"
 
@@ -190,14 +176,6 @@ def _hours(selection: Selection) -> tuple[int, int]:
     start = FIRST_US if selection.from_us is None else max(selection.from_us, FIRST_US)
     end = LAST_US if selection.to_us is None else min(selection.to_us, LAST_US)
     return -(-start // US_PER_HOUR), end // US_PER_HOUR
-
-
-def _minutes_within(selection: Selection, minutes: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """What lies wholly in the selection's time."""
-    start = FIRST_US if selection.from_us is None else selection.from_us
-    end = LAST_US if selection.to_us is None else selection.to_us
-    inside = ((max(first, -(-start // MINUTE.us)), min(last, end // MINUTE.us)) for first, last in minutes)
-    return tuple((first, last) for first, last in inside if first < last)
 
 
 def _by_days(days: Iterable[int]) -> Iterable[tuple[int, int]]:
@@ -217,11 +195,12 @@ def _beside(first: int, last: int, taken: Iterable[tuple[int, int]]) -> Iterable
         yield at, last
 
 
-def _any_of(hours: Iterable[tuple[int, int]], bound: Bound) -> str:
+def any_of(hours: Iterable[tuple[int, int]], bound: Bound) -> str:
+    """The condition of the sums of these hours, or minutes: of the first until the last, without it, of each."""
     return " OR ".join(f"(at >= {bound(first, 'Int32')} AND at < {bound(last, 'Int32')})" for first, last in hours)
 
 
 def _between(start: int | None, end: int | None, bound: Bound) -> str:
     sides = [f"executed_on >= {bound.instant(start)}"] if start is not None else []
     sides += [f"executed_on < {bound.instant(end)}"] if end is not None else []
-    return " AND ".join(sides)
+    return " AND ".join(sides) or "true"

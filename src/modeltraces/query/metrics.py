@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modeltraces.query.covered import Cover, cover
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.selection import Selection, where
+from modeltraces.query.summed import Summed, summed
 from modeltraces.query.totals import (
     FAILED,
     INPUT_TOKENS,
@@ -85,13 +85,13 @@ def requests_since_deployment(
     `deployed_since`: a name that runs bear → the instant (µs) from which on they count.
     """
     ever = selection.ever()
-    known = cover(store, ever, {"model"})
+    known = summed(store, ever, {"model"})
     earlier = _count_earlier(store, ever, context, deployed_since, known)
     # Between the two counts runs may have come, or been folded.
     return max(0, count_runs(store, ever, context, known) - earlier)
 
 
-def count_runs(store: Store, selection: Selection, context: FilterContext, known: Cover | None = None) -> int:
+def count_runs(store: Store, selection: Selection, context: FilterContext, known: Summed | None = None) -> int:
     """How many runs the selection holds."""
     question = Question(selection, context, (REQUESTS,), percentiles=False)
     found = totals(store, question, surface="metrics.count", known=known)
@@ -103,7 +103,7 @@ def _count_earlier(
     selection: Selection,
     context: FilterContext,
     deployed_since: Mapping[str, int],
-    known: Cover | None,
+    known: Summed | None,
 ) -> int:
     """Runs of the selection that were executed before their model was deployed: counted by themselves, as they are few
     and old, while a condition on every run ever made would have to read them all."""
@@ -112,7 +112,7 @@ def _count_earlier(
     if not since:
         return 0
     before = replace(selection, to_us=max(since.values()))
-    covered = known.within(before) if known else None
+    covered = known.hours.within(before) if known and known.hours else None
     bound = Bound("d")
     names, starts = bound(list(since), "Array(String)"), bound(list(since.values()), "Array(Int64)")
     is_earlier = f"toUnixTimestamp64Micro(executed_on) < transform(toString(model), {names}, {starts}, toInt64(0))"

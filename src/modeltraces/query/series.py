@@ -12,7 +12,7 @@ from modeltraces.query.metrics import Percentiles, percentiles_of
 from modeltraces.query.selection import Selection, SelectionError, where
 from modeltraces.query.times import US_PER_SECOND, datetime_of, us_of
 from modeltraces.query.totals import Question, Total, totals
-from modeltraces.store.coverage import US_PER_HOUR
+from modeltraces.store.coverage import HOUR, MINUTE, Unit
 from modeltraces.store.engine import Store
 
 MAX_POINTS: Final = 200
@@ -59,9 +59,7 @@ def series(
     axis = axis_of(store, selection, context, step_seconds=step_seconds, tz=tz)
     if axis is None:
         return Series(step_seconds or STEPS_SECONDS[0], [])
-    question = Question(
-        selection, context, place=axis.place, edges=axis.edges, params=axis.params, is_by_hours=axis.is_by_hours
-    )
+    question = Question(selection, context, place=axis.place, edges=axis.edges, params=axis.params, unit=axis.unit)
     found = totals(store, question, surface="metrics.series")
     return Series(axis.step_seconds, axis.points({total.step: total for total in found}))
 
@@ -77,8 +75,9 @@ class Axis:
     """SQL: the number, from 1, of the step of an instant that is given as SQL of microseconds."""
 
     @property
-    def is_by_hours(self) -> bool:
-        return all(edge % US_PER_HOUR == 0 for edge in self.edges)
+    def unit(self) -> Unit | None:
+        """The longest of which none belongs to two steps."""
+        return next((unit for unit in (HOUR, MINUTE) if all(edge % unit.us == 0 for edge in self.edges)), None)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def series_by(
     among = f"{question.name} IN {bound([total.name for total in largest.totals], 'Array(String)')}"
     question = replace(
         question, measures=(REQUESTS, FAILED), percentiles=True, among=among, place=axis.place, edges=axis.edges,
-        params={**axis.params, **bound.params}, is_by_hours=axis.is_by_hours,
+        params={**axis.params, **bound.params}, unit=axis.unit,
     )  # fmt: skip
     found: dict[str, dict[int, Total]] = {}
     for total in totals(store, question, surface="metrics.series_by"):

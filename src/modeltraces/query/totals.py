@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from modeltraces.query.covered import Cover, cover, fields_of, grain_of, placed, within_hours, within_times
+from modeltraces.query.covered import any_of, fields_of, grain_of, placed, within_times
 from modeltraces.query.filters import Bound, FilterContext
 from modeltraces.query.narrowing import ask_narrowed
 from modeltraces.query.selection import Selection, among, where
+from modeltraces.query.summed import Summed, summed
 from modeltraces.store.coverage import HOUR, MINUTE, Unit, ranges
 from modeltraces.store.engine import Rows, Store
 from modeltraces.store.summing import CLASS, COUNTED, EXACT_BELOW, time_of_class
@@ -54,7 +55,7 @@ class Question:
     name: str = "''"
     """SQL of what the runs are parted by, over columns that `runs` and `summaries` share."""
     place: Callable[[str], str] | None = None
-    """SQL of the step that an instant, given as SQL of microseconds, belongs to; steps must begin with hours."""
+    """SQL of the step that an instant, given as SQL of microseconds, belongs to."""
     edges: Sequence[int] = ()
     """Where each step begins (µs); the first has the number 1."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -62,8 +63,8 @@ class Question:
     """Columns that `name` and the measures ask for."""
     among: str = ""
     """A condition more, over the columns of `fields`."""
-    is_by_hours: bool = True
-    """Whether no hour belongs to two steps."""
+    unit: Unit | None = HOUR
+    """The longest of which none belongs to two steps; None: a minute may."""
 
     @property
     def needs(self) -> frozenset[str]:
@@ -95,19 +96,21 @@ class Most:
     """How many there are."""
 
 
-def totals(store: Store, question: Question, *, surface: str, known: Cover | None = None) -> list[Total]:
-    """One for each name and step that has runs. `known`: the cover of a longer time, where it was looked for already."""
-    covered = None
-    if question.is_by_hours:
-        covered = known.within(question.selection) if known else cover(store, question.selection, question.needs)
-    if covered is None:
+def totals(store: Store, question: Question, *, surface: str, known: Summed | None = None) -> list[Total]:
+    """One for each name and step that has runs. `known`: the sums of a longer time, where they were looked for already."""
+    sums = known.within(question.selection) if known else _summed(store, question)
+    if sums is None:
         return _of_runs(store, question, surface)
-    return _of_sums(store, question, covered, surface)
+    return _of_sums(store, question, sums, surface)
+
+
+def _summed(store: Store, question: Question) -> Summed | None:
+    return summed(store, question.selection, question.needs, question.unit) if question.unit else None
 
 
 def most(store: Store, question: Question, limit: int, *, surface: str, settings: str = "") -> Most:
     """The names with the most of the first measure. There may be as many names as runs: the engine chooses."""
-    covered = cover(store, question.selection, question.needs) if question.is_by_hours else None
+    sums = _summed(store, question)
 
     def ask(sql: str, params: dict[str, Any]) -> Rows:
         return store.query(
@@ -116,7 +119,7 @@ def most(store: Store, question: Question, limit: int, *, surface: str, settings
             surface=surface,
         )
 
-    rows = _ask_runs(store, question, ask) if covered is None else ask(*_sql_of_sums(question, covered))
+    rows = _ask_runs(store, question, ask) if sums is None else ask(*_sql_of_sums(question, sums))
     return Most([Total(name, 0, (number,)) for name, number, _ in rows], rows[0][2] if rows else 0)
 
 
@@ -151,8 +154,8 @@ def _sql_of_runs(question: Question, selection: Selection, also: str, bound: Bou
     ), {**params, **bound.params, **question.params}
 
 
-def _of_sums(store: Store, question: Question, covered: Cover, surface: str) -> list[Total]:
-    sql, params = _sql_of_sums(question, covered)
+def _of_sums(store: Store, question: Question, sums: Summed, surface: str) -> list[Total]:
+    sql, params = _sql_of_sums(question, sums)
     rows = store.query(sql, params, surface=surface)
     many = len(question.measures)
     found = [Total(row[0], row[1], tuple(row[2 : 2 + many])) for row in rows]
@@ -161,16 +164,21 @@ def _of_sums(store: Store, question: Question, covered: Cover, surface: str) -> 
     known = {(row[0], row[1]): tuple(row[3 + many]) for row in rows if row[2 + many] > EXACT_BELOW}
     few = [(row[0], row[1]) for row in rows if 0 < row[2 + many] <= EXACT_BELOW]
     if few:
-        known |= _exact(store, question, covered, few, surface)
+        known |= _exact(store, question, sums, few, surface)
     return [replace(one, percentiles=known.get((one.name, one.step), one.percentiles)) for one in found]
 
 
-def _sql_of_sums(question: Question, covered: Cover) -> tuple[str, dict[str, Any]]:
+def _sql_of_sums(question: Question, sums: Summed) -> tuple[str, dict[str, Any]]:
     bound = Bound("s")
-    parts = [_numbers_of_sums(question, HOUR, _sums(question, covered, bound), bound)]
-    if covered.minutes:
-        parts.append(_numbers_of_sums(question, MINUTE, covered.of_minutes(bound, _grain(question.needs)), bound))
-    if times := covered.of_runs(bound, by_minutes=True):
+    grain = _grain(question.needs)
+    parts = []
+    if sums.hours:
+        # A step may begin within a day.
+        rows = sums.hours.of_sums if question.place is None else sums.hours.of_hours
+        parts.append(_numbers_of_sums(question, HOUR, rows(bound, grain), bound))
+    if sums.minutes:
+        parts.append(_numbers_of_sums(question, MINUTE, sums.of_minutes(bound, grain), bound))
+    if times := sums.of_runs(bound):
         parts.append(_numbers_of_runs(question, times, bound))
     numbers = [f"sum(n{at}) AS n{at}" for at in range(len(question.measures))]
     if question.percentiles:
@@ -214,7 +222,7 @@ def _numbers_of_runs(question: Question, times: str, bound: Bound) -> str:
 
 
 def _exact(
-    store: Store, question: Question, covered: Cover, few: Sequence[tuple[str, int]], surface: str
+    store: Store, question: Question, sums: Summed, few: Sequence[tuple[str, int]], surface: str
 ) -> dict[tuple[str, int], tuple[float, ...]]:
     """Percentiles from the response times themselves."""
     bound = Bound("s")
@@ -222,15 +230,14 @@ def _exact(
     in_steps = f"step IN {bound(steps, 'Array(Int64)')}"
     # Mostly they are few among many: the engine finds what has these times, not what a step is reckoned from.
     spans = question.times_of(steps)
-    hours = covered.hours_of(spans)
     parts = []
     finest = _grain(question.needs | {"source"})
-    if hours or not spans:
-        within = f"{within_hours(hours, bound)} AND {in_steps}" if spans else in_steps
-        parts.append(_times_of_sums(question, HOUR, f"{covered.of_hours(bound, finest)} AND {within}", bound))
-    if covered.minutes:
-        parts.append(_times_of_sums(question, MINUTE, f"{covered.of_minutes(bound, finest)} AND {in_steps}", bound))
-    if times := covered.of_runs(bound, by_minutes=True):
+    if sums.hours and (not spans or sums.hours.hours_of(spans)):
+        within = f"({any_of(sums.hours.hours_of(spans), bound)}) AND {in_steps}" if spans else in_steps
+        parts.append(_times_of_sums(question, HOUR, f"{sums.hours.of_hours(bound, finest)} AND {within}", bound))
+    if sums.minutes:
+        parts.append(_times_of_sums(question, MINUTE, f"{sums.of_minutes(bound, finest, spans)} AND {in_steps}", bound))
+    if times := sums.of_runs(bound):
         within = f"{within_times(spans, bound)} AND {in_steps}" if spans else in_steps
         parts.append(
             f"SELECT {question.name} AS name, {placed(question.place)} AS step, "
@@ -251,12 +258,6 @@ def _times_of_sums(question: Question, unit: Unit, rows: str, bound: Bound) -> s
         f"SELECT {question.name} AS name, {placed(question.place, unit)} AS step, arrayJoin(times) AS ms "
         f"FROM {unit.sums} FINAL WHERE {' AND '.join([rows, *_among(question, bound)])}"
     )
-
-
-def _sums(question: Question, covered: Cover, bound: Bound) -> str:
-    # A step may begin within a day.
-    rows = covered.of_sums if question.place is None else covered.of_hours
-    return rows(bound, _grain(question.needs))
 
 
 def _grain(fields: frozenset[str]) -> int:

@@ -18,6 +18,7 @@ _SHARDED_BY: Final = {
 _SHARDED_BY_DEFAULT: Final = "cityHash64(account_id)"
 _CREATE: Final = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)\s+(?=\()")
 _ALTER: Final = re.compile(r"^ALTER TABLE (\w+) (.*)$", re.DOTALL)
+_INSERT: Final = re.compile(r"^INSERT INTO \w+ SELECT ")
 _ENGINE: Final = re.compile(r"\bENGINE = ((?:Replacing)?MergeTree)(?:\(([^()]*)\))?")
 _COLUMNS: Final = re.compile(r"^(ADD|DROP|MODIFY|RENAME|COMMENT|CLEAR) COLUMN\b")
 
@@ -44,6 +45,8 @@ def for_cluster(statement: str, cluster: str) -> list[str]:
         if _COLUMNS.match(change) and _part_of(table) != table:
             statements.append(f"ALTER TABLE {table} ON CLUSTER {_quoted(cluster)} {_without_codec(change)}")
         return statements
+    if _INSERT.match(statement):
+        return [statement]
     raise ValueError(f"no statement for a cluster can be made from: {statement[:80]}")
 
 

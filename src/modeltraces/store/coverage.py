@@ -38,6 +38,8 @@ class Unit:
 HOUR: Final = Unit(US_PER_HOUR, "summaries", "summary_hours")
 MINUTE: Final = Unit(60_000_000, "minute_sums", "minute_marks")
 MINUTES_PER_HOUR: Final = HOUR.us // MINUTE.us
+MINUTES_COUNT_HOURS: Final = 48
+"""So long after it an hour's minutes may count."""
 
 
 def hour_of(us: str = "toUnixTimestamp64Micro(executed_on)") -> str:
@@ -71,8 +73,6 @@ class Coverage:
     """Hours whose sums do not hold."""
     days: frozenset[int]
     """The first hours of days whose sums hold."""
-    as_of_us: int
-    """Runs that were received until then are in the sums, or where these do not hold."""
 
 
 def checkpoint(store: Store) -> Checkpoint:
@@ -119,7 +119,6 @@ def coverage(store: Store, account_id: str, first: int, last: int, *, by_source:
             for _, day, holes, is_summed in rows
             if is_summed and not holes and first <= day and day + HOURS_PER_DAY <= last
         ),
-        mark.as_of_us,
     )
 
 
@@ -139,19 +138,51 @@ def forget(
         if limit is not None:
             conditions.append(f"at {sign} {{{name}:Int64}}")
             params[name] = limit // US_PER_HOUR
+    params["version"] = now_us * VERSIONS
     store.command(
-        "INSERT INTO summary_hours (account_id, at, version, covered, detailed) "
-        "SELECT account_id, at, {version:UInt64}, false, false FROM ("
-        f"SELECT account_id, {hour_of()} AS at FROM runs WHERE {' AND '.join(conditions)} GROUP BY account_id, at "
-        f"UNION DISTINCT SELECT account_id, at FROM summary_hours WHERE account_id != '' AND {' AND '.join(conditions)})",
-        {**params, "version": now_us * VERSIONS},
+        f"INSERT INTO summary_hours (account_id, at, version, covered, detailed) "
+        f"SELECT account_id, at, {{version:UInt64}}, false, false FROM ({_hours_of(conditions)})",
+        params,
     )
+    lately = [*conditions, "at >= {since:Int64}"]
+    store.command(
+        f"INSERT INTO changed_hours (account_id, at, version) SELECT account_id, at, {{version:UInt64}} FROM ({_hours_of(lately)})",
+        {**params, "since": minutes_count_since(now_us)},
+    )
+
+
+def _hours_of(conditions: Sequence[str]) -> str:
+    """SQL of those that have runs, or sums."""
+    condition = " AND ".join(conditions)
+    return (
+        f"SELECT account_id, {hour_of()} AS at FROM runs WHERE {condition} GROUP BY account_id, at "
+        f"UNION DISTINCT SELECT account_id, at FROM summary_hours WHERE account_id != '' AND {condition}"
+    )
+
+
+def minutes_count_since(now_us: int) -> int:
+    """The first hour whose minutes may count."""
+    return now_us // US_PER_HOUR - MINUTES_COUNT_HOURS
 
 
 def forget_hours(store: Store, hours: Iterable[tuple[str, int]], now_us: int) -> None:
     """The same for (account, start in µs) of runs."""
-    pairs = {(account_id, start // US_PER_HOUR) for account_id, start in hours}
-    declare(store, [(account_id, at, False) for account_id, at in sorted(pairs)], now_us * VERSIONS)
+    pairs = sorted({(account_id, start // US_PER_HOUR) for account_id, start in hours})
+    declare(store, [(account_id, at, False) for account_id, at in pairs], now_us * VERSIONS)
+    declare_changed(store, pairs, now_us * VERSIONS)
+
+
+def declare_changed(store: Store, hours: Sequence[tuple[str, int]], version: int) -> None:
+    """That sums of the minutes of these (account, hour) do not hold which were made before."""
+    if hours:
+        store.insert(
+            "changed_hours",
+            {
+                "account_id": ("LowCardinality(String)", [account_id for account_id, _ in hours]),
+                "at": ("Int32", [at for _, at in hours]),
+                "version": ("UInt64", [version] * len(hours)),
+            },
+        )
 
 
 def declare(

@@ -6,8 +6,8 @@ them. So a run that is sent again, folded, or comes late cannot make them drift.
 run (`query/covered.py`). What changes runs without receiving them (rules asked again, removal, a copy) says so: `forget`.
 
 An hour is first declared not covered, then summed up, then covered, then the checkpoint moves; days are made from their
-hours. Whatever breaks off in between leaves hours that are read run by run, and are summed up the next time. The hour that
-is not over is summed up by its minutes (`minutes.py`), where it has many runs.
+hours. Whatever breaks off in between leaves hours that are read run by run, and are summed up the next time. Where an hour
+has many runs its minutes are summed up first, while it lasts and later, and it is made of theirs (`minutes.py`).
 """
 
 import random
@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from modeltraces.run import now_us
+from modeltraces.store.adding_up import add_up_days, add_up_hours
 from modeltraces.store.coverage import (
     HOUR,
     HOURS_PER_DAY,
@@ -28,6 +29,7 @@ from modeltraces.store.coverage import (
     checkpoint,
     day_of,
     declare,
+    declare_changed,
     declare_days,
     forget_hours,
     hour_of,
@@ -35,7 +37,7 @@ from modeltraces.store.coverage import (
 from modeltraces.store.engine import Store
 from modeltraces.store.errors import RightMissing
 from modeltraces.store.minutes import refresh_minutes
-from modeltraces.store.summing import DAYS_ABOVE, KEYS, blank, into, sum_up
+from modeltraces.store.summing import sum_up
 
 log = structlog.get_logger(__name__)
 
@@ -64,25 +66,37 @@ def refresh(
     # One number for all rows of this call; another process that is at it at the same time has another.
     generation = as_of_us * VERSIONS + random.randrange(1000) * 2
     declare(store, [(*hour, False) for hour in found if found[hour]], generation)
+    declare_changed(store, list(found.keys() - set(chosen)), generation)
     done = 0
 
     def is_ours() -> bool:
         # Another process that came later has newer sums. Where a kind of run is gone in those, what is written here would stay.
         return go_on() and checkpoint(store).as_of_us == last.as_of_us
 
-    def write(account_id: str, ats: Sequence[int], unit: Unit) -> int:
-        count = sum_up(store, account_id, ats, generation, unit)
+    def forget_if_overtaken(account_id: str, ats: Iterable[int], unit: Unit) -> None:
         if (newest := checkpoint(store).as_of_us) != last.as_of_us:
-            # It came while this was being written.
+            # It came while these were being written.
             forget_hours(store, [(account_id, at * unit.us) for at in ats], max(now_us(), newest) + 1)
-        return count
 
+    def write(account_id: str, ats: Sequence[int], unit: Unit) -> list[int]:
+        written = sum_up(store, account_id, ats, generation, unit)
+        forget_if_overtaken(account_id, ats, unit)
+        return written
+
+    by_minutes = refresh_minutes(store, now, chosen, generation, is_ours, write)
+    if by_minutes is None:
+        return len(found)
     for account_id, hours in _by_account(chosen).items():
         for start in range(0, len(hours), _AT_ONCE):
             if not is_ours():
                 return len(found) - done
-            done += write(account_id, hours[start : start + _AT_ONCE], HOUR)
-    if not refresh_minutes(store, now, generation, is_ours, write) or not is_ours():
+            some = hours[start : start + _AT_ONCE]
+            if minutes := {at: by_minutes[account_id, at] for at in some if (account_id, at) in by_minutes}:
+                done += len(add_up_hours(store, account_id, minutes, generation))
+                forget_if_overtaken(account_id, minutes, HOUR)
+            if others := [at for at in some if at not in minutes]:
+                done += len(write(account_id, others, HOUR))
+    if not is_ours():
         return len(found) - done
     declare(store, [("", 0, True)], as_of_us * VERSIONS, covered=True)
     _sum_up_days(store, generation + 1, now, go_on)
@@ -121,8 +135,7 @@ def _changed(store: Store, last: Checkpoint, now: Checkpoint) -> dict[tuple[str,
         params,
         surface="summaries.changed",
     )
-    # One that was declared after `as_of_us` would win over what is summed up here; one that is not over keeps its minutes from
-    # counting.
+    # One that was declared after `as_of_us` would win over what is summed up here.
     left = store.query(
         "SELECT account_id, at FROM summary_hours FINAL WHERE account_id != '' AND NOT covered AND version < {version:UInt64} "
         "AND at < {closed_hour:Int32}",
@@ -148,23 +161,8 @@ def _sum_up_days(store: Store, version: int, now: Checkpoint, go_on: Callable[[]
             if not go_on():
                 return
             some = days[start : start + _AT_ONCE]
-            _insert_days(store, account_id, some, version)
+            add_up_days(store, account_id, some, version)
             declare_days(store, account_id, some, version)
-
-
-def _insert_days(store: Store, account_id: str, days: Sequence[int], version: int) -> None:
-    keys = ", ".join(KEYS)
-    of_days = " OR ".join(f"(at >= {first} AND at < {first + HOURS_PER_DAY})" for first in days)
-    store.command(
-        f"{into(HOUR)} grain, day, {keys}, requests, timed, ms, input_tokens, output_tokens, many.1, many.2, [] FROM ("
-        f"SELECT toUInt8(grain) + {DAYS_ABOVE} AS grain, {day_of()} AS day, {keys}, sum(s.requests) AS requests, "
-        "sum(s.timed) AS timed, sum(response_time_ms) AS ms, sum(s.input_tokens) AS input_tokens, "
-        "sum(s.output_tokens) AS output_tokens, sumMap(classes, arrayMap(one -> toUInt64(one), counts)) AS many "
-        f"FROM summaries AS s FINAL WHERE account_id = {{account_id:String}} AND ({of_days}) AND s.grain < {DAYS_ABOVE} "
-        f"AND s.requests > 0 GROUP BY s.grain, day, {keys}) SETTINGS max_execution_time = 0, max_threads = 1",
-        {"account_id": account_id, "generation": version},
-    )
-    blank(store, account_id, days, f"grain >= {DAYS_ABOVE}", version)
 
 
 def _by_account(hours: Iterable[tuple[str, int]]) -> dict[str, list[int]]:

@@ -1,6 +1,6 @@
 """How the runs of some hours, or minutes, of an account are summed up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from modeltraces.store.coverage import HOUR, Unit, declare, ranges
@@ -8,7 +8,7 @@ from modeltraces.store.engine import Store, StoreError
 
 EXACT_BELOW: Final = 10_000
 """Up to so many response times percentiles are exact."""
-_MOST_SOURCES: Final = 2_000
+MOST_SOURCES: Final = 2_000
 """Rows of one hour by source. With more (a source for every run) they would be no shorter than the runs: they are left out."""
 COUNTED: Final = "isNotNull(response_time_ms) AND NOT response_time_clamped"
 """Which runs' response times percentiles are of."""
@@ -36,28 +36,35 @@ def time_of_class(name: str) -> str:
     return f"if({name} = -32768, 0., exp({name} / 64) * 2 / (1 + exp(1 / 64)))"
 
 
-def sum_up(store: Store, account_id: str, ats: Sequence[int], generation: int, unit: Unit = HOUR) -> int:
-    """Sum up hours, or minutes, and say that they are; how many were. What is too large is left as it is, not covered."""
+def sum_up(store: Store, account_id: str, ats: Sequence[int], generation: int, unit: Unit = HOUR) -> list[int]:
+    """Sum up hours, or minutes, and say that they are; which ones could be. What is too large is left as it is, not covered."""
+
+    def write(some: Sequence[int]) -> None:
+        crowded = _crowded(store, account_id, some, unit)
+        for source, those in (("source", sorted(set(some) - crowded)), ("''", sorted(crowded))):
+            if those:
+                _insert(store, account_id, those, generation, source, unit)
+        declare(store, [(account_id, at, at not in crowded) for at in some], generation + 1, covered=True, unit=unit)
+
+    return by_parts(write, ats)
+
+
+def by_parts(write: Callable[[Sequence[int]], None], ats: Sequence[int]) -> list[int]:
+    """Write them all at once, or each by itself where that is too much for the memory that a query may use; which ones could be."""
     try:
-        crowded = _crowded(store, account_id, ats, unit)
-        for source, some in (("source", sorted(set(ats) - crowded)), ("''", sorted(crowded))):
-            if some:
-                _insert(store, account_id, some, generation, source, unit)
+        write(ats)
+        return list(ats)
     except StoreError:
         if len(ats) == 1:
-            # Too large for the memory that a query may use.
-            return 0
-        return sum(sum_up(store, account_id, [at], generation, unit) for at in ats)
-    rows = [(account_id, at, at not in crowded) for at in ats]
-    declare(store, rows, generation + 1, covered=True, unit=unit)
-    return len(ats)
+            return []
+        return [one for at in ats for one in by_parts(write, [at])]
 
 
 def _crowded(store: Store, account_id: str, ats: Sequence[int], unit: Unit) -> set[int]:
     condition, params = _of_runs(account_id, ats, unit)
     rows = store.query(
         f"SELECT {unit.of()} AS at FROM runs WHERE {condition} GROUP BY at "
-        f"HAVING uniq({', '.join(KEYS)}) > {_MOST_SOURCES} SETTINGS max_execution_time = 0, max_threads = 1",
+        f"HAVING uniq({', '.join(KEYS)}) > {MOST_SOURCES} SETTINGS max_execution_time = 0, max_threads = 1",
         params,
         surface="summaries.sources",
     )
