@@ -26,6 +26,7 @@ from modeltraces.api import (
     retention,
     runs,
 )
+from modeltraces.api.identity import key_places
 from modeltraces.api.openapi import complete
 from modeltraces.api.security import SecurityHeaders
 from modeltraces.gateway.proxy import Gateway
@@ -33,9 +34,9 @@ from modeltraces.gateway.target_book import TargetBook
 from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.parts import Parts
 
-_DESCRIPTION = """Every call made to a model, run by run.
+_DESCRIPTION = f"""Every call made to a model, run by run.
 
-Send a key of yours as `Authorization: Bearer mt_…` or `x-api-key`. Errors are `application/problem+json`.
+Send a key of yours as {key_places("`{}`")}. Errors are `application/problem+json`.
 Everything that reads runs takes the same selection: `model`, `period` or `from`/`to`, `filter`, `sort`, `order`.
 """
 

@@ -30,6 +30,13 @@ def test_members_make_no_keys(site: CatalogSite, scope: str) -> None:
     assert scopes(site) == []
 
 
+def test_the_page_says_every_header_that_a_key_is_taken_from(site: CatalogSite) -> None:
+    told = site.get(API_KEYS).text
+    assert (
+        "<code>Authorization: Bearer mt_…</code>, <code>x-api-key: mt_…</code> or <code>api-key: mt_…</code>." in told
+    )
+
+
 def doubts(text: str) -> list[str]:
     return re.findall(r"This account has no model &#39;(.+?)&#39; yet\.", text)
 
