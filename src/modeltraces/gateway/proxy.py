@@ -167,6 +167,7 @@ class Gateway:
         """One model that the key may call, or all. Raises Refused."""
         if not name:
             return listing(self._names(key, family), family)
+        check_model(name)
         try:
             found = self.targets.resolve(key.account_id, name, family)
         except NoTarget as error:

@@ -7,6 +7,7 @@ from typing import Final
 from modeltraces.catalog.connections import EVERY_MODEL, list_connections
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.key_limits import LONGEST_MODEL
 from modeltraces.catalog.model_entries import ModelEntry
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.gateway.no_target import NoTarget, base_of, meant, which_connection, why_not
@@ -53,6 +54,9 @@ class TargetBook:
             return found
         if refused := known.refused.get((asked, family)):
             raise NoTarget(*refused)
+        if len(asked) > LONGEST_MODEL:
+            # No model is called so; a thousand names of 64 KB, as a path may hold, would stay in memory.
+            return self._resolved(known, asked, family)
         if len(known.resolved) + len(known.refused) >= _MOST_RESOLVED:
             known.resolved.clear()
             known.refused.clear()
