@@ -55,6 +55,17 @@ def test_models_that_the_account_does_not_have_are_told_below_the_key_until_it_h
     assert doubts(site.get(API_KEYS).text) == ["gpt-4"]
 
 
+def test_of_hundreds_of_models_that_the_account_does_not_have_five_are_told_and_how_many_more(
+    site: CatalogSite,
+) -> None:
+    site.seen("gpt-4o")
+    wrong = [f"gpt-4o-{number}" for number in range(200)]
+    assert site.send(API_KEYS, name="mine", scope="gateway", models="\n".join(wrong)).status_code == 303
+    told = site.get(API_KEYS).text
+    assert doubts(told) == wrong[:5]
+    assert "<bdi>And 195 more that this account does not have yet.</bdi>" in told
+
+
 def test_a_new_key_is_shown_with_the_doubts_about_its_models(site: CatalogSite) -> None:
     site.seen("gpt-4o")
     assert site.send(API_KEYS, name="old", scope="gateway", models="older").status_code == 303
