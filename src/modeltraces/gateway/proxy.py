@@ -6,7 +6,6 @@ answer's last byte.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
@@ -156,12 +155,10 @@ class Gateway:
         CALLS.labels(family, "passed").inc()
 
     def _names(self, key: KeyIdentity, family: Family) -> list[str]:
-        def resolves(name: str) -> bool:
-            with suppress(NoTarget):
-                return bool(self.targets.resolve(key.account_id, name, family).every)
-            return False
+        def serves(name: str) -> bool:
+            return self.targets.serves(key.account_id, name, family)
 
-        return callable_names(key.limits, self.targets.names(key.account_id, family), resolves)
+        return callable_names(key.limits, self.targets.names(key.account_id, family), serves)
 
     def _listed(self, key: KeyIdentity, family: Family, name: str) -> dict[str, Any]:
         """One model that the key may call, or all. Raises Refused."""
