@@ -146,6 +146,13 @@ def test_forms_without_the_sessions_token_are_refused(site: Site) -> None:
     assert "out of date" in answer.text
 
 
+def test_a_form_that_cannot_be_read_is_no_fault_of_the_address(site: Site) -> None:
+    answer = site.client.post("/sign-in", data={"email": "a" * (1 << 20) + "b"})
+    assert answer.status_code == 400
+    assert "<h1>What was sent cannot be understood</h1>" in answer.text
+    assert "This address" not in answer.text
+
+
 def test_pages_are_never_kept_by_name_alone(site: Site) -> None:
     answer = site.client.get(MODEL_TRACES, headers={"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"

@@ -26,6 +26,8 @@ _TITLES: Final = {
     400: "This address cannot be understood",
     403: "You may not see this",
     404: "There is no such page",
+    408: "The form did not come whole",
+    413: "This is too large",
     422: "This cannot be done",
     503: "This cannot be answered right now",
 }
@@ -107,6 +109,8 @@ async def recognise(request: Request) -> None:
 
 def message(request: Request, problem: Problem) -> Response:
     title = _TITLES.get(problem.status, "Something went wrong")
+    if problem.status == 400 and request.method == "POST":
+        title = "What was sent cannot be understood"
     reader: Identity | None = getattr(request.state, "reader", None)
     # Out of order, the server may have no navigation to show.
     surround = shell(request, reader, title, "") if reader is not None and problem.status < 500 else None
