@@ -27,6 +27,7 @@ _TITLES: Final = {
     403: "You may not see this",
     404: "There is no such page",
     408: "The form did not come whole",
+    409: "This cannot be done",
     413: "This is too large",
     422: "This cannot be done",
     503: "This cannot be answered right now",
