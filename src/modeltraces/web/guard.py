@@ -80,7 +80,9 @@ class PageRoute(APIRoute):
             except Exception as error:
                 problem = problem_of(error)
                 if problem.status >= 500:
-                    log.error("page failed", path=request.url.path, error=str(error), exc_info=error)
+                    # What is away or too much says so itself, each time that somebody looks.
+                    trace = error if problem.status == 500 else None
+                    log.error("page failed", path=request.url.path, error=str(error), exc_info=trace)
                 return message(request, problem)
 
         return handle_page
