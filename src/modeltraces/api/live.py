@@ -6,7 +6,7 @@ reader that comes again with it (Last-Event-ID) misses nothing. It may then see 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -108,14 +108,16 @@ async def _runs_since(
     """The runs that were not seen, each with whether it is the last of its commit."""
     from modeltraces.query.runs import runs_since
 
+    def look(after: Arrival | None) -> tuple[ModelFacts, tuple[Sequence[Arrival], bool]]:
+        # A model may have come with the very runs that are looked for.
+        facts = ModelFacts.of(parts.registry.list_models(selection.account_id, archived=True))
+        return facts, runs_since(
+            parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after, floor_us=floor_us
+        )
+
     after: Arrival | None = None
     while not parts.commits.stopping:
-        # A model may have come with the very runs that are looked for.
-        entries = await parts.workers.look_up(parts.registry.list_models, selection.account_id, archived=True)
-        facts = ModelFacts.of(entries)
-        found, more = await parts.workers.query(
-            runs_since, parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after, floor_us=floor_us
-        )
+        facts, (found, more) = await parts.workers.look(look, after)
         for place, arrival in enumerate(found, 1):
             following = found[place] if place < len(found) else None
             if following is None:
