@@ -113,6 +113,8 @@ class MembersPage:
     email: str = ""
     invited_email: str = ""
     invite_link: str = ""
+    invited_is_pending: bool = False
+    """Whether they have no password yet."""
 
 
 @dataclass(frozen=True, slots=True)
