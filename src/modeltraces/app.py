@@ -26,16 +26,19 @@ from modeltraces.api import (
     retention,
     runs,
 )
+from modeltraces.api.form_bodies import FormBodies
+from modeltraces.api.identity import key_places
 from modeltraces.api.openapi import complete
 from modeltraces.api.security import SecurityHeaders
+from modeltraces.arrivals import Arrivals
 from modeltraces.gateway.proxy import Gateway
 from modeltraces.gateway.target_book import TargetBook
 from modeltraces.gateway.timeouts import Timeouts
 from modeltraces.parts import Parts
 
-_DESCRIPTION = """Every call made to a model, run by run.
+_DESCRIPTION = f"""Every call made to a model, run by run.
 
-Send a key of yours as `Authorization: Bearer mt_…` or `x-api-key`. Errors are `application/problem+json`.
+Send a key of yours as {key_places("`{}`")}. Errors are `application/problem+json`.
 Everything that reads runs takes the same selection: `model`, `period` or `from`/`to`, `filter`, `sort`, `order`.
 """
 
@@ -43,10 +46,10 @@ Everything that reads runs takes the same selection: `model`, `period` or `from`
 class _Front:
     """The gateway beside everything else: the layers and routes of the rest take a fifth of what a call through it costs."""
 
-    def __init__(self, gateway: Gateway, rest: FastAPI, trusted_proxies: str) -> None:
+    def __init__(self, gateway: Gateway, rest: FastAPI, arrivals: Arrivals, trusted_proxies: str) -> None:
         self._gateway, self._app = gateway, rest
         # Around everything, so that the answer to an error of ours has them, too.
-        layered: Any = SecurityHeaders(rest)
+        layered: Any = SecurityHeaders(FormBodies(rest, arrivals))
         # Who asks and how, behind a proxy: nothing that the gateway wants to know.
         self._rest = ProxyHeadersMiddleware(layered, trusted_proxies)
 
@@ -113,4 +116,4 @@ def create_app(parts: Parts, *, grpc: bool = True) -> ASGIApp:
     ):  # fmt: skip
         app.include_router(part.router)
     web.install(app)
-    return _Front(gateway, app, settings.trusted_proxies)
+    return _Front(gateway, app, parts.arrivals, settings.trusted_proxies)

@@ -37,6 +37,27 @@ def test_a_wrong_path_says_where_to_send(server: Server, method: str, path: str,
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "allowed", "leads"),
+    [
+        ("PUT", "/api/v1/keys/some", "PATCH, DELETE", ""),
+        ("PUT", "/api/v1/models", "GET, POST", ""),
+        ("PUT", "/api/v1/models/a/b", "GET, PATCH, DELETE", ""),
+        ("PUT", "/api/v1/models/m/deployments/v1/events", "GET, POST, PATCH, DELETE", ""),
+        ("GET", "/api/v1/hardware/h100", "PATCH, DELETE", " Did you mean /api/v1/hardware?"),
+        ("DELETE", "/api/v1/matching/jobs/x", "GET", ""),
+        ("PATCH", "/healthz", "GET, HEAD", ""),
+    ],
+)
+def test_a_wrong_method_is_told_all_that_there_are(
+    server: Server, method: str, path: str, allowed: str, leads: str
+) -> None:
+    """Those of the first route alone were told: of a key PATCH, and not DELETE."""
+    answer = httpx.request(method, server.url + path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json()["detail"] == f"{path} takes {allowed}, not {method}.{leads}"
+
+
+@pytest.mark.parametrize(
     ("path", "base"),
     [
         ("/v1/chat/completions", "/gateway/openai/v1"),

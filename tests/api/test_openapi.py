@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from modeltraces.api.identity import KEY_HEADERS
 from tests.support.server import Server
 
 OPEN = {"/healthz", "/readyz"}
@@ -42,6 +43,20 @@ def test_every_route_says_what_it_answers(document: dict[str, Any]) -> None:
                 assert list(answer["content"]) == ["application/problem+json"], (verb, path, status)
     ids = [what["operationId"] for _, _, what in operations(document)]
     assert len(ids) == len(set(ids))
+
+
+def test_every_header_that_a_key_is_taken_from_is_told(server: Server, document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    headers = [one["name"] for one in schemes.values() if one["type"] == "apiKey"]
+    assert headers == list(KEY_HEADERS)
+    assert schemes["bearer"]["scheme"] == "bearer"
+    key = server.key()
+    for header in headers:
+        assert f"`{header}: mt_…`" in document["info"]["description"]
+        assert httpx.get(f"{server.url}/api/v1/models", headers={header: key}).status_code == 200
+    for _, path, what in operations(document):
+        taken = {name for one in what.get("security", []) for name in one} - {"basic"}
+        assert taken == (set() if path in OPEN else {"bearer", *headers}), path
 
 
 def test_every_schema_is_one_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

@@ -214,6 +214,9 @@ def test_while_postgresql_is_away_servers_say_so_and_go_on_when_it_is_back(
         assert DATABASE_PASSWORD not in answer.text
         assert "Traceback" not in answer.text
         assert [call(caller) for caller in (one, two) * 5] == [200] * 10, "programs go on by what is known"
+        # That is recorded when the catalog can take its model; until then the log says why in a line.
+        assert call(one, "first-called-then") == 200
+        soon(lambda: "the journal cannot be stored" in servers[0].log, True)
         with httpx.Client(base_url=servers[0].url, headers={"x-api-key": "mt_unknown"}, timeout=30) as nobody:
             assert call(nobody) == 503
     finally:
@@ -221,6 +224,7 @@ def test_while_postgresql_is_away_servers_say_so_and_go_on_when_it_is_back(
     for server in servers:
         soon(lambda server=server: httpx.get(f"{server.url}/readyz", timeout=30).status_code, 200)  # type: ignore[misc]
     soon(lambda: (call(one), call(two)), (200, 200))
+    soon(lambda: "first-called-then" in admins[0].get("/api/v1/models").text, True)
 
 
 def test_servers_that_start_and_stop_meanwhile_disturb_nobody(

@@ -33,9 +33,9 @@ class Place:
     key_id: str
     key: str
 
-    def person(self, role: Role) -> httpx.Client:
+    def person(self, role: Role, email: str = "") -> httpx.Client:
         """Signed in; the form's token is sent with every request."""
-        email = f"{role}-{secrets.token_hex(4)}@example.com"
+        email = email or f"{role}-{secrets.token_hex(4)}@example.com"
         user = users.create(self.server.catalog, self.account_id, email, role, actor="test")
         sessions = Sessions(self.server.catalog)
         made = sessions.create(user.id, self.account_id)
@@ -214,6 +214,17 @@ def test_the_page_takes_the_newest_key_that_calls_the_model_and_records_all_of_i
         for expected in ("Gateway", "Gateway 2", "Gateway 3"):
             assert person.post(f"{PAGE}/key?model=m").status_code == 303
             assert shown(person)[0] == expected
+
+
+@pytest.mark.parametrize("email", ["жанна@example.com", "jörg@example.com", "退款@example.com"])
+def test_who_tried_is_told_in_any_script(place: Place, email: str) -> None:
+    """Of a name that Latin-1 does not have, the run said `?????@example.com`."""
+    with place.person("member", email) as person:
+        (*_, run) = place.try_it(person, "gpt-4o")
+    assert run["is_stored"]
+    with place.server.client("read", account=place.account) as reader:
+        found = reader.get("/api/v1/runs", params={"filter": f'source:"{email}"'}).json()["runs"]
+    assert [one["source"] for one in found] == [email]
 
 
 def test_who_leaves_in_the_middle_ends_the_call(place: Place, member: httpx.Client, upstream: Upstream) -> None:

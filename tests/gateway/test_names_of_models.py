@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -68,6 +69,13 @@ def test_what_can_be_no_models_name_is_refused(
     assert says in answer.json()["error"]["message"]
     assert len(upstream.asked) == asked, "nothing of it went upstream"
     assert catalogued(admin) == []
+    # Nor is it a model where one is looked up.
+    looked_up = caller.get(f"{LIST}/{quote(name, safe='')}")
+    if name.isascii() and name.isprintable():
+        assert looked_up.status_code == 400
+        assert says in looked_up.json()["error"]["message"]
+    else:
+        assert looked_up.status_code == 404, "no path has it"
 
 
 @pytest.mark.parametrize("name", ["@cf/meta/llama-3.1-8b", "x" * 200, "x" * 200 + "@fake", "gpt-😀", "a b"])

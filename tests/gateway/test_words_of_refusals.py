@@ -147,15 +147,17 @@ def test_a_model_that_there_is_not_is_told_by_what_was_named_with_it(
 
 
 def test_no_key_and_a_wrong_key_are_told_apart_and_how_to_send_one(server: Server) -> None:
+    how = "Send one as Authorization: Bearer mt_…, x-api-key: mt_… or api-key: mt_…."
     for path, kind in ((CHAT, "invalid_request_error"), (f"{ANTHROPIC}/messages", "authentication_error")):
         for headers, words in (
             ({}, "No key came with this call."),
             ({"Authorization": "Bearer sk-proj-0123456789"}, "What came in Authorization is no key of this server's: these begin with mt_."),
             ({"Authorization": "Bearer mt_nobodys"}, "The key that came is not valid: it is unknown here, revoked or expired."),
+            ({"api-key": "azures-0123456789"}, "What came in api-key is no key of this server's: these begin with mt_."),
             ({"x-api-key": "sk-ant-0123456789"}, "The key that came is not valid: it is unknown here, revoked or expired."),
         ):  # fmt: skip
             answer = httpx.post(server.url + path, json=ask("gpt-4o"), headers=headers)
-            assert said(answer, 401) == f"{words} Send one as Authorization: Bearer mt_… or x-api-key: mt_…."
+            assert said(answer, 401) == f"{words} {how}"
             assert answer.json()["error"]["type"] == kind
             assert answer.headers["www-authenticate"] == "Bearer"
             assert "0123456789" not in answer.text

@@ -30,6 +30,13 @@ def test_members_make_no_keys(site: CatalogSite, scope: str) -> None:
     assert scopes(site) == []
 
 
+def test_the_page_says_every_header_that_a_key_is_taken_from(site: CatalogSite) -> None:
+    told = site.get(API_KEYS).text
+    assert (
+        "<code>Authorization: Bearer mt_…</code>, <code>x-api-key: mt_…</code> or <code>api-key: mt_…</code>." in told
+    )
+
+
 def doubts(text: str) -> list[str]:
     return re.findall(r"This account has no model &#39;(.+?)&#39; yet\.", text)
 
@@ -46,6 +53,17 @@ def test_models_that_the_account_does_not_have_are_told_below_the_key_until_it_h
     [one] = [key for key in keys.list_keys(site.catalog, site.account_id) if key.name == "one"]
     assert site.send(f"{API_KEYS}/{one.id}/change", name="one", models="gpt-4").status_code == 303
     assert doubts(site.get(API_KEYS).text) == ["gpt-4"]
+
+
+def test_of_hundreds_of_models_that_the_account_does_not_have_five_are_told_and_how_many_more(
+    site: CatalogSite,
+) -> None:
+    site.seen("gpt-4o")
+    wrong = [f"gpt-4o-{number}" for number in range(200)]
+    assert site.send(API_KEYS, name="mine", scope="gateway", models="\n".join(wrong)).status_code == 303
+    told = site.get(API_KEYS).text
+    assert doubts(told) == wrong[:5]
+    assert "<bdi>And 195 more that this account does not have yet.</bdi>" in told
 
 
 def test_a_new_key_is_shown_with_the_doubts_about_its_models(site: CatalogSite) -> None:

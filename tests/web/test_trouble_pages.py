@@ -10,6 +10,7 @@ import pytest
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from modeltraces import web
 from modeltraces.api import errors
@@ -19,7 +20,7 @@ from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.models import ModelRegistry, SeenModel
 from modeltraces.catalog.sessions import Sessions
 from modeltraces.parts import Workers
-from modeltraces.store.engine import QueryLimitExceeded, StoreUnavailable
+from modeltraces.store.engine import QueryLimitExceeded, StoreError, StoreUnavailable
 from modeltraces.web.address import MODEL_TRACES
 from tests.support.prepared import new_catalog
 
@@ -107,6 +108,30 @@ def test_a_store_that_is_away_is_said_without_its_innards(site: Site) -> None:
     assert "Something went wrong" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("error", "traced"),
+    [
+        (StoreUnavailable("the store is not reachable: start it"), False),
+        (QueryLimitExceeded("The query took too long."), False),
+        (StoreError(SECRET_DETAIL), True),
+        (RuntimeError(SECRET_DETAIL), True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", [MODEL_TRACES, f"{MODEL_TRACES}/runs/some-run"])
+def test_a_trouble_that_says_all_there_is_leaves_no_traceback(
+    site: Site, error: Exception, traced: bool, path: str
+) -> None:
+    """Each look at a page while the store was away wrote some forty lines."""
+    site.store.error = error
+    with capture_logs() as lines:
+        assert site.client.get(path).status_code == (500 if traced else 503)
+    said = [line for line in lines if line["log_level"] == "error"]
+    assert said
+    assert {bool(line.get("exc_info")) for line in said} == {traced}
+    assert all(str(error) == line["error"] for line in said)
+
+
 def test_a_run_that_cannot_be_looked_for_is_a_page_that_can_be_tried_again(site: Site) -> None:
     site.store.error = StoreUnavailable("the store is not reachable: start it")
     answer = site.client.get(f"{MODEL_TRACES}/runs/some-run")
@@ -144,6 +169,13 @@ def test_forms_without_the_sessions_token_are_refused(site: Site) -> None:
     answer = site.client.post("/settings/api-keys", data={"name": "x", "scope": "ingest"})
     assert answer.status_code == 403
     assert "out of date" in answer.text
+
+
+def test_a_form_that_cannot_be_read_is_no_fault_of_the_address(site: Site) -> None:
+    answer = site.client.post("/sign-in", data={"email": "a" * (1 << 20) + "b"})
+    assert answer.status_code == 400
+    assert "<h1>What was sent cannot be understood</h1>" in answer.text
+    assert "This address" not in answer.text
 
 
 def test_pages_are_never_kept_by_name_alone(site: Site) -> None:

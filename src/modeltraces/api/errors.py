@@ -4,6 +4,7 @@
 Further members (`parameter`, `position`, `expected`) say where.
 """
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from modeltraces.api.identity import KEY_HEADERS
 from modeltraces.api.ways import family_of, hint, is_ingest
@@ -28,6 +30,7 @@ from modeltraces.store.engine import QueryLimitExceeded, StoreError, StoreUnavai
 log = structlog.get_logger(__name__)
 
 PROBLEM: Final = "application/problem+json"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _refusals: Final = Seldom(60)
 RETRY_SECONDS: Final = 2
 """Retry-After of 503: two commits' time; exporters add their own back-off."""
@@ -144,13 +147,26 @@ def _led_on(app: FastAPI, request: Request, problem: Problem) -> Problem:
     if problem.status not in (404, 405) or problem.detail != HTTPStatus(problem.status).phrase:
         return problem
     path = request.url.path
-    known = app.openapi()["paths"]
+    paths = app.openapi()["paths"]
+    known: Iterable[str] = paths
+    headers = problem.headers
     if problem.status == 405:
-        first = f"{path} takes {problem.headers.get('Allow') or 'another method'}, not {request.method}."
+        # The router tells of the first route at the path alone.
+        headers |= {"Allow": ", ".join(_methods_at(app, request))}
+        first = f"{path[:200]} takes {headers['Allow']}, not {request.method}."
+        known = [one for one, verbs in paths.items() if path.startswith(one) and request.method.lower() in verbs]
     else:
         first = f"There is nothing at {path[:200]}."
     leads = hint(request.method, path, known, str(request.base_url).rstrip("/"))
-    return Problem(problem.status, f"{first} {leads}".rstrip(), problem.headers)
+    return Problem(problem.status, f"{first} {leads}".rstrip(), headers)
+
+
+def _methods_at(app: FastAPI, request: Request) -> list[str]:
+    def is_taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in app.router.routes)
+
+    return [method for method in _METHODS if is_taken(method)]
 
 
 def _note_refusal(request: Request, status: int) -> None:

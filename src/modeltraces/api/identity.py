@@ -26,6 +26,8 @@ from modeltraces.catalog.users import Role
 SESSION_COOKIE: Final = "modeltraces_session"
 KEY_HEADERS: Final = ("x-api-key", "api-key")
 """Where a key stands alone: Anthropic's SDKs send the one, Azure's the other."""
+KEY_PLACES: Final = (f"Authorization: Bearer {KEY_START}…", *(f"{name}: {KEY_START}…" for name in KEY_HEADERS))
+"""Every place that a key is taken from."""
 
 ROLE_SCOPES: Final[dict[Role, frozenset[Scope]]] = {
     "viewer": frozenset({"read"}),
@@ -98,6 +100,12 @@ def identity_of_session(user: SessionIdentity) -> Identity:
     return Identity(
         account_id=user.account_id, actor=user.email, scopes=ROLE_SCOPES[user.role], role=user.role, user=user
     )
+
+
+def key_places(form: str = "{}") -> str:
+    """Every place that a key is taken from, in words. `form`: how each is written."""
+    *others, last = (form.format(place) for place in KEY_PLACES)
+    return f"{', '.join(others)} or {last}"
 
 
 def key_in(connection: HTTPConnection, *, basic: bool = False) -> str | None:

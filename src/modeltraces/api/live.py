@@ -6,24 +6,35 @@ reader that comes again with it (Last-Event-ID) misses nothing. It may then see 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Final
 
 import orjson
+import structlog
 from starlette.requests import Request
 
 from modeltraces.api.identity import authenticate
 from modeltraces.api.run_json import ModelFacts, summary_json
+from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.parts import Parts
 from modeltraces.query.runs import Arrival
 from modeltraces.query.selection import Selection
 from modeltraces.run import now_us
+from modeltraces.seldom import Seldom
+from modeltraces.store.engine import StoreError
 from modeltraces.store.news import Depth, Seen
+
+log = structlog.get_logger(__name__)
+_troubles: Final = Seldom(60)
 
 _HEARTBEAT_SECONDS = 15.0
 """Proxies cut connections that are silent for a minute."""
 _MOST_AT_ONCE = 200
 """Runs of one look: bounds what a view holds in memory."""
 _CLOCKS_DIFFER_US = 5_000_000
+_AGAIN_SECONDS = 2.0
+"""After a look in vain."""
 _TRUSTED_SECONDS = 10.0
 """After so long a view looks again whether its key or session still stands."""
 
@@ -40,23 +51,35 @@ async def events(request: Request, parts: Parts, selection: Selection) -> AsyncI
         yield b"retry: 2000\nid: %b\n\n" % seen.to_text().encode()
         while not parts.commits.stopping:
             bell.clear()
-            began = now_us()
-            floor_us = 0 if parts.store.embedded else depth.floor_us(began)
-            async for arrival, last, facts in _runs_since(parts, selection, seen, floor_us):
-                if seen.hides(arrival.writer, floor_us):
-                    # This look went back too little for it: the next goes through all.
-                    depth.forget()
-                    bell.set()
-                    break
-                mark = b""
-                if last:
-                    us = arrival.received_on_us
-                    seen = Seen(us) if parts.store.embedded else seen.with_row(arrival.writer, us)
-                    mark = b"id: %b\n" % seen.to_text().encode()
-                yield b"event: run\n%bdata: %b\n\n" % (mark, orjson.dumps(summary_json(arrival.run, facts)))
-            else:
-                if not parts.store.embedded:
-                    seen = seen.at(began)
+            try:
+                if time.monotonic() - checked > _TRUSTED_SECONDS:
+                    if not await _may_still(request, selection):
+                        return
+                    checked = time.monotonic()
+                began = now_us()
+                floor_us = 0 if parts.store.embedded else depth.floor_us(began)
+                async for arrival, last, facts in _runs_since(parts, selection, seen, floor_us):
+                    if seen.hides(arrival.writer, floor_us):
+                        # This look went back too little for it: the next goes through all.
+                        depth.forget()
+                        bell.set()
+                        break
+                    mark = b""
+                    if last:
+                        us = arrival.received_on_us
+                        seen = Seen(us) if parts.store.embedded else seen.with_row(arrival.writer, us)
+                        mark = b"id: %b\n" % seen.to_text().encode()
+                    yield b"event: run\n%bdata: %b\n\n" % (mark, orjson.dumps(summary_json(arrival.run, facts)))
+                else:
+                    if not parts.store.embedded:
+                        seen = seen.at(began)
+            except (StoreError, CatalogUnavailable) as error:
+                # Whoever is cut off comes again at once, is refused with 503, and a browser gives up at that.
+                if _troubles.due(type(error).__name__) is not None:
+                    log.warning("a live view waits: it looked in vain", error=str(error))
+                yield b": waiting\n\n"
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
             await asyncio.sleep(interval)
             silent = 0.0
             while not bell.is_set() and not parts.commits.stopping:
@@ -69,14 +92,12 @@ async def events(request: Request, parts: Parts, selection: Selection) -> AsyncI
                     if silent >= _HEARTBEAT_SECONDS:
                         silent = 0.0
                         yield b": alive\n\n"
-                        if not await _may_still(request, selection):
-                            return
+                        # Where that cannot be told, it must be before the next look.
+                        with suppress(CatalogUnavailable):
+                            if not await _may_still(request, selection):
+                                return
                     if not parts.store.embedded:
                         break
-            if time.monotonic() - checked > _TRUSTED_SECONDS:
-                checked = time.monotonic()
-                if not await _may_still(request, selection):
-                    return
     finally:
         parts.commits.unsubscribe(selection.account_id, bell)
 
@@ -87,14 +108,16 @@ async def _runs_since(
     """The runs that were not seen, each with whether it is the last of its commit."""
     from modeltraces.query.runs import runs_since
 
+    def look(after: Arrival | None) -> tuple[ModelFacts, tuple[Sequence[Arrival], bool]]:
+        # A model may have come with the very runs that are looked for.
+        facts = ModelFacts.of(parts.registry.list_models(selection.account_id, archived=True))
+        return facts, runs_since(
+            parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after, floor_us=floor_us
+        )
+
     after: Arrival | None = None
     while not parts.commits.stopping:
-        # A model may have come with the very runs that are looked for.
-        entries = await parts.workers.look_up(parts.registry.list_models, selection.account_id, archived=True)
-        facts = ModelFacts.of(entries)
-        found, more = await parts.workers.query(
-            runs_since, parts.store, selection, facts.context, seen, _MOST_AT_ONCE, after=after, floor_us=floor_us
-        )
+        facts, (found, more) = await parts.workers.look(look, after)
         for place, arrival in enumerate(found, 1):
             following = found[place] if place < len(found) else None
             if following is None:

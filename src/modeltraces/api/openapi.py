@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from modeltraces.api.identity import KEY_HEADERS
 from modeltraces.api.schemas import SCHEMAS, content
 from modeltraces.query.fields import FIELDS, SORTABLE
 from modeltraces.query.selection import DEFAULT_LIMIT, MAX_LIMIT
@@ -132,7 +133,7 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
 _MADE: Final = {"POST /api/v1/hardware": ("201",)}
 """Calls that make something or change it: what else a success is."""
 _OPEN: Final = ("GET /healthz", "GET /readyz")
-_KEYS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
+_KEYS: Final[list[dict[str, list[str]]]] = [{name: []} for name in ("bearer", *KEY_HEADERS)]
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     components["schemas"] = dict(SCHEMAS)
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "A key of ours: `mt_…`."},
-        "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        **{name: {"type": "apiKey", "in": "header", "name": name} for name in KEY_HEADERS},
         "basic": {"type": "http", "scheme": "basic", "description": "Any user name, a key of ours for the password."},
     }
     for path, verbs in document["paths"].items():

@@ -1,9 +1,9 @@
 """OTLP/gRPC (port 4317): the same as OTLP/HTTP, for exporters that speak gRPC.
 
-A key of ours comes as metadata, `authorization: Bearer mt_…` or `x-api-key`. It is looked at before the message is
-read: what a stranger sends never comes into memory. UNAVAILABLE (more waits than fits, or the store is away) lets
-exporters send again with their own back-off; by OTLP's rules they drop what RESOURCE_EXHAUSTED refuses, so that is
-kept for messages over the cap.
+A key of ours comes as metadata, by the names that it has as a header. It is looked at before the message is read: what a
+stranger sends never comes into memory. UNAVAILABLE (more waits than fits, or the store is away) lets exporters send
+again with their own back-off; by OTLP's rules they drop what RESOURCE_EXHAUSTED refuses, so that is kept for messages
+over the cap.
 """
 
 import asyncio

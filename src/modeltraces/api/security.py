@@ -91,12 +91,16 @@ def comes_from_our_page(headers: Headers) -> bool:
     return host != "" and host in ours
 
 
+def is_form(headers: Headers) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() in _FORM_TYPES
+
+
 async def sent_csrf_token(request: Request) -> str:
     """The token in the header, else in the form's field, else ''. Reading a form leaves it readable for the route."""
     token = request.headers.get(CSRF_HEADER)
     if token is not None:
         return token
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORM_TYPES:
+    if is_form(request.headers):
         value = (await request.form()).get(CSRF_FIELD)
         if isinstance(value, str):
             return value

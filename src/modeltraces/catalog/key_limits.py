@@ -17,7 +17,7 @@ LIMITS: Final = ("requests_per_minute", "tokens_per_day", "allowed_models", "rec
 EVERY: Final = "*"
 """Ends a pattern; alone, it is every model."""
 _MOST_MODELS: Final = 200
-_LONGEST_MODEL: Final = 401
+LONGEST_MODEL: Final = 401
 """A model's name, `@`, and a version or connection."""
 _MOST: Final = 10**15
 """Far above what can be used, far below what a column holds."""
@@ -92,7 +92,7 @@ def _models(value: Any) -> list[str]:
         return []
     if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(one, str) for one in value):
         raise Invalid("The allowed models must be a list of names.")
-    names = list(dict.fromkeys(clean_name(one, "The name of an allowed model", _LONGEST_MODEL) for one in value))
+    names = list(dict.fromkeys(clean_name(one, "The name of an allowed model", LONGEST_MODEL) for one in value))
     if len(names) > _MOST_MODELS:
         raise Invalid(
             f"A key may name at most {_MOST_MODELS} models; these are {len(names)}. Use a pattern such as gpt-*."

@@ -39,13 +39,13 @@ def check_alternatives(limits: KeyLimits, body: Any) -> None:
                 _refuse(limits, name)
 
 
-def callable_names(limits: KeyLimits, names: list[str], resolves: Callable[[str], bool]) -> list[str]:
-    """The names among those that the key may call, and those that it was given which resolve, too."""
+def callable_names(limits: KeyLimits, names: list[str], is_served: Callable[[str], bool]) -> list[str]:
+    """The names among those that the key may call, and those that it was given which are served, too."""
     if not limits.allowed_models:
         return names
     listed = {name for name in names if limits.allows(name)}
     given = {name for name in limits.allowed_models if not name.endswith(EVERY)}
-    return sorted(listed | {name for name in given - listed if resolves(name)})
+    return sorted(listed | {name for name in given - listed if is_served(name)})
 
 
 def _refuse(limits: KeyLimits, asked: str) -> NoReturn:

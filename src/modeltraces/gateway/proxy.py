@@ -6,7 +6,6 @@ answer's last byte.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
@@ -17,7 +16,7 @@ from prometheus_client import Counter
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from modeltraces.api.identity import authenticate, key_in, known_key
+from modeltraces.api.identity import KEY_HEADERS, authenticate, key_in, key_places, known_key
 from modeltraces.arrivals import Arrival, Arrivals, NotComing
 from modeltraces.catalog.errors import CatalogUnavailable, Invalid
 from modeltraces.catalog.key_authenticator import KeyIdentity
@@ -156,17 +155,16 @@ class Gateway:
         CALLS.labels(family, "passed").inc()
 
     def _names(self, key: KeyIdentity, family: Family) -> list[str]:
-        def resolves(name: str) -> bool:
-            with suppress(NoTarget):
-                return bool(self.targets.resolve(key.account_id, name, family).every)
-            return False
+        def serves(name: str) -> bool:
+            return self.targets.serves(key.account_id, name, family)
 
-        return callable_names(key.limits, self.targets.names(key.account_id, family), resolves)
+        return callable_names(key.limits, self.targets.names(key.account_id, family), serves)
 
     def _listed(self, key: KeyIdentity, family: Family, name: str) -> dict[str, Any]:
         """One model that the key may call, or all. Raises Refused."""
         if not name:
             return listing(self._names(key, family), family)
+        check_model(name)
         try:
             found = self.targets.resolve(key.account_id, name, family)
         except NoTarget as error:
@@ -240,12 +238,11 @@ class Gateway:
             return identity.key
         if key_in(connection) is not None:
             what = "The key that came is not valid: it is unknown here, revoked or expired."
-        elif "authorization" in connection.headers:
-            what = f"What came in Authorization is no key of this server's: these begin with {KEY_START}."
+        elif given := next((name for name in ("Authorization", *KEY_HEADERS) if name in connection.headers), ""):
+            what = f"What came in {given} is no key of this server's: these begin with {KEY_START}."
         else:
             what = "No key came with this call."
-        how = "Send one as Authorization: Bearer mt_… or x-api-key: mt_…."
-        raise Refused(401, f"{what} {how}", {"WWW-Authenticate": "Bearer"})
+        raise Refused(401, f"{what} Send one as {key_places()}.", {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, told: Told, receive: Receive) -> bytes:
         length = told.get("content-length", "")

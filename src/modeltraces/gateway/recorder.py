@@ -13,6 +13,7 @@ import orjson
 import structlog
 from prometheus_client import Counter
 
+from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.gateway.errors import REFUSED
 from modeltraces.gateway.exchange import Exchange
 from modeltraces.gateway.journal import FILE_BYTES, UNRECORDED, Journal, JournalFull
@@ -173,7 +174,9 @@ class Recorder:
             except Exception as error:
                 self._away_since_us = self._away_since_us or now_us()
                 if not isinstance(error, StoreError | QueueFull):
-                    log.error("the journal cannot be stored", error=str(error), exc_info=error)
+                    # Where the catalog is away, its own words say all there is.
+                    trace = None if isinstance(error, CatalogUnavailable) else error
+                    log.error("the journal cannot be stored", error=str(error), exc_info=trace)
                 if stopping:
                     return
                 time.sleep(_RETRY_SECONDS)

@@ -7,6 +7,7 @@ from typing import Final
 from modeltraces.catalog.connections import EVERY_MODEL, list_connections
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
+from modeltraces.catalog.key_limits import LONGEST_MODEL
 from modeltraces.catalog.model_entries import ModelEntry
 from modeltraces.catalog.models import ModelRegistry
 from modeltraces.gateway.no_target import NoTarget, base_of, meant, which_connection, why_not
@@ -53,6 +54,9 @@ class TargetBook:
             return found
         if refused := known.refused.get((asked, family)):
             raise NoTarget(*refused)
+        if len(asked) > LONGEST_MODEL:
+            # No model is called so; a thousand names of 64 KB, as a path may hold, would stay in memory.
+            return self._resolved(known, asked, family)
         if len(known.resolved) + len(known.refused) >= _MOST_RESOLVED:
             known.resolved.clear()
             known.refused.clear()
@@ -68,14 +72,12 @@ class TargetBook:
         kept = self._kept.get(account_id) if self.is_fresh(account_id) else None
         return kept is not None and ((asked, family) in kept.resolved or (asked, family) in kept.refused)
 
+    def serves(self, account_id: str, asked: str, family: Family) -> bool:
+        """Whether `resolve` finds anything; why it does not takes a search."""
+        return bool(_looked_up(self._known(account_id), asked)[-1].spoken(family).every)
+
     def _resolved(self, known: "Known", asked: str, family: Family) -> Candidates:
-        name, place = asked, ""
-        entry = known.by_name.get(asked)
-        # One that begins with it is a name, as Cloudflare's are.
-        if entry is None and "@" in asked[1:]:
-            name, _, place = asked.rpartition("@")
-            entry = known.by_name.get(name)
-        found = serving(entry, name, place, known) if entry else Candidates(of_nobody(name, place, asked, known))
+        entry, name, place, found = _looked_up(known, asked)
         if not found.every:
             raise NoTarget(why_not(entry, asked, name, place, known, family))
         spoken = found.spoken(family)
@@ -150,3 +152,15 @@ class TargetBook:
             self._kept.clear()
         made = self._kept[account_id] = Known(revision, generation, checked, by_name, usable, by_listed(usable))
         return made
+
+
+def _looked_up(known: Known, asked: str) -> tuple[ModelEntry | None, str, str, Candidates]:
+    """The model that is asked for, its name and place as they are spelled, and what serves it."""
+    name, place = asked, ""
+    entry = known.by_name.get(asked)
+    # One that begins with it is a name, as Cloudflare's are.
+    if entry is None and "@" in asked[1:]:
+        name, _, place = asked.rpartition("@")
+        entry = known.by_name.get(name)
+    found = serving(entry, name, place, known) if entry else Candidates(of_nobody(name, place, asked, known))
+    return entry, name, place, found

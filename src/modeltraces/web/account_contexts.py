@@ -79,6 +79,8 @@ class KeysPage:
     shell: Shell
     keys: tuple[KeyRow, ...]
     may_change: bool
+    key_places: tuple[str, ...]
+    """Where a program puts its key."""
     recordings: tuple[Option, ...]
     create_href: str
     """The page with the form of a new key open; '' for who may not create one."""
@@ -111,6 +113,8 @@ class MembersPage:
     email: str = ""
     invited_email: str = ""
     invite_link: str = ""
+    invited_is_pending: bool = False
+    """Whether they have no password yet."""
 
 
 @dataclass(frozen=True, slots=True)

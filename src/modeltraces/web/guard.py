@@ -26,6 +26,9 @@ _TITLES: Final = {
     400: "This address cannot be understood",
     403: "You may not see this",
     404: "There is no such page",
+    408: "The form did not come whole",
+    409: "This cannot be done",
+    413: "This is too large",
     422: "This cannot be done",
     503: "This cannot be answered right now",
 }
@@ -77,7 +80,9 @@ class PageRoute(APIRoute):
             except Exception as error:
                 problem = problem_of(error)
                 if problem.status >= 500:
-                    log.error("page failed", path=request.url.path, error=str(error), exc_info=error)
+                    # What is away or too much says so itself, each time that somebody looks.
+                    trace = error if problem.status == 500 else None
+                    log.error("page failed", path=request.url.path, error=str(error), exc_info=trace)
                 return message(request, problem)
 
         return handle_page
@@ -107,6 +112,8 @@ async def recognise(request: Request) -> None:
 
 def message(request: Request, problem: Problem) -> Response:
     title = _TITLES.get(problem.status, "Something went wrong")
+    if problem.status == 400 and request.method == "POST":
+        title = "What was sent cannot be understood"
     reader: Identity | None = getattr(request.state, "reader", None)
     # Out of order, the server may have no navigation to show.
     surround = shell(request, reader, title, "") if reader is not None and problem.status < 500 else None

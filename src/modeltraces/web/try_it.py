@@ -92,7 +92,7 @@ class Trial:
         return [
             (b"content-type", b"application/json"),
             (b"x-source-type", SOURCE_TYPE.encode()),
-            (b"x-source", self.source.encode("latin-1", "replace")),
+            (b"x-source", self.source.encode()),
             *([(b"anthropic-version", b"2023-06-01")] if self.family == "anthropic" else []),
         ]
 

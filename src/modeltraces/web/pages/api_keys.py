@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from modeltraces.api.identity import Identity
+from modeltraces.api.identity import KEY_PLACES, Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import key_usage, keys
 from modeltraces.catalog.errors import Invalid
@@ -136,6 +136,7 @@ async def _page(
         shell=shell(request, identity, "API keys", API_KEYS),
         keys=rows,
         may_change=may_change,
+        key_places=KEY_PLACES,
         recordings=RECORDING_OPTIONS,
         create_href=with_query(API_KEYS, [("do", "create")]) if may_change else "",
         form=refused or (KeyForm() if may_change and request.query_params.get("do") == "create" else None),

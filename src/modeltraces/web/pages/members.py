@@ -1,5 +1,6 @@
 """Members of the account: listed, invited, given another role, removed."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -28,7 +29,9 @@ Text = Annotated[str, Form()]
 @router.get(MEMBERS)
 async def list_members(request: Request, identity: PageReader) -> Response:
     new = shown_once.said(request, identity)
-    page = await _page(request, identity, invited=new.get("email", ""), link=new.get("link", ""))
+    page = await _page(
+        request, identity, invited=new.get("email", ""), link=new.get("link", ""), pending=bool(new.get("pending"))
+    )
     return shown_once.forget(request, page)
 
 
@@ -43,12 +46,15 @@ async def add_member(request: Request, identity: PageAdmin, email: Text = "", ro
         user = await parts.workers.look_up(
             users.create, parts.catalog, identity.account_id, email, wanted, actor=identity.actor
         )
-        if not user.has_password:
-            token = await parts.workers.look_up(links.invite, parts.catalog, identity.account_id, user.id)
-            link = str(request.base_url).rstrip("/") + links.path_of(token)
     except (Invalid, Conflict) as error:
         return await _page(request, identity, error=str(error), email=email, status=422)
-    return shown_once.redirect_saying(request, identity, MEMBERS, email=user.email, link=link)
+    if not user.has_password:
+        # Of who was invited to another account, too: a link would lead into that one as well.
+        with suppress(Conflict):
+            token = await parts.workers.look_up(links.invite, parts.catalog, identity.account_id, user.id)
+            link = str(request.base_url).rstrip("/") + links.path_of(token)
+    pending = "" if user.has_password else "1"
+    return shown_once.redirect_saying(request, identity, MEMBERS, email=user.email, link=link, pending=pending)
 
 
 @router.post(f"{MEMBERS}/{{user_id}}/role")
@@ -85,6 +91,7 @@ async def _page(
     email: str = "",
     invited: str = "",
     link: str = "",
+    pending: bool = False,
     status: int = 200,
 ) -> Response:
     parts = parts_of(request)
@@ -113,5 +120,6 @@ async def _page(
         email=email,
         invited_email=invited,
         invite_link=link,
+        invited_is_pending=pending,
     )
     return html(request, "members.html", page, status=status)

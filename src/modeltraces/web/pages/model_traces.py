@@ -314,5 +314,6 @@ def _misunderstood(view: View) -> Trouble:
 
 
 def _trouble(error: StoreError, address: str) -> Trouble:
-    log.error("the page's query failed", error=str(error), exc_info=error)
-    return Trouble("The answer could not be had", problem_of(error).detail, address)
+    problem = problem_of(error)
+    log.error("the page's query failed", error=str(error), exc_info=error if problem.status == 500 else None)
+    return Trouble("The answer could not be had", problem.detail, address, status=problem.status)

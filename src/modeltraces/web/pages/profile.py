@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from modeltraces.api.identity import SESSION_COOKIE, Identity
 from modeltraces.api.state import parts_of
 from modeltraces.catalog import accounts, users
-from modeltraces.catalog.errors import Invalid, WrongCredentials
+from modeltraces.catalog.errors import Invalid, TooManyAttempts, WrongCredentials
 from modeltraces.web.account_contexts import ProfilePage
 from modeltraces.web.address import MODEL_TRACES, PROFILE
 from modeltraces.web.contexts import Option
@@ -36,12 +36,19 @@ async def change_password(
     assert user is not None
     if password != again:
         return await _page(request, identity, error="The two passwords differ.")
+    address = request.client.host if request.client else ""
     try:
+        # As at the sign-in: who came by somebody's session may not guess for ever.
+        await parts.workers.look_up(parts.sign_in.check, user.email, current, address)
         await parts.workers.look_up(
             users.change_password, parts.catalog, user.user_id, password,
             actor=identity.actor, current=current, keep_session=user.id_hash,
         )  # fmt: skip
-    except (Invalid, WrongCredentials) as error:
+    except WrongCredentials:
+        return await _page(request, identity, error="The current password is not right.")
+    except TooManyAttempts as error:
+        return await _page(request, identity, error=str(error), status=429, retry=error.retry_after_seconds)
+    except Invalid as error:
         return await _page(request, identity, error=str(error))
     return await _page(request, identity, done="The password was changed. Your other sessions have ended.")
 
@@ -54,7 +61,10 @@ async def switch_account(request: Request, identity: PageReader, account: Text =
     return RedirectResponse(MODEL_TRACES, 303)
 
 
-async def _page(request: Request, identity: Identity, *, error: str = "", done: str = "") -> Response:
+async def _page(
+    request: Request, identity: Identity, *, error: str = "", done: str = "", status: int = 422, retry: int = 0
+) -> Response:
+    """`status`: of a page with an error."""
     parts, user = parts_of(request), identity.user
     assert user is not None
     mine = await parts.workers.look_up(accounts.accounts_of, parts.catalog, user.user_id)
@@ -64,4 +74,5 @@ async def _page(request: Request, identity: Identity, *, error: str = "", done: 
         error=error,
         done=done,
     )
-    return html(request, "profile.html", page, status=422 if error else 200)
+    headers = {"Retry-After": str(retry)} if retry else None
+    return html(request, "profile.html", page, status=status if error else 200, headers=headers)
