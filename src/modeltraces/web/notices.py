@@ -11,22 +11,31 @@ from modeltraces.web.contexts import Notice, Option
 from modeltraces.web.table import COLUMNS
 
 PARAMETERS: Final = ("model", "period", "from", "to", "filter", "sort", "order", "cursor", *sorted(SHOWN_ONLY))
+_MOST: Final = 5
+"""Of a kind that are told: an address may hold thousands, and each has a link to the whole address without it."""
 _LONGEST: Final = 100
 """Characters of a name that are repeated."""
 
 
 def notices(query: QueryParams, address: Address, unknown_models: Sequence[str]) -> tuple[Notice, ...]:
     """`unknown_models`: those that the catalog does not have. Where it has none of them, the table says so in its place."""
-    made = [_parameter(name, query) for name in dict.fromkeys(query) if name not in PARAMETERS]
+    strange = [name for name in dict.fromkeys(query) if name not in PARAMETERS]
+    made = [_parameter(name, query) for name in strange[:_MOST]] + _more(strange, "parameters")
     made += [
         Notice(f"This address says “{name}” {times} times; the last one counts.")
         for name in PARAMETERS
         if name != "model" and (times := len(query.getlist(name))) > 1
     ]
-    made += [_column(name, address) for name in address.columns if name not in COLUMNS]
+    no_columns = [name for name in dict.fromkeys(address.columns) if name not in COLUMNS]
+    made += [_column(name, address) for name in no_columns[:_MOST]] + _more(no_columns, "columns")
     if len(unknown_models) < len(address.models):
-        made += [Notice(f"No model is named “{shortened(name)}”.") for name in unknown_models]
+        made += [Notice(f"No model is named “{shortened(name)}”.") for name in unknown_models[:_MOST]]
+        made += _more(unknown_models, "models")
     return tuple(made)
+
+
+def _more(found: Sequence[str], of_its: str) -> list[Notice]:
+    return [Notice(f"So it is with {len(found) - _MOST} more of its {of_its}.")] if len(found) > _MOST else []
 
 
 def shortened(name: str) -> str:

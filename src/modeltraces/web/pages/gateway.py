@@ -111,6 +111,16 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
     tabs = _tabs(here, base, reach.families, task_of(operation), new.get("key", ""))
     tool = next((tool for tool in TOOLS if any(tab.key == tool.key and tab.current for tab in tabs)), None)
     known = KnownNames(found.entries, found.usable)
+
+    def advise() -> tuple[Advice | None, Advice | None]:
+        """Looks for near names."""
+        trouble = _trouble(found, known, reach, chosen, here) if model else None
+        of_the_name = of_a_name_taken_blindly(
+            known, model, reach.connections, found.names, lambda name: here.url(model=name)
+        )
+        return trouble, of_the_name
+
+    trouble, advice = await parts.workers.look_up(advise)
     page = GatewayPage(
         shell=shell(request, identity, "Gateway", GATEWAY),
         address=base,
@@ -124,8 +134,8 @@ async def show_gateway(request: Request, identity: PageReader) -> Response:
         key_name=chosen.name if chosen else "",
         tabs=tabs,
         families=tuple(Option(_FAMILIES[one][0], "", value=base + _FAMILIES[one][1]) for one in reach.families),
-        trouble=_trouble(found, known, reach, chosen, here) if model else None,
-        advice=of_a_name_taken_blindly(known, model, reach.connections, found.names, lambda name: here.url(model=name)),
+        trouble=trouble,
+        advice=advice,
         other_task=operation if is_unlike_chats(operation) else "",
         empty=None if model else _empty("admin" in identity.scopes),
         reach_every=tuple(one.name for one in found.usable if EVERY_MODEL in one.models),

@@ -111,15 +111,15 @@ async def _answer(request: Request, identity: Identity, run: Run | None) -> Resp
         return _respond(request, view, part, detail=await _detail(view, run))
     if part == "runs":
         runs, total = await asyncio.gather(_rows(view), _total(view))
-        return _respond(request, view, part, runs=_table(view, runs, total, run))
+        return _respond(request, view, part, runs=await _table(view, runs, total, run))
     if part == "overview":
         numbers = await _numbers(view)
-        counted = _table(view, Page([], None, None), numbers.total, run)
+        counted = await _table(view, Page([], None, None), numbers.total, run)
         return _respond(request, view, part, runs=counted, numbers=numbers)
     # Reading texts takes its time, once for the rows and several times for the numbers: the rows are shown first.
     wait = part != "page" or view.selection is None or not reads_texts(view.selection.filter)
     numbers, runs, opened = await asyncio.gather(_numbers(view) if wait else _later(), _rows(view), _detail(view, run))
-    rows = _table(view, runs, numbers.total, run)
+    rows = await _table(view, runs, numbers.total, run)
     return _respond(request, view, part, runs=rows, numbers=numbers, detail=opened)
 
 
@@ -264,7 +264,12 @@ async def _rows(view: View) -> Page | Trouble:
         return _trouble(error, view.address.url)
 
 
-def _table(view: View, rows: Page | Trouble, total: int | None, run: Run | None) -> RunsTable:
+async def _table(view: View, rows: Page | Trouble, total: int | None, run: Run | None) -> RunsTable:
+    if view.knows_no_model:
+        # Near names are looked for beside the event loop.
+        empty = await view.parts.workers.look_up(no_such_model, view.address, view.entries)
+    else:
+        empty = nothing_matches(view.address)
     return table(
         view.address,
         rows if isinstance(rows, Page) else None,
@@ -273,7 +278,7 @@ def _table(view: View, rows: Page | Trouble, total: int | None, run: Run | None)
         now_us=view.now_us,
         open_id=run.request_id if run else "",
         several=view.several,
-        empty=no_such_model(view.address, view.entries) if view.knows_no_model else nothing_matches(view.address),
+        empty=empty,
         trouble=rows if isinstance(rows, Trouble) else None,
     )
 
