@@ -1,9 +1,8 @@
 """The hour that is not over, by its minutes: what is answered from them is what the runs themselves give."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,23 +10,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from modeltraces.query import covered
-from modeltraces.query.filters import Bound, FilterContext, parse
+from modeltraces.query.filters import parse
 from modeltraces.query.selection import Selection
-from modeltraces.query.series import axis_of, series
-from modeltraces.query.summed import summed
-from modeltraces.run import Run, now_us
 from modeltraces.store import minutes
-from modeltraces.store.coverage import HOUR, MINUTE, Unit, checkpoint, forget, forget_hours
+from modeltraces.store.coverage import HOUR, MINUTE, forget, forget_hours
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
-from modeltraces.store.summing import sum_up
+from tests.query.busy_hours import HOURS, an_hour, minutes_of, of, read_run_by_run, some
 from tests.query.runs import DAY_US, SECOND_US
-from tests.query.sums import agree, forget_all_sums, made, run_by_run
+from tests.query.sums import agree, forget_all_sums, made
 from tests.support.random_cases import examples
 
 pytestmark = pytest.mark.whole_store
-_HOURS = 5
 FILTERS = (
     "",
     "",
@@ -52,30 +47,6 @@ def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minutes, "FEWEST_RUNS", 1)
     monkeypatch.setattr("modeltraces.store.summaries._AT_ONCE", 48)
     monkeypatch.setattr(minutes, "_AT_ONCE", 60)
-
-
-def an_hour(store: Store) -> int:
-    """The beginning (µs) of an hour that nothing is summed up of. Those long over would be removed with their age."""
-    return (max(checkpoint(store).as_of_us, now_us()) // HOUR.us + 1) * HOUR.us
-
-
-def some(account_id: str, chance: Random, first: int, many: int, clock: int) -> list[Run]:
-    """Mostly of the last minutes before `clock`."""
-    back = (60 * SECOND_US, 600 * SECOND_US, 3000 * SECOND_US, _HOURS * HOUR.us)
-    return [
-        made(account_id, chance, first + n, clock, executed_on_us=clock - chance.randrange(chance.choice(back)))
-        for n in range(many)
-    ]
-
-
-def of(account_id: str, clock: int) -> Selection:
-    return Selection(account_id, from_us=clock - DAY_US, to_us=clock + DAY_US, now_us=clock)
-
-
-def minutes_of(store: Store, selection: Selection, *fields: str) -> int:
-    """How many are read by their sums."""
-    found = summed(store, selection, fields)
-    return sum(last - first for first, last in found.minutes) if found else 0
 
 
 @given(seed=st.integers(0, 10**6))
@@ -123,7 +94,7 @@ def test_minutes_are_those_of_the_runs_whatever_happens_to_them(store: Store, se
                 runs += new
         if chance.random() < 0.7:
             refresh(store, clock + chance.choice((-1, 10)), most_hours=chance.choice((2, 1000)))
-        start = chance.choice((None, clock - DAY_US, clock - chance.randrange(_HOURS * HOUR.us)))
+        start = chance.choice((None, clock - DAY_US, clock - chance.randrange(HOURS * HOUR.us)))
         selection = Selection(
             account_id,
             chance.choice(((), ("m0",), ("renamed", "m2"))),
@@ -178,6 +149,12 @@ def test_a_running_hour_with_few_runs_is_not_summed_up(
     monkeypatch.setattr(minutes, "FEWEST_RUNS", 99)
     refresh(store, clock + 2, most_hours=1000)
     assert minutes_of(store, of(account_id, clock)) == 2
+    # Over, it is summed up from its runs as long as it has few.
+    monkeypatch.setattr(minutes, "FEWEST_RUNS", 101)
+    insert_runs(store, [made(account_id, Random(1), 200, clock + 3, executed_on_us=clock + 2)])
+    refresh(store, clock + HOUR.us, most_hours=1000)
+    assert read_run_by_run(store, of(account_id, clock)) == 0
+    assert agree(store, of(account_id, clock)).total_requests == 100
 
 
 def test_a_minute_of_many_sources_is_read_run_by_run_by_source(
@@ -192,8 +169,15 @@ def test_a_minute_of_many_sources_is_read_run_by_run_by_source(
     refresh(store, clock + 1, most_hours=1000)
     selection = of(account_id, clock)
     assert (minutes_of(store, selection), minutes_of(store, selection, "source")) == (2, 0)
-    for text in ("", "source:s5", "source:a"):
-        agree(store, replace(selection, filter=parse(text)))
+    filters = [parse(text) for text in ("", "source:s5", "source:a")]
+    for of_some in filters:
+        agree(store, replace(selection, filter=of_some))
+    # Nor are sources told apart in the hour that is made of it.
+    monkeypatch.setattr("modeltraces.store.adding_up.MOST_SOURCES", 1000)
+    refresh(store, clock + HOUR.us, most_hours=1000)
+    assert read_run_by_run(store, selection) == 0
+    for of_some in filters:
+        agree(store, replace(selection, filter=of_some))
 
 
 def test_what_is_broken_off_leaves_minutes_that_are_read(store: Store, account_id: str) -> None:
@@ -214,7 +198,7 @@ def test_a_minute_that_cannot_be_summed_up_again_is_read(
     clock = an_hour(store) + 30 * MINUTE.us
     insert_runs(store, some(account_id, Random(2), 0, 100, clock))
     refresh(store, clock + 1, most_hours=1000)
-    summed = minutes_of(store, of(account_id, clock))
+    many = minutes_of(store, of(account_id, clock))
     insert_runs(store, [made(account_id, Random(3), 500, clock + 2, executed_on_us=clock - SECOND_US)])
 
     def fail(*_: object) -> None:
@@ -222,7 +206,7 @@ def test_a_minute_that_cannot_be_summed_up_again_is_read(
 
     monkeypatch.setattr("modeltraces.store.summing._insert", fail)
     refresh(store, clock + 3, most_hours=1000)
-    assert minutes_of(store, of(account_id, clock)) == summed - 1
+    assert minutes_of(store, of(account_id, clock)) == many - 1
     agree(store, of(account_id, clock))
 
 
@@ -237,140 +221,3 @@ def test_minutes_count_for_two_days(store: Store, account_id: str, monkeypatch: 
     # Nor are they found.
     monkeypatch.setattr(minutes, "now_us", lambda: clock + 49 * HOUR.us)
     assert not minutes.minutes_of(store, account_id, by_source=False)
-
-
-def busy(store: Store, account_id: str, clock: int, *, seconds: int = 7200, step: int = 10) -> None:
-    """Runs every few seconds until then, received then."""
-    starts = range(clock - seconds * SECOND_US, clock, step * SECOND_US)
-    insert_runs(store, [made(account_id, Random(at), n, clock, executed_on_us=at) for n, at in enumerate(starts)])
-
-
-def read_run_by_run(store: Store, selection: Selection) -> int:
-    """How many runs of an account are not read by sums."""
-    found = summed(store, selection, ())
-    assert found
-    bound = Bound("s")
-    condition = found.of_runs(bound) or "false"
-    ((count,),) = store.query(
-        f"SELECT count() FROM runs WHERE account_id = {bound.text(selection.account_id)} AND ({condition})",
-        bound.params,
-    )
-    return int(count)
-
-
-def test_an_hour_is_never_read_run_by_run_while_it_turns(
-    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turn = an_hour(store)
-    busy(store, account_id, turn - 60 * SECOND_US)
-    refresh(store, turn - 60 * SECOND_US, most_hours=1000)
-    busy(store, account_id, turn + 60 * SECOND_US, seconds=120)
-    busy(store, account_id, turn + 120 * SECOND_US, seconds=60)
-    selection = of(account_id, turn + 120 * SECOND_US)
-    assert read_run_by_run(store, selection) == 18
-    seen = []
-
-    def watched(write: Callable[..., None]) -> Callable[..., None]:
-        def watch(*args: Any, **settings: Any) -> None:
-            write(*args, **settings)
-            seen.append(read_run_by_run(store, selection))
-
-        return watch
-
-    with monkeypatch.context() as patched:
-        for name in ("command", "insert"):
-            patched.setattr(type(store), name, watched(getattr(type(store), name)))
-        refresh(store, turn + 60 * SECOND_US, most_hours=1000)
-    assert len(seen) > 4
-    assert max(seen) <= 18
-    assert minutes_of(store, selection) == 1
-    assert read_run_by_run(store, selection) == 6
-
-
-def test_a_late_run_has_its_minute_read_and_summed_up_again_and_nothing_else(
-    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = an_hour(store) + 10 * MINUTE.us
-    busy(store, account_id, clock)
-    refresh(store, clock + 1, most_hours=1000)
-    selection = of(account_id, clock)
-    before = agree(store, selection)
-    late = made(account_id, Random(3), 9000, clock + 2, executed_on_us=clock - 25 * MINUTE.us + 5)
-    insert_runs(store, [late])
-    # Seven of its minute.
-    assert read_run_by_run(store, selection) == 7
-    assert agree(store, selection).total_requests == before.total_requests + 1
-    summed_up = []
-
-    def noted(store: Store, account_id: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
-        summed_up.append((unit, list(ats)))
-        return sum_up(store, account_id, ats, generation, unit)
-
-    monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
-    refresh(store, clock + 3, most_hours=1000)
-    assert [one for one in summed_up if one[0] is HOUR] == []
-    assert [at for _, ats in summed_up for at in ats] == [late.executed_on_us // MINUTE.us]
-    assert read_run_by_run(store, selection) == 0
-    assert agree(store, selection).total_requests == before.total_requests + 1
-
-
-def test_the_ends_of_a_time_are_read_by_minutes(store: Store, account_id: str) -> None:
-    clock = an_hour(store) + 10 * MINUTE.us
-    busy(store, account_id, clock, seconds=6 * 3600, step=30)
-    refresh(store, clock + 1, most_hours=1000)
-    # Of 5 hours and 4 whole ones, and of less than an hour.
-    for start, end, many, runs in (
-        (clock - 5 * HOUR.us - 45 * SECOND_US, clock, 60, 1),
-        (clock - 40 * MINUTE.us - 15 * SECOND_US, clock - 15 * SECOND_US, 39, 2),
-    ):
-        selection = replace(of(account_id, clock), from_us=start, to_us=end)
-        assert (minutes_of(store, selection), read_run_by_run(store, selection)) == (many, runs)
-        agree(store, selection)
-
-
-def test_a_series_in_minutes_is_read_by_them(store: Store, account_id: str) -> None:
-    clock = an_hour(store) + 10 * MINUTE.us
-    busy(store, account_id, clock, step=5)
-    refresh(store, clock + 1, most_hours=1000)
-    for seconds, unit in ((60, MINUTE), (600, MINUTE), (3600, HOUR), (30, None)):
-        selection = replace(of(account_id, clock), from_us=clock - 2 * HOUR.us, to_us=clock)
-        axis = axis_of(store, selection, FilterContext(), step_seconds=seconds)
-        assert axis
-        assert axis.unit is unit
-        found = series(store, selection, FilterContext(), step_seconds=seconds)
-        assert sum(point.total_requests for point in found.points) == 2 * 720
-        with run_by_run():
-            assert found == series(store, selection, FilterContext(), step_seconds=seconds)
-
-
-def test_the_sums_of_a_minute_whose_runs_are_gone_are_in_no_hour(store: Store, account_id: str) -> None:
-    clock = an_hour(store) + 10 * MINUTE.us
-    busy(store, account_id, clock)
-    refresh(store, clock + 1, most_hours=1000)
-    start = clock - 30 * MINUTE.us
-    forget(store, account_id=account_id, now_us=clock + 2)
-    store.command(
-        "DELETE FROM runs WHERE account_id = {account_id:String} AND executed_on >= fromUnixTimestamp64Micro({start:Int64}) "
-        "AND executed_on < fromUnixTimestamp64Micro({end:Int64})",
-        {"account_id": account_id, "start": start, "end": start + MINUTE.us},
-    )
-    forget(store, account_id=account_id, now_us=clock + 3)
-    refresh(store, clock + 4, most_hours=1000)
-    selection = of(account_id, clock)
-    assert read_run_by_run(store, selection) == 0
-    assert agree(store, selection).total_requests == 714
-
-
-def test_minutes_of_hours_that_are_left_for_the_next_time_do_not_count(store: Store, account_id: str) -> None:
-    clock = an_hour(store) + 10 * MINUTE.us
-    busy(store, account_id, clock)
-    refresh(store, clock + 1, most_hours=1000)
-    late = [clock - 25 * MINUTE.us, clock - 100 * MINUTE.us]
-    insert_runs(
-        store, [made(account_id, Random(at), 9000 + n, clock + 2, executed_on_us=at) for n, at in enumerate(late)]
-    )
-    assert refresh(store, clock + 3, most_hours=1) >= 1
-    agree(store, of(account_id, clock))
-    refresh(store, clock + 4, most_hours=1000)
-    assert read_run_by_run(store, of(account_id, clock)) == 0
-    agree(store, of(account_id, clock))
