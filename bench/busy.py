@@ -80,6 +80,13 @@ class Busy:
             pass
         return time.monotonic() - began
 
+    def megabytes(self, table: str) -> float:
+        ((size,),) = self.store.query(
+            "SELECT sum(bytes_on_disk) / 1e6 FROM system.parts WHERE active AND database = currentDatabase() AND table = {t:String}",
+            {"t": table},
+        )
+        return float(size)
+
     def _questions(self) -> Sequence[tuple[str, Callable[[], Any]]]:
         def ask(what: Callable[..., Any], hours: int) -> Callable[[], Any]:
             return lambda: what(
@@ -141,7 +148,10 @@ def busy(data_dir: Path, *, rate: float, hours: int) -> Section:
         it.until(it.clock + 3 * _MINUTE)
         took.append(it.sum_up())
         it.look("summed up again")
-        it.section.note = f"Summed up in {took[0]:.1f} s, and again in {took[1]:.1f} s."
+        it.section.note = (
+            f"Summed up in {took[0]:.1f} s, and again in {took[1]:.1f} s. On disk: runs {it.megabytes('runs'):,.0f} MB, "
+            f"sums of minutes {it.megabytes('minute_sums'):,.0f} MB, of hours {it.megabytes('summaries'):,.1f} MB."
+        )
         return it.section
     finally:
         parts.close()

@@ -10,9 +10,9 @@ import pytest
 from modeltraces.query import covered
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.series import axis_of, series
-from modeltraces.store import minutes, summing
+from modeltraces.store import adding_up, minutes, summing
 from modeltraces.store.coverage import HOUR, MINUTE, Unit, forget
-from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.engine import ClickHouseStore, Store, StoreError
 from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
 from modeltraces.store.summing import sum_up
@@ -190,3 +190,45 @@ def test_minutes_of_hours_that_are_left_for_the_next_time_do_not_count(store: St
     refresh(store, clock + 4, most_hours=1000)
     assert read_run_by_run(store, of(account_id, clock)) == 0
     agree(store, of(account_id, clock))
+
+
+def test_an_hour_that_is_written_after_another_process_came_is_made_again(
+    store: ClickHouseStore, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    busy(store, account_id, clock)
+    store.command("CREATE TABLE held_back AS summaries")
+    insert, command = adding_up._insert_hours, ClickHouseStore.command
+    turns = iter([True])
+
+    def apart(self: ClickHouseStore, sql: str, params: Any = None) -> None:
+        command(self, sql.replace("INTO summaries", "INTO held_back"), params)
+
+    def slowly(*args: Any) -> None:
+        if not next(turns, False):
+            insert(*args)
+            return
+        with monkeypatch.context() as patch:
+            patch.setattr(ClickHouseStore, "command", apart)
+            insert(*args)
+        # It has read, and not written yet.
+        store.command(
+            "INSERT INTO runs (* EXCEPT (request_key)) SELECT * EXCEPT (request_key) REPLACE ('new' AS model, version + 1 AS version, "
+            "fromUnixTimestamp64Micro({us:Int64}) AS received_on) FROM runs FINAL WHERE account_id = {account_id:String}",
+            {"account_id": account_id, "us": clock + 130},
+        )
+        refresh(store, clock + 131, most_hours=1000)
+        command(store, "INSERT INTO summaries SELECT * FROM held_back")
+
+    monkeypatch.setattr(adding_up, "_insert_hours", slowly)
+    # The tests' clock is not ours.
+    monkeypatch.setattr("modeltraces.store.summaries.now_us", lambda: clock)
+    refresh(store, clock + 1, most_hours=1000)
+    assert next(turns, None) is None
+    selection = of(account_id, clock)
+    for _ in range(2):
+        for text in ("", "model:new", "model:m1"):
+            agree(store, replace(selection, filter=parse(text)))
+        refresh(store, clock + 140, most_hours=1000)
+    assert read_run_by_run(store, selection) == 0
+    store.command("DROP TABLE held_back")
