@@ -205,7 +205,8 @@ def test_an_hour_that_is_written_after_another_process_came_is_made_again(
         command(self, sql.replace("INTO summaries", "INTO held_back"), params)
 
     def slowly(*args: Any) -> None:
-        if not next(turns, False):
+        # Others may have hours that are left.
+        if args[1] != account_id or not next(turns, False):
             insert(*args)
             return
         with monkeypatch.context() as patch:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from modeltraces.query import covered
 from modeltraces.query.filters import parse
 from modeltraces.query.selection import Selection
+from modeltraces.query.summed import summed
 from modeltraces.store import minutes
 from modeltraces.store.coverage import HOUR, MINUTE, forget, forget_hours
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
-from tests.query.busy_hours import HOURS, an_hour, minutes_of, of, read_run_by_run, some
+from tests.query.busy_hours import HOURS, an_hour, busy, minutes_of, of, read_run_by_run, some
 from tests.query.runs import DAY_US, SECOND_US
 from tests.query.sums import agree, forget_all_sums, made
 from tests.support.random_cases import examples
@@ -218,6 +219,14 @@ def test_minutes_count_for_two_days(store: Store, account_id: str, monkeypatch: 
     assert minutes_of(store, of(account_id, clock))
     monkeypatch.setattr("modeltraces.query.summed.now_us", lambda: clock + 49 * HOUR.us)
     assert not minutes_of(store, of(account_id, clock))
+    # Of those that follow one another across the end of two days, the later ones.
+    busy(store, account_id, clock)
+    refresh(store, clock + 2, most_hours=1000)
+    monkeypatch.setattr("modeltraces.query.summed.now_us", lambda: clock + 48 * HOUR.us)
+    found = summed(store, of(account_id, clock), (), MINUTE)
+    assert found
+    assert list(found.minutes) == [((clock - 30 * MINUTE.us) // MINUTE.us, clock // MINUTE.us)]
+    monkeypatch.setattr("modeltraces.query.summed.now_us", lambda: clock + 49 * HOUR.us)
     # Nor are they found.
     monkeypatch.setattr(minutes, "now_us", lambda: clock + 49 * HOUR.us)
     assert not minutes.minutes_of(store, account_id, by_source=False)
