@@ -147,7 +147,7 @@ def forget(
     lately = [*conditions, "at >= {since:Int64}"]
     store.command(
         f"INSERT INTO changed_hours (account_id, at, version) SELECT account_id, at, {{version:UInt64}} FROM ({_hours_of(lately)})",
-        {**params, "since": minutes_count_since(now_us)},
+        {**params, "since": _changes_matter_since(now_us)},
     )
 
 
@@ -165,6 +165,11 @@ def minutes_count_since(now_us: int) -> int:
     return now_us // US_PER_HOUR - MINUTES_COUNT_HOURS
 
 
+def _changes_matter_since(now_us: int) -> int:
+    """The first hour of which one must know that its runs were changed: by a clock that is behind, minutes count for longer."""
+    return minutes_count_since(now_us) - 1
+
+
 def forget_hours(store: Store, hours: Iterable[tuple[str, int]], now_us: int) -> None:
     """The same for (account, start in µs) of runs."""
     pairs = sorted({(account_id, start // US_PER_HOUR) for account_id, start in hours})
@@ -174,7 +179,9 @@ def forget_hours(store: Store, hours: Iterable[tuple[str, int]], now_us: int) ->
 
 def declare_changed(store: Store, hours: Sequence[tuple[str, int]], version: int) -> None:
     """That sums of the minutes of these (account, hour) do not hold which were made before."""
-    if hours:
+    # Of the others none count, and each day is a part of its own: years of them would take seconds.
+    first = _changes_matter_since(version // VERSIONS)
+    if hours := [hour for hour in hours if hour[1] >= first]:
         store.insert(
             "changed_hours",
             {
