@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.gateway.upstream import Upstream, serving
+from tests.support.clickhouse import ClickHouse
 from tests.support.postgres import PASSWORD as DATABASE_PASSWORD
 from tests.support.postgres import Postgres
 from tests.support.server import PASSWORD, Server, run_command
@@ -26,9 +27,10 @@ TOKENS = 12
 
 
 @pytest.fixture(scope="module")
-def environment(postgres: Postgres) -> Iterator[dict[str, str]]:
+def environment(postgres: Postgres, clickhouse: ClickHouse) -> Iterator[dict[str, str]]:
     url = postgres.new_database()
     yield {
+        "MODELTRACES_STORE_URL": clickhouse.new_database(),
         "MODELTRACES_CATALOG_URL": url,
         "MODELTRACES_SECRET_KEY": secrets.token_hex(32),
         "MODELTRACES_ADMIN_EMAIL": "",
