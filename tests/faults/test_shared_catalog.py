@@ -189,7 +189,11 @@ def test_a_days_tokens_are_counted_over_both(admins: tuple[httpx.Client, httpx.C
 def test_a_server_with_another_secret_key_does_not_start_and_says_why(
     environment: dict[str, str], servers: tuple[Server, Server], tmp_path: Any
 ) -> None:
-    other = {**environment, "MODELTRACES_SECRET_KEY": "other", "MODELTRACES_DATA_DIR": str(tmp_path / "other")}
+    other = {
+        **environment,
+        "MODELTRACES_SECRET_KEY": secrets.token_hex(32),
+        "MODELTRACES_DATA_DIR": str(tmp_path / "other"),
+    }
     ended = run_command("serve", "--port=0", "--otlp-grpc-port=0", environment=other)
     assert ended.returncode == 1
     assert "Give every process the same MODELTRACES_SECRET_KEY" in ended.stderr
