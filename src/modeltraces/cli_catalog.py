@@ -129,6 +129,15 @@ def forget_key(data_dir: DataDirOption = None) -> None:
         forget(opened)
 
 
+@catalog.command("forget-store")
+def forget_store(data_dir: DataDirOption = None) -> None:
+    """After the runs were moved to another store, or given up: let the servers start with another one."""
+    from modeltraces.catalog.shared_store import forget
+
+    with open_catalog(data_dir) as opened:
+        forget(opened)
+
+
 def _say(line: str) -> None:
     print(f"modeltraces: {line}", file=sys.stderr)
 

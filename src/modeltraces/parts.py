@@ -14,7 +14,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 from modeltraces.arrivals import Arrivals
-from modeltraces.catalog import jobs, shared_key
+from modeltraces.catalog import jobs, shared_key, shared_store
 from modeltraces.catalog.bootstrap import FirstOwner, first_owner
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.key_authenticator import KeyAuthenticator
@@ -38,6 +38,8 @@ from modeltraces.ingest.redaction import redactor
 from modeltraces.ingest.writer import Writer
 from modeltraces.secret_key import SecretKeyUnavailable, secret_key
 from modeltraces.settings import Settings
+from modeltraces.store.address import Embedded, parse_address
+from modeltraces.store.directory import identity
 from modeltraces.store.engine import (
     ClickHouseStore,
     EngineLimits,
@@ -183,6 +185,8 @@ def build(settings: Settings) -> Parts:
         catalog.hold()
         catalog.upgrade()
         shared_key.hold_to_one(catalog, secret)
+        if not catalog.lies_in(settings.data_dir):
+            shared_store.hold_to_one(catalog, _name_of(settings.store_url))
         password = settings.admin_password.get_secret_value() if settings.admin_password else ""
         first = first_owner(catalog, settings.admin_email, password)
         registry = ModelRegistry(catalog)
@@ -265,6 +269,13 @@ def build(settings: Settings) -> Parts:
             first=first,
             opened=opened.pop_all(),
         )
+
+
+def _name_of(store_url: str) -> str:
+    address = parse_address(store_url)
+    if isinstance(address, Embedded):
+        return shared_store.embedded(identity(address.path), address.path.absolute())
+    return shared_store.ON_A_SERVER
 
 
 def _prepare_data_dir(path: Path) -> None:

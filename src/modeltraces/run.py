@@ -20,6 +20,8 @@ PREVIEW_CHARACTERS: Final = 500
 """Lists carry this many characters of input and output (contract)."""
 UNKNOWN_MODEL: Final = "unknown"
 """The model of a run whose emitter named none."""
+LONGEST_MS: Final = 30 * 86_400_000
+"""Of a response time that can be one. A call that took longer was timed wrong, and would alone make its model's percentiles."""
 CLIENT_LEFT: Final = "client_left"
 """Finish reason of a call whose caller was gone before its end: neither a success that was seen, nor a failure."""
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.gateway.upstream import Upstream, serving
+from tests.support.clickhouse import ClickHouse
 from tests.support.postgres import PASSWORD as DATABASE_PASSWORD
 from tests.support.postgres import Postgres
 from tests.support.server import PASSWORD, Server, run_command
@@ -26,9 +27,10 @@ TOKENS = 12
 
 
 @pytest.fixture(scope="module")
-def environment(postgres: Postgres) -> Iterator[dict[str, str]]:
+def environment(postgres: Postgres, clickhouse: ClickHouse) -> Iterator[dict[str, str]]:
     url = postgres.new_database()
     yield {
+        "MODELTRACES_STORE_URL": clickhouse.new_database(),
         "MODELTRACES_CATALOG_URL": url,
         "MODELTRACES_SECRET_KEY": secrets.token_hex(32),
         "MODELTRACES_ADMIN_EMAIL": "",
@@ -187,7 +189,11 @@ def test_a_days_tokens_are_counted_over_both(admins: tuple[httpx.Client, httpx.C
 def test_a_server_with_another_secret_key_does_not_start_and_says_why(
     environment: dict[str, str], servers: tuple[Server, Server], tmp_path: Any
 ) -> None:
-    other = {**environment, "MODELTRACES_SECRET_KEY": "other", "MODELTRACES_DATA_DIR": str(tmp_path / "other")}
+    other = {
+        **environment,
+        "MODELTRACES_SECRET_KEY": secrets.token_hex(32),
+        "MODELTRACES_DATA_DIR": str(tmp_path / "other"),
+    }
     ended = run_command("serve", "--port=0", "--otlp-grpc-port=0", environment=other)
     assert ended.returncode == 1
     assert "Give every process the same MODELTRACES_SECRET_KEY" in ended.stderr

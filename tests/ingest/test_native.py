@@ -76,6 +76,10 @@ def test_every_field_of_the_contract_is_kept() -> None:
         ({"model": "m", "executed_on": "2200-01-01T00:00:00Z"}, "in the future"),
         ({"model": "m", "response_time_ms": -1}, "not negative"),
         ({"model": "m", "response_time_ms": True}, "not negative"),
+        ({"model": "m", "response_time_ms": 1e308}, r"no more than 30 days \(2592000000\)"),
+        ({"model": "m", "response_time_ms": 2_592_000_001}, "no more than 30 days"),
+        ({"model": "m", "response_time_ms": 10**400}, "no more than 30 days"),
+        ({"model": "m", "time_to_first_token_ms": 1e15}, "'time_to_first_token_ms' .* no more than 30 days"),
         ({"model": "m", "input_tokens": 1.5}, "whole number"),
         ({"model": "m", "input_tokens": 2**60}, "whole number"),
         ({"model": "m", "trace_id": "xyz"}, "32 hexadecimal digits"),
@@ -93,6 +97,11 @@ def test_every_field_of_the_contract_is_kept() -> None:
 def test_a_bad_field_is_named_with_what_it_takes(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(Invalid, match=says):
         read(fields)
+
+
+def test_thirty_days_are_a_response_time() -> None:
+    run = read({"model": "m", "response_time_ms": 2_592_000_000, "time_to_first_token_ms": 2_592_000_000}).run
+    assert (run.response_time_ms, run.time_to_first_token_ms) == (2_592_000_000.0, 2_592_000_000.0)
 
 
 def test_an_error_makes_the_run_failed() -> None:

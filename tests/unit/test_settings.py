@@ -36,13 +36,17 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["admin_password", "secret_key", "store_url", "catalog_url"])
 def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
-    (tmp_path / "secret").write_text(" with spaces \r\n")
+    (tmp_path / "secret").write_text(" with spaces, and long enough to be a key \r\n")
     monkeypatch.setenv(f"MODELTRACES_{name.upper()}_FILE", str(tmp_path / "secret"))
     value = getattr(load_settings(), name)
-    assert (value if isinstance(value, str) else value.get_secret_value()) == " with spaces "
-    monkeypatch.setenv(f"MODELTRACES_{name.upper()}", "given itself")
+    assert (
+        value if isinstance(value, str) else value.get_secret_value()
+    ) == " with spaces, and long enough to be a key "
+    monkeypatch.setenv(f"MODELTRACES_{name.upper()}", "given itself, and long enough to be a key")
     value = getattr(load_settings(), name)
-    assert (value if isinstance(value, str) else value.get_secret_value()) == "given itself"
+    assert (
+        value if isinstance(value, str) else value.get_secret_value()
+    ) == "given itself, and long enough to be a key"
 
 
 def test_a_bad_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +58,33 @@ def test_a_bad_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) 
     assert "MODELTRACES_LOG_FORMAT" in str(refusal.value)
     assert "hunter2" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("given", ["x", "hunter2" * 4, " " * 31])
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_a_secret_key_that_can_be_guessed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, in_a_file: bool
+) -> None:
+    """It encrypts credentials."""
+    if in_a_file:
+        (tmp_path / "secret").write_text(given + "\n")
+        monkeypatch.setenv("MODELTRACES_SECRET_KEY_FILE", str(tmp_path / "secret"))
+    else:
+        monkeypatch.setenv("MODELTRACES_SECRET_KEY", given)
+    with pytest.raises(BadSettings) as refusal:
+        load_settings()
+    assert "MODELTRACES_SECRET_KEY" in str(refusal.value)
+    assert "32 bytes" in str(refusal.value)
+    assert "openssl rand -base64 48" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("given", ["0123456789abcdef" * 2, "é" * 16])
+def test_a_secret_key_of_32_bytes_is_taken(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("MODELTRACES_SECRET_KEY", given)
+    secret = load_settings().secret_key
+    assert secret is not None
+    assert secret.get_secret_value() == given
 
 
 def test_payloads_are_not_kept_longer_than_their_runs() -> None:

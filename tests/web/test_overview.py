@@ -50,6 +50,8 @@ def steps(made: Series, from_us: int | None = None, now_us: int = 10**15) -> Ste
         (75, 100, "down", "25%", "good", "down 25% from the 7 days before"),
         (100, 100.2, "down", "same", "neutral", "as in the 7 days before"),
         (5000, 100, None, "50×", "neutral", "50× of the 7 days before"),
+        (123_456, 100, None, "1 235×", "neutral", "1 235× of the 7 days before"),
+        (1e308, 1e-308, None, ">9 999×", "neutral", ">9 999× of the 7 days before"),
         (0, 100, "down", "100%", "good", "down 100% from the 7 days before"),
     ],
 )

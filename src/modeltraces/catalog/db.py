@@ -54,6 +54,10 @@ class Catalog:
     def is_sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
+    def lies_in(self, directory: Path) -> bool:
+        """Whether it is a file there, beside what else is kept, and goes where the directory goes."""
+        return self.is_sqlite and Path(self._url.database or "").resolve().parent == directory.resolve()
+
     @property
     def shown_url(self) -> str:
         """The address without its password, nor what may hold another one."""

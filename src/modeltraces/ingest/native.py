@@ -5,7 +5,6 @@ dropped in silence is a loss that nobody sees.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from modeltraces.ingest.otlp.density import check_json
 from modeltraces.ingest.otlp.messages import input_text, output_text
 from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, map_texts, utf8_size, written_within
 from modeltraces.ingest.recordings import Limits, SourceDefaults
-from modeltraces.run import MODEL_KINDS, ModelKind, Run, new_request_id
+from modeltraces.run import LONGEST_MS, MODEL_KINDS, ModelKind, Run, new_request_id
 
 MAX_NAME: Final = 512
 MAX_ERROR_BYTES: Final = 16 << 10
@@ -197,8 +196,10 @@ def _one_of(*choices: str) -> Callable[[str, Any], str]:
 
 
 def _milliseconds(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise Invalid(f"'{name}' takes milliseconds, a number that is not negative")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_MS:
+        raise Invalid(
+            f"'{name}' takes milliseconds, a number that is not negative and no more than 30 days ({LONGEST_MS})"
+        )
     return float(value)
 
 

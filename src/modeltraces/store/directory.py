@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 from pathlib import Path
 
 from modeltraces.store.errors import DirectoryInUse, StoreUnavailable
@@ -34,6 +35,25 @@ def lock(path: Path) -> int:
             "Several processes need a ClickHouse server (MODELTRACES_STORE_URL)."
         ) from error
     return descriptor
+
+
+def identity(path: Path) -> str:
+    """What tells the store in this directory from any other, wherever the directory is moved; for who holds its lock.
+
+    Raises StoreUnavailable.
+    """
+    file = path / "store.id"
+    try:
+        if not file.exists() or not file.stat().st_size:
+            made = file.with_suffix(".new")
+            with made.open("w") as writing:
+                writing.write(secrets.token_hex(8))
+                writing.flush()
+                os.fsync(writing.fileno())
+            made.replace(file)
+        return file.read_text(errors="replace").strip()
+    except OSError as error:
+        raise StoreUnavailable(f"{file} cannot be read or written: {error.strerror}. Mend its rights.") from error
 
 
 def check_room(descriptor: int) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from modeltraces.web.contexts import Change, Tone
+from modeltraces.web.formatting import count
 
 _STEADY: Final = 0.005
 """Relative changes below half a percent are none."""
@@ -10,7 +11,8 @@ NOTABLE: Final = 0.2
 """Relative changes below a fifth are told without the colour of an alarm, or of a success: a busy day makes as much."""
 NOTABLE_POINTS: Final = 0.5
 """A rate changes notably by half a percentage point, if that is a fifth of what it was: 1.2% to 1.7%, not 40% to 41%."""
-
+MOST_TIMES: Final = 9_999
+"""More is no comparison any more, and no card has room for it."""
 FEWER: Final = 20
 """With so many times less of it, the period before had hardly begun: changes against it would say nothing."""
 
@@ -25,7 +27,7 @@ def relative_change(
     if abs(ratio) < _STEADY:
         return Change(f"{subject}same", "same", "neutral", f"{subject}as in {period}")
     direction = "up" if ratio > 0 else "down"
-    amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{now / before:.0f}\N{MULTIPLICATION SIGN}"
+    amount = f"{abs(ratio) * 100:.0f}%" if abs(ratio) < 10 else f"{_times(now / before)}\N{MULTIPLICATION SIGN}"
     words = f"{subject}{direction} {amount} from {period}" if abs(ratio) < 10 else f"{subject}{amount} of {period}"
     tone = _tone(direction, good) if abs(ratio) >= NOTABLE else "neutral"
     return Change(f"{subject}{amount}", "up" if ratio > 0 else "down", tone, words)
@@ -45,6 +47,10 @@ def point_change(now: float | None, before: float | None, period: str) -> Change
         f"{amount} pp", "up" if points > 0 else "down", _tone(direction, "down") if is_notable else "neutral",
         f"{direction} {amount} percentage points from {period}",
     )  # fmt: skip
+
+
+def _times(ratio: float) -> str:
+    return count(round(ratio)) if ratio < MOST_TIMES + 0.5 else f">{count(MOST_TIMES)}"
 
 
 def _tone(direction: str, good: str | None) -> Tone:

@@ -14,6 +14,8 @@ UNKNOWN: Final = "—"
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
 _BRACKETED: Final = re.compile(r"\[([^\[\]]+)\](?::\d+)?")
+_DAY_SECONDS: Final = 86_400
+_MOST_DAYS: Final = 9_999
 _LEAST_CREDITS: Final = Decimal("0.01")
 
 
@@ -51,11 +53,20 @@ def duration_parts(milliseconds: float | None) -> tuple[str, str]:
         return f"{seconds:.2f}", "s"
     if seconds < 59.95:
         return f"{seconds:.1f}", "s"
+    if seconds >= 2 * _DAY_SECONDS - 0.5:
+        return _days(seconds / _DAY_SECONDS), "d"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes}:{rest:02d}", "min"
     hours, minutes = divmod(minutes, 60)
-    return f"{count(hours)}:{minutes:02d}", "h"
+    return f"{hours}:{minutes:02d}", "h"
+
+
+def _days(days: float) -> str:
+    """No longer than a card has room for, whatever a run said before its times were bounded."""
+    if days >= _MOST_DAYS + 0.5:
+        return f">{count(_MOST_DAYS)}"
+    return f"{days:.1f}".removesuffix(".0") if days < 99.95 else count(round(days))
 
 
 def duration(milliseconds: float | None) -> str:

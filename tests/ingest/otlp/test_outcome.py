@@ -8,6 +8,7 @@ from modeltraces.run import executed_on_ms_of, request_id_of_span
 from tests.ingest.otlp.building import CHAT, NOW_US, SPAN_ID, START_NS, TRACE_ID, chat, decode, event, span
 
 ERROR = {"code": 2}
+THIRTY_DAYS_MS = 2_592_000_000
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    call()\n'
     "openai.RateLimitError: Error code: 429 - slow down\n"
@@ -38,6 +39,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "seconds for nanoseconds": ({"start_time_unix_nano": 1_795_000_000}, "before the year 2000"),
     "2200": ({"start_time_unix_nano": 7_258_118_400_000_000_000}, "ahead of this server's clock"),
     "a day and a second ahead": ({"start_time_unix_nano": (NOW_US + 86_401_000_000) * 1000}, "ahead"),
+    "from 2001 until now": ({"start_time_unix_nano": 1_000_000_000_000_000_000}, "longer than 30 days"),
+    "an end in 2200": ({"end_time_unix_nano": 7_258_118_400_000_000_000}, "longer than 30 days"),
     "no trace id": ({"trace_id": b""}, "trace id"),
     "zero trace id": ({"trace_id": bytes(16)}, "trace id"),
     "short trace id": ({"trace_id": b"abc"}, "trace id"),
@@ -56,6 +59,33 @@ def test_a_span_that_cannot_be_placed_is_refused_with_a_reason_and_the_rest_kept
     [rejection] = decoded.rejected
     assert reason in rejection.reason
     assert "chat gpt-4o" in rejection.subject
+
+
+def test_a_span_of_thirty_days_is_kept() -> None:
+    assert chat(end_time_unix_nano=START_NS + THIRTY_DAYS_MS * 1_000_000).response_time_ms == THIRTY_DAYS_MS
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.response.time_to_first_chunk": 1e300},
+        {"gen_ai.response.time_to_first_chunk": THIRTY_DAYS_MS / 1000 + 1},
+        {"ai.response.msToFirstChunk": THIRTY_DAYS_MS + 1.0},
+        {"langfuse.observation.completion_start_time": "2200-01-01T00:00:00Z"},
+    ],
+    ids=["more than anything", "seconds", "milliseconds", "an instant"],
+)
+def test_a_first_token_after_more_than_thirty_days_is_unknown_and_stays_an_attribute(
+    attributes: dict[str, Any],
+) -> None:
+    run = chat(attributes)
+    assert run.time_to_first_token_ms is None
+    assert run.attributes.keys() >= attributes.keys()
+
+
+def test_a_first_token_event_after_more_than_thirty_days_is_none() -> None:
+    late = event("gen_ai.content.completion.chunk", {}, THIRTY_DAYS_MS + 1)
+    assert chat(events=[late]).time_to_first_token_ms is None
 
 
 def test_a_clock_less_than_a_day_ahead_is_let_through() -> None:

@@ -20,7 +20,7 @@ from modeltraces.ingest.otlp.json import MALFORMED
 from modeltraces.ingest.otlp.payloads import clean, cut_text, structure
 from modeltraces.ingest.otlp.source import source_of
 from modeltraces.ingest.recordings import Decoded, Limits, Rejection, SourceDefaults
-from modeltraces.run import UNKNOWN_MODEL, Run, request_id_of_span
+from modeltraces.run import LONGEST_MS, UNKNOWN_MODEL, Run, request_id_of_span
 
 EARLIEST_US: Final = 946_684_800_000_000
 """2000-01-01: what lies before it is a clock that was never set."""
@@ -210,6 +210,8 @@ def _start_us(span: Span, origin: _Origin) -> int:
         raise Refused("The span starts before the year 2000: start_time_unix_nano is in nanoseconds since 1970.")
     if start_us > origin.received_on_us + LATEST_AHEAD_US:
         raise Refused("The span starts more than a day ahead of this server's clock: check the sender's.")
+    if span.end_time_unix_nano - span.start_time_unix_nano > LONGEST_MS * 1_000_000:
+        raise Refused("The span is longer than 30 days: check its start and its end (end_time_unix_nano).")
     return start_us
 
 
@@ -229,9 +231,11 @@ def _set_times(run: Run, span: Span, reading: Reading) -> None:
         times = [event.time_unix_nano for event in span.events if event.name in _FIRST_TOKEN_EVENTS]
         if times and min(times) >= span.start_time_unix_nano:
             first = (min(times) - span.start_time_unix_nano) / 1e6
+    if first is not None and first > LONGEST_MS:
+        first = None
     if first is None:
-        reading.give_back("first_token_seconds")
-        reading.give_back("first_token_ms")
+        for concept in ("first_token_seconds", "first_token_ms", "first_token_at"):
+            reading.give_back(concept)
     run.time_to_first_token_ms = first
 
 

@@ -5,9 +5,10 @@ import { duration } from "./numbers";
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 const STEPS = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE,
-  10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR,
+  10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 5 * HOUR, 10 * HOUR, DAY,
 ];
 const MAGNITUDES = [1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR, 10 * HOUR, 100 * HOUR];
 
@@ -46,7 +47,7 @@ export function timeAxis(values: (number | null)[]): TimeAxis {
 }
 
 function stepsUpTo(max: number, most: number): number[] {
-  const step = STEPS.find((one) => max / one <= most) ?? Math.ceil(max / most / (24 * HOUR)) * 24 * HOUR;
+  const step = STEPS.find((one) => max / one <= most) ?? Math.ceil(max / most / DAY) * DAY;
   return Array.from({ length: Math.floor(max / step) + 1 }, (_, i) => i * step);
 }
 
@@ -64,6 +65,7 @@ function magnitudesBetween(min: number, max: number, most: number): number[] {
 export function tickLabel(ms: number): string {
   if (ms === 0) return "0";
   if (ms < MINUTE) return duration(ms);
+  if (ms >= 2 * DAY && ms % DAY === 0) return duration(ms);
   if (ms % HOUR === 0) return `${ms / HOUR} h`;
   return ms % MINUTE === 0 && ms < HOUR ? `${ms / MINUTE} min` : duration(ms);
 }
