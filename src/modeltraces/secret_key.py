@@ -4,8 +4,16 @@ import contextlib
 import os
 import secrets
 import tempfile
+from typing import Final
+
+import structlog
 
 from modeltraces.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LEAST_BYTES: Final = 32
+"""Fewer can be guessed."""
 
 
 class SecretKeyUnavailable(Exception):
@@ -18,7 +26,13 @@ def secret_key(settings: Settings) -> bytes:
     Raises SecretKeyUnavailable.
     """
     if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
+        given = settings.secret_key.get_secret_value().encode()
+        if len(given) < LEAST_BYTES:
+            log.warning(
+                "MODELTRACES_SECRET_KEY is so short that it can be guessed, and it encrypts credentials: take 32 bytes or more "
+                "(`openssl rand -base64 48`), let the catalog know (`modeltraces catalog forget-key`), and enter credentials again"
+            )
+        return given
     path = settings.data_dir / "secret.key"
     try:
         if not path.exists() or not path.stat().st_size:

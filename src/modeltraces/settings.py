@@ -23,8 +23,6 @@ DEMO_DATA_DIR = Path("demo-data")
 _SECRETS = ("admin_password", "secret_key", "store_url", "catalog_url")
 """The addresses may bear a password."""
 
-LEAST_SECRET_BYTES = 32
-
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
@@ -78,8 +76,8 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, description="Password of the first owner.")
     secret_key: SecretStr | None = Field(
         None,
-        description="Key that signs cursors and encrypts credentials, of 32 bytes or more (`openssl rand -base64 48` makes one); made "
-        "and kept in the data directory when absent.",
+        description="Key that signs cursors and encrypts credentials (`openssl rand -base64 48` makes a good one); made and kept in the "
+        "data directory when absent.",
     )
     allow_link_local: bool = Field(
         False,
@@ -230,16 +228,6 @@ class Settings(BaseSettings):
         if not self.catalog_url:
             self.catalog_url = f"sqlite:///{data_dir}/catalog.db"
         return self
-
-    @field_validator("secret_key")
-    @classmethod
-    def _cannot_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < LEAST_SECRET_BYTES:
-            raise ValueError(
-                f"takes {LEAST_SECRET_BYTES} bytes or more, since it encrypts credentials: make one with "
-                "`openssl rand -base64 48`, or leave it out, and one is made and kept in the data directory"
-            )
-        return value
 
     @field_validator("trusted_proxies")
     @classmethod

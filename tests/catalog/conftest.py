@@ -39,8 +39,12 @@ def noon(clock: Clock) -> Clock:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "catalog_url" in metafunc.fixturenames:
-        with_both = metafunc.config.getoption("--thorough") or metafunc.definition.get_closest_marker("postgresql")
-        metafunc.parametrize("catalog_url", ["sqlite", "postgresql"] if with_both else ["sqlite"], indirect=True)
+        marker = metafunc.definition.get_closest_marker("postgresql")
+        with_both = metafunc.config.getoption("--thorough") or marker
+        kinds = ["sqlite", "postgresql"] if with_both else ["sqlite"]
+        metafunc.parametrize(
+            "catalog_url", ["postgresql"] if marker and marker.kwargs.get("alone") else kinds, indirect=True
+        )
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from modeltraces.catalog import shared_store
 from modeltraces.catalog.db import Catalog
@@ -11,7 +12,7 @@ from modeltraces.catalog.shared_store import ON_A_SERVER, embedded
 from modeltraces.store.directory import identity
 from modeltraces.store.errors import StoreUnavailable
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.postgresql(alone=True)
 
 FIRST, SECOND = embedded("1234", Path("/srv/first/runs")), embedded("5678", Path("/srv/second/runs"))
 
@@ -50,6 +51,17 @@ def test_a_store_that_was_moved_is_the_same_and_told_where_it_is_now(catalog: Ca
     shared_store.hold_to_one(catalog, embedded("1234", Path("/srv/moved here/runs")))
     with pytest.raises(CatalogUnavailable, match="the runs in /srv/moved here/runs, "):
         shared_store.hold_to_one(catalog, SECOND)
+
+
+def test_a_catalog_in_a_file_that_has_other_runs_is_told_of(tmp_path: Path) -> None:
+    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    catalog.upgrade()
+    shared_store.hold_to_one(catalog, FIRST)
+    with capture_logs() as lines:
+        shared_store.hold_to_one(catalog, SECOND)
+        shared_store.hold_to_one(catalog, SECOND)
+    assert ["others, in /srv/second/runs" in line["event"] for line in lines] == [True]
+    catalog.close()
 
 
 @pytest.mark.parametrize("before", [None, b""], ids=["none", "a file that is empty"])

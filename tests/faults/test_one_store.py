@@ -66,14 +66,17 @@ def test_a_directory_with_both_is_one_installation_whatever_becomes_of_its_runs(
         server.close()
 
 
-def test_a_sqlite_catalog_that_two_directories_share_is_no_different(tmp_path: Path) -> None:
+def test_a_sqlite_catalog_that_two_directories_share_is_told_of(tmp_path: Path) -> None:
     shared = {
         "MODELTRACES_CATALOG_URL": f"sqlite:///{tmp_path}/catalog.db",
         "MODELTRACES_SECRET_KEY": secrets.token_hex(32),
     }
-    server = Server(tmp_path / "one", shared)
+    servers = [Server(tmp_path / name, shared) for name in ("one", "other")]
     try:
-        server.start()
-        assert f"the runs in {server.data_dir}/runs" in refused(shared, tmp_path / "other")
+        for server in servers:
+            server.start()
+        told = [f"the runs in {servers[0].data_dir}/runs" in server.log for server in servers]
+        assert told == [False, True]
     finally:
-        server.close()
+        for server in servers:
+            server.close()

@@ -60,33 +60,6 @@ def test_a_bad_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) 
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("given", ["x", "hunter2" * 4, " " * 31])
-@pytest.mark.parametrize("in_a_file", [False, True])
-def test_a_secret_key_that_can_be_guessed_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, in_a_file: bool
-) -> None:
-    """It encrypts credentials."""
-    if in_a_file:
-        (tmp_path / "secret").write_text(given + "\n")
-        monkeypatch.setenv("MODELTRACES_SECRET_KEY_FILE", str(tmp_path / "secret"))
-    else:
-        monkeypatch.setenv("MODELTRACES_SECRET_KEY", given)
-    with pytest.raises(BadSettings) as refusal:
-        load_settings()
-    assert "MODELTRACES_SECRET_KEY" in str(refusal.value)
-    assert "32 bytes" in str(refusal.value)
-    assert "openssl rand -base64 48" in str(refusal.value)
-    assert "hunter2" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("given", ["0123456789abcdef" * 2, "é" * 16])
-def test_a_secret_key_of_32_bytes_is_taken(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    monkeypatch.setenv("MODELTRACES_SECRET_KEY", given)
-    secret = load_settings().secret_key
-    assert secret is not None
-    assert secret.get_secret_value() == given
-
-
 def test_payloads_are_not_kept_longer_than_their_runs() -> None:
     assert load_settings(keep_runs_days=0, keep_payloads_days=30).keep_payloads_days == 30
     with pytest.raises(BadSettings, match="KEEP_PAYLOADS_DAYS must not be more"):

@@ -7,12 +7,15 @@ to have the same one, for it may have many addresses.
 from pathlib import Path
 from typing import Final
 
+import structlog
 from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
 from modeltraces.catalog.tables import InstallationRow
+
+log = structlog.get_logger(__name__)
 
 ON_A_SERVER: Final = "server"
 _NAME: Final = "store"
@@ -24,17 +27,23 @@ def embedded(identity: str, path: Path) -> str:
 
 
 def hold_to_one(catalog: Catalog, store: str) -> None:
-    """Raises CatalogUnavailable when processes before this one had another store than `store`."""
+    """Raises CatalogUnavailable when processes before this one had another store than `store`, and share the catalog (PostgreSQL).
+
+    A catalog in a file (SQLite) has one process at a time: it is told in the log.
+    """
     insert = (sqlite.insert if catalog.is_sqlite else postgresql.insert)(InstallationRow)
     with catalog.writing() as session:
         session.execute(insert.values(name=_NAME, value=store).on_conflict_do_nothing())
         row = session.get_one(InstallationRow, _NAME)
         if row.value.partition(" ")[0] != store.partition(" ")[0]:
-            raise CatalogUnavailable(
+            line = (
                 f"The catalog {catalog.shown_url} is used with the runs {_shown(row.value)}, and this process has others, "
                 f"{_shown(store)}. Several processes need a ClickHouse server: give each the same MODELTRACES_STORE_URL. If those "
                 "runs were moved here, or are given up: modeltraces catalog forget-store."
             )
+            if not catalog.is_sqlite:
+                raise CatalogUnavailable(line)
+            log.warning(line)
         row.value = store
 
 
