@@ -211,10 +211,13 @@ def memory_mb(server: Server) -> int:
 
 def test_nul_and_lone_surrogates_do_no_harm(client: httpx.Client) -> None:
     content = '[{"role":"user","parts":[{"type":"text","content":"a\\u0000b \\ud800 c"}]}]'
-    assert send(client, traces(genai_span("m\0odel", gen_ai__input__messages=content))).status_code == 200
+    spans = genai_span(gen_ai__input__messages=content, user__id="u\0"), genai_span("m\0odel")
+    partial = ExportTraceServiceResponse.FromString(send(client, traces(*spans)).content).partial_success
+    assert partial.rejected_spans == 1
+    assert "The model's name must not contain line breaks or control characters" in partial.error_message
     (run,) = runs(client)
     assert run["input"].startswith("a")
-    assert "\0" not in run["input"] + run["model"]
+    assert "\0" not in run["input"] + run["user_id"]
     assert client.get(f"/api/v1/runs/{run['request_id']}").status_code == 200
 
 

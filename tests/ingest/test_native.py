@@ -92,11 +92,23 @@ def test_every_field_of_the_contract_is_kept() -> None:
         ({"model": "m", "model_kind": "huge"}, "open_source, fine_tuned, external"),
         ({"model": "m", "streaming": "yes"}, "true or false"),
         ({"model": "x" * 600}, "longer than 512"),
+        ({"model": "a\0b"}, "'model' must not contain line breaks or control characters"),
+        ({"model": "a\nb"}, "'model' must not contain line breaks or control characters"),
+        ({"model": "a\ud800b"}, "'model' must not contain"),
+        ({"model": "m", "base_model": "a\x7fb"}, "'base_model' must not contain"),
+        ({"model": "m", "provider": "a\tb"}, "'provider' must not contain"),
+        ({"model": "m", "deployment_version": "v\0001"}, "'deployment_version' must not contain"),
+        ({"model": "m", "connection_name": "a\x85b"}, "'connection_name' must not contain"),
     ],
 )
 def test_a_bad_field_is_named_with_what_it_takes(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(Invalid, match=says):
         read(fields)
+
+
+def test_what_stands_around_a_name_is_no_part_of_it_and_any_script_is() -> None:
+    run = read({"model": " 模型 \u200fنموذج\n", "deployment_version": "v1\r\n", "source": "a\tb"}).run
+    assert (run.model, run.deployment_version, run.source) == ("模型 \u200fنموذج", "v1", "a\tb")
 
 
 def test_thirty_days_are_a_response_time() -> None:

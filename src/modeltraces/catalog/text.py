@@ -9,14 +9,16 @@ LONGEST_EMAIL = 254
 """RFC 5321's limit of a mailbox that can be written to."""
 
 
-def _has_unprintable(value: str) -> bool:
+def has_unprintable(value: str) -> bool:
+    if value.isprintable():
+        return False
     # NUL does not fit in PostgreSQL's text, lone surrogates not in UTF-8, the rest not on a line.
     return any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
 
 
 def clean_name(value: str, what: str, longest: int = LONGEST_NAME) -> str:
     """The name without outer spaces, in NFC. Raises Invalid, saying which name (`what`) and what is accepted."""
-    if _has_unprintable(value):
+    if has_unprintable(value):
         raise Invalid(f"{what} must not contain line breaks or control characters.")
     name = unicodedata.normalize("NFC", value).strip()
     if not name:
@@ -30,7 +32,7 @@ def clean_email(value: str) -> str:
     """The email as it is kept and compared: NFC, lower case. Raises Invalid."""
     email = unicodedata.normalize("NFC", value).strip().lower()
     local, at, domain = email.rpartition("@")
-    bad = not at or not local or not domain or len(email) > LONGEST_EMAIL or " " in email or _has_unprintable(email)
+    bad = not at or not local or not domain or len(email) > LONGEST_EMAIL or " " in email or has_unprintable(email)
     if bad:
         raise Invalid("The email must look like name@example.com.")
     return email

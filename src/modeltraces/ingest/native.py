@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import orjson
 
+from modeltraces.catalog.text import has_unprintable
 from modeltraces.ingest.otlp.density import check_json
 from modeltraces.ingest.otlp.messages import input_text, output_text
 from modeltraces.ingest.otlp.payloads import clean, cut_text, dump, map_texts, utf8_size, written_within
@@ -174,6 +175,14 @@ def _name(name: str, value: Any) -> str:
     return text
 
 
+def _catalog_name(name: str, value: Any) -> str:
+    """Of what a run brings into the catalog: the gateway takes no other, and nobody could type it."""
+    text = _name(name, value)
+    if has_unprintable(value.strip()):
+        raise Invalid(f"'{name}' must not contain line breaks or control characters")
+    return text
+
+
 def _content(name: str, value: Any) -> str:
     return clean(value) if isinstance(value, str) else dump(value)
 
@@ -287,14 +296,14 @@ _DIRECT: Final = (
     "response_id", "session_id", "user_id",
 )  # fmt: skip
 _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
-    "model": _name,
+    "model": _catalog_name,
     "request_id": _request_id,
     "status": _one_of("success", "failed"),
     "model_kind": _one_of(*MODEL_KINDS),
-    "base_model": _name,
-    "provider": _name,
-    "deployment_version": _name,
-    "connection_name": _name,
+    "base_model": _catalog_name,
+    "provider": _catalog_name,
+    "deployment_version": _catalog_name,
+    "connection_name": _catalog_name,
     "operation": _name,
     "response_time_ms": _milliseconds,
     "time_to_first_token_ms": _milliseconds,

@@ -50,6 +50,32 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("gen_ai.request.model", "model's name"),
+        ("gen_ai.response.model", "base model"),
+        ("gen_ai.provider.name", "provider"),
+        ("gen_ai.deployment.version", "deployment version"),
+        ("modeltraces.connection_name", "connection's name"),
+    ],
+)
+@pytest.mark.parametrize("value", ["a\0b", "a\nb", "a\x7fb"])
+def test_a_name_with_control_characters_is_refused_as_the_gateway_does(name: str, what: str, value: str) -> None:
+    decoded = decode(span({**CHAT, name: value}), span(CHAT, span_id=b"after!!!"))
+    assert [bytes.fromhex(run.span_id) for run in decoded.runs] == [b"after!!!"]
+    [rejection] = decoded.rejected
+    assert f"The {what} must not contain line breaks or control characters" in rejection.reason
+    assert name in rejection.reason
+    assert value not in rejection.reason
+
+
+def test_what_stands_around_a_name_is_no_part_of_it_and_any_script_is() -> None:
+    run = chat({"gen_ai.request.model": " 模型 \u200fنموذج\n", "deployment.version": "v1\r\n", "gen_ai.prompt": "a\0b"})
+    assert (run.model, run.deployment_version) == ("模型 \u200fنموذج", "v1")
+    assert chat({"gen_ai.request.model": "a\ufffdb"}).model == "a\ufffdb", "as it was sent"
+
+
 @pytest.mark.parametrize(("fields", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_span_that_cannot_be_placed_is_refused_with_a_reason_and_the_rest_kept(
     fields: dict[str, Any], reason: str

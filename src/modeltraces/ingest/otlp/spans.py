@@ -7,6 +7,7 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from modeltraces.catalog.text import has_unprintable
 from modeltraces.ingest.otlp.attributes import attributes_of, text_of
 from modeltraces.ingest.otlp.contents import add_to_payloads, parts_of_events
 from modeltraces.ingest.otlp.dialects.kinds import operation_of
@@ -17,7 +18,7 @@ from modeltraces.ingest.otlp.dialects.usage import duration_ms, instant_us, set_
 from modeltraces.ingest.otlp.errors import failure_of
 from modeltraces.ingest.otlp.filling import set_request, set_response
 from modeltraces.ingest.otlp.json import MALFORMED
-from modeltraces.ingest.otlp.payloads import clean, cut_text, structure
+from modeltraces.ingest.otlp.payloads import REPLACEMENT, clean, cut_text, structure
 from modeltraces.ingest.otlp.source import source_of
 from modeltraces.ingest.recordings import Decoded, Limits, Rejection, SourceDefaults
 from modeltraces.run import LONGEST_MS, UNKNOWN_MODEL, Run, request_id_of_span
@@ -36,6 +37,12 @@ _NAMES: Final = (
     "error_type", "error_code", "response_id", "session_id", "user_id", "instrumentation",
 )  # fmt: skip
 _names_of: Final = attrgetter(*_NAMES)
+_CATALOG_NAMES: Final = {
+    "model": "model's name", "base_model": "base model", "provider": "provider",
+    "deployment_version": "deployment version", "connection_name": "connection's name",
+}  # fmt: skip
+"""Of what a run brings into the catalog."""
+_catalog_names_of: Final = attrgetter(*_CATALOG_NAMES)
 _FIRST_TOKEN_EVENTS: Final = frozenset(
     {"First Token Stream Event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
 )
@@ -149,11 +156,11 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         account_id=origin.account_id,
         request_id=request_id_of_span(trace_id, span_id, start_us),
         executed_on_us=start_us,
-        model=clean(model) or UNKNOWN_MODEL,
-        base_model=served,
-        provider=_provider(text("provider")),
-        deployment_version=text("deployment_version") or origin.deployment_version,
-        connection_name=text("connection_name") or origin.connection_name,
+        model=clean(model).strip() or UNKNOWN_MODEL,
+        base_model=served.strip(),
+        provider=_provider(text("provider").strip()),
+        deployment_version=(text("deployment_version") or origin.deployment_version).strip(),
+        connection_name=(text("connection_name") or origin.connection_name).strip(),
         operation=operation,
         trace_id=trace_id,
         span_id=span_id,
@@ -164,6 +171,7 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         instrumentation=origin.scope_name,
         received_on_us=origin.received_on_us,
     )
+    _check_catalog_names(run, span, reading)
     run.source_type, run.source = source_of(reading, origin.resource, origin.defaults)
     _set_times(run, span, reading)
     run.streaming = _is_streaming(run, span, reading, truth(request.get("stream")) or answer.was_streamed)
@@ -183,6 +191,24 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         for name in _NAMES:
             setattr(run, name, getattr(run, name)[:MAX_NAME])
     return run
+
+
+def _check_catalog_names(run: Run, span: Span, reading: Reading) -> None:
+    """Raises Refused for what the gateway takes for no name either, and nobody could type."""
+    together = "".join(_catalog_names_of(run))
+    if together.isprintable() and REPLACEMENT not in together:
+        return
+    for concept, what in _CATALOG_NAMES.items():
+        _, sent_as = reading.winners.get(concept, (0, ""))
+        name: str = getattr(run, concept)
+        # Where the attributes were read, U+FFFD took the place of each NUL; it may have been sent as well.
+        if has_unprintable(name) or (REPLACEMENT in name and "\0" in _sent(span, sent_as)):
+            where = f" ({sent_as})" if sent_as else ""
+            raise Refused(f"The {what} must not contain line breaks or control characters{where}.")
+
+
+def _sent(span: Span, name: str) -> str:
+    return next((str(pair.value.string_value) for pair in span.attributes if pair.key == name), "")
 
 
 def _provider(name: str) -> str:
