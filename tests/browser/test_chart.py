@@ -20,9 +20,30 @@ _RECORD = """
     window.drawn.push({ text, inside: left >= 0 && left + width <= this.canvas.width });
     return draw.apply(this, arguments);
   };
+  const stroke = CanvasRenderingContext2D.prototype.stroke;
+  window.stroked = new Set();
+  CanvasRenderingContext2D.prototype.stroke = function () {
+    window.stroked.add(this.strokeStyle);
+    return stroke.apply(this, arguments);
+  };
 })();
 """
 """What the chart writes on its canvas, and whether it fits."""
+_STROKED = """
+() => {
+  const colour = (name) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = `var(${name})`;
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    const canvas = document.createElement("canvas").getContext("2d");
+    canvas.strokeStyle = value;
+    return canvas.strokeStyle;
+  };
+  return ["--chart-90", "--chart-99"].filter((name) => window.stroked.has(colour(name)));
+}
+"""
+"""Which of the percentiles have a line."""
 _REDRAW = """
 (p99) => {
   const place = document.querySelector("#chart-data");
@@ -34,8 +55,15 @@ _REDRAW = """
   document.dispatchEvent(new Event("swapped"));
 }
 """
-
-
+_FEWER = """
+(steps) => {
+  const place = document.querySelector("#chart-data");
+  const data = JSON.parse(place.textContent);
+  for (const name of ["at", "ok", "failed", "p90", "p99"]) data[name] = data[name].slice(-steps);
+  place.textContent = JSON.stringify(data);
+  document.dispatchEvent(new Event("swapped"));
+}
+"""
 _REDRAW_FROM = """
 ([from, step]) => {
   const place = document.querySelector("#chart-data");
@@ -105,3 +133,23 @@ def test_a_drag_chooses_whole_steps(page: Page) -> None:
     drag_over_chart(page, 0.503, 0.755)
     chosen: list[str] = page.evaluate("['from', 'to'].map((name) => new URL(location.href).searchParams.get(name))")
     assert all(int(datetime.fromisoformat(at).timestamp()) in data["at"] for at in chosen), chosen
+
+
+def test_where_steps_are_narrow_p90_stands_alone(page: Page) -> None:
+    key = page.locator(".legend").get_by_text("P99")
+    expect(key).to_be_visible()
+    assert page.evaluate(_STROKED) == ["--chart-90", "--chart-99"]
+    page.evaluate("window.stroked.clear()")
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(key).to_be_hidden()
+    page.wait_for_function(f"({_STROKED})().length > 0")
+    assert page.evaluate(_STROKED) == ["--chart-90"]
+    # The head comes anew from the server also when the chart below it stays.
+    page.evaluate("document.querySelector('.legend .p99').hidden = false; document.dispatchEvent(new Event('swapped'))")
+    expect(key).to_be_hidden()
+    page.evaluate(_FEWER, 40)
+    expect(key).to_be_visible()
+    page.reload()
+    expect(key).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(key).to_be_visible()

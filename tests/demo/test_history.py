@@ -6,7 +6,7 @@ from collections import Counter
 import orjson
 import pytest
 
-from modeltraces.demo.history import BATCH_RUNS, generate_history
+from modeltraces.demo.history import BATCH_RUNS, generate_history, pace_at
 from modeltraces.demo.models import MODELS
 from modeltraces.run import Run, executed_on_ms_of
 from tests.demo.conftest import ACCOUNT, HISTORY_RUNS, NOW_US
@@ -36,6 +36,20 @@ def test_its_runs_are_in_order_and_fill_thirty_days_to_the_present(history: list
     assert starts == sorted(starts)
     assert NOW_US - 30 * DAY_US <= starts[0] < NOW_US - 29.5 * DAY_US
     assert NOW_US - 600_000_000 < starts[-1] < NOW_US
+
+
+def test_its_pace_goes_on_as_it_ended(history: list[Run]) -> None:
+    hour_us = DAY_US // 24
+    for days, hours in ((1, range(24)), (3, range(24)), (3, range(6, 18)), (3, range(2))):
+        begin = NOW_US - days * DAY_US
+        starts = [run.executed_on_us for run in history if run.executed_on_us >= begin]
+        found = sum((start - begin) // hour_us % 24 in hours for start in starts)
+        expected = sum(
+            pace_at(begin + (day * 24 + hour) * hour_us, runs=HISTORY_RUNS) * 3600
+            for day in range(days)
+            for hour in hours
+        )
+        assert 0.8 < found / expected < 1.1, (days, hours, found, expected)
 
 
 def test_its_batches_are_no_longer_than_one_insert() -> None:

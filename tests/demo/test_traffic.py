@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from modeltraces.demo.history import pace_at
 from modeltraces.demo.models import MODELS
 from modeltraces.demo.sources import WORKLOADS
-from modeltraces.demo.traffic import LiveTraffic
+from modeltraces.demo.traffic import OPENING_SECONDS, LiveTraffic, live_pace
 from tests.support.server import Server
 
 
@@ -82,3 +83,24 @@ def test_it_stops_at_once_although_the_next_run_is_far_off(rate: float) -> None:
     with flowing(LiveTraffic("http://127.0.0.1:9", "mt_unused", runs_per_second=rate, seed=8)):
         pass
     assert time.monotonic() - began < 5
+
+
+def test_it_is_no_denser_than_the_busy_hours_of_the_history_and_never_dull() -> None:
+    week = [hour * 3_600_000_000 for hour in range(7 * 24)]
+    busiest = max(pace_at(at_us) for at_us in week)
+    for at_us in week:
+        pace = live_pace(at_us, OPENING_SECONDS)
+        assert 0.1 <= pace <= busiest
+        assert pace >= pace_at(at_us)
+    # By day it is the history's own.
+    assert sum(live_pace(at_us, OPENING_SECONDS) == pace_at(at_us) for at_us in week) > 70
+    # The beginning is livelier, and still takes no more than a half of what the busiest ten minutes have.
+    assert live_pace(0, 0) > 3 * live_pace(0, OPENING_SECONDS)
+    assert live_pace(0, 0) * OPENING_SECONDS <= busiest * 600 / 2
+
+
+def test_without_a_pace_of_its_own_it_has_that_of_the_demo(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modeltraces.demo.traffic.OPENING_PER_SECOND", 200.0)
+    account = server.new_account("the demo's pace")
+    with flowing(LiveTraffic(server.url, server.key(account=account), seed=9)) as traffic:
+        wait_until(lambda: traffic.report.acknowledged >= 20)

@@ -1,7 +1,9 @@
 """The demo account's past: runs over some weeks, in the order they happened, the same for the same seed and instant."""
 
 from collections.abc import Iterator
+from functools import cache
 from random import Random
+from statistics import fmean
 from typing import Final
 
 from modeltraces.demo.incidents import incidents_before
@@ -48,6 +50,18 @@ def generate_history(
                 batch = []
     if batch:
         yield batch
+
+
+def pace_at(at_us: int, *, runs: int = DEMO_RUNS, days: int = DEMO_DAYS) -> float:
+    """Runs a second of a history that went on after its end, in this hour of the week."""
+    grown = (1 + _GROWTH) / (1 + _GROWTH / 2)
+    usual = runs / (days * 24 * 3600)
+    return usual * grown * sum(one.share * _weight(one, at_us) / _usual_weight(one.rhythm) for one in WORKLOADS)
+
+
+@cache
+def _usual_weight(rhythm: str) -> float:
+    return fmean(rhythm_weight(rhythm, hour, weekday) for weekday in range(7) for hour in range(24))
 
 
 def _plan(start_us: int, hours: int, runs: int) -> list[list[int]]:

@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from modeltraces.demo.emitting import native_of, trace_request
+from modeltraces.demo.history import pace_at
 from modeltraces.demo.incidents import Incident
 from modeltraces.demo.making import RunMaker
 from modeltraces.demo.sources import WORKLOADS, rhythm_weight
@@ -19,8 +20,11 @@ from modeltraces.run import Run, now_us
 
 log = structlog.get_logger(__name__)
 
-RUNS_PER_SECOND: Final = 0.8
-"""Enough to see runs arrive, and little enough that the last hour does not dwarf the month before it."""
+LEAST_PER_SECOND: Final = 0.1
+"""In nights, too: enough to see runs arrive, and half of what the history has in its busiest hours."""
+OPENING_PER_SECOND: Final = 0.5
+OPENING_SECONDS: Final = 120.0
+"""Whoever starts the demo looks at the live view first. No bar of the last day's chart grows past its highest by it."""
 _LONGEST_INPUT: Final = 50_000
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _FOREVER_US: Final = 1 << 62
@@ -74,7 +78,8 @@ class LiveTraffic:
 
     url: str
     api_key: str
-    runs_per_second: float = RUNS_PER_SECOND
+    runs_per_second: float | None = None
+    """None: as the history went, see `live_pace`."""
     seed: int | None = None
     report: TrafficReport = field(default_factory=TrafficReport)
 
@@ -84,8 +89,11 @@ class LiveTraffic:
         maker = RunMaker("", rng, end_us=now_us(), incidents=_ordinary_trouble())
         sender = _Sender(self.url, self.api_key)
         pause = 0.0
+        began = time.monotonic()
         try:
-            while not stop.wait(pause or rng.expovariate(self.runs_per_second)):
+            while not stop.wait(
+                pause or rng.expovariate(self.runs_per_second or live_pace(now_us(), time.monotonic() - began))
+            ):
                 run = self._next(maker, rng)
                 try:
                     status = _send(sender, run)
@@ -122,6 +130,13 @@ class LiveTraffic:
         # What is recorded ended now, so it began a moment ago.
         run.executed_on_us -= round((run.response_time_ms or 0.0) * 1000)
         return run
+
+
+def live_pace(at_us: int, seconds: float) -> float:
+    """Runs a second, so and so many `seconds` after the start."""
+    if seconds < OPENING_SECONDS:
+        return OPENING_PER_SECOND
+    return max(LEAST_PER_SECOND, pace_at(at_us))
 
 
 def _send(sender: _Sender, run: Run) -> int:

@@ -1,6 +1,6 @@
 /**
- * The chart: requests by outcome as bars, P90 and P99 as lines; or, comparing, a line for each group. Dragging over it narrows the period, a click on a bar
- * narrows it to that bar's.
+ * The chart: requests by outcome as bars, P90 and, where there is room, P99 as lines; or, comparing, a line for each group. Dragging over it narrows
+ * the period, a click on a bar narrows it to that bar's.
  */
 
 import uPlot from "uplot";
@@ -24,10 +24,16 @@ interface Data {
 
 /** A press that moves less is a click. */
 const DRAG_PIXELS = 4;
+/** With fewer for each step, two lines over the bars are a tangle: P90 stands alone. */
+const LEAST_PIXELS = 3;
+/** What the axes of both sides take. */
+const AXES_PIXELS = 100;
 
 let plot: uPlot | null = null;
 let data: Data | null = null;
 let drawn = "";
+let crowded = false;
+let logarithmic = false;
 
 /** What a custom property comes to: `light-dark()` is resolved only in a property that is a colour. */
 function colour(name: string): string {
@@ -48,16 +54,37 @@ function draw(): void {
     drawn = "";
     return;
   }
-  if (plot && drawn === text && place.contains(plot.root)) return;
+  if (plot && drawn === text && place.contains(plot.root)) {
+    showHead();
+    return;
+  }
   drawn = text;
   data = JSON.parse(text) as Data;
   plot?.destroy();
   place.replaceChildren();
-  const times = timeAxis(data.measure === "requests" ? [] : (data.lines?.flat() ?? [...(data.p90 ?? []), ...(data.p99 ?? [])]));
+  crowded = isCrowded(place, data);
+  const times = timeAxis(data.measure === "requests" ? [] : (data.lines?.flat() ?? [...(data.p90 ?? []), ...(crowded ? [] : (data.p99 ?? []))]));
+  logarithmic = times.logarithmic;
   plot = new uPlot(options(place, data, times), series(data, times), place);
-  const scale = one("[data-chart-logarithmic]");
-  if (scale) scale.hidden = !times.logarithmic;
+  showHead();
   readOut(plot);
+}
+
+function isCrowded(place: HTMLElement, from: Data): boolean {
+  return !from.lines && place.clientWidth - AXES_PIXELS < from.at.length * LEAST_PIXELS;
+}
+
+/** The head comes anew from the server also when the chart below it stays. */
+function showHead(): void {
+  const scale = one("[data-chart-logarithmic]");
+  if (scale) scale.hidden = !logarithmic;
+  const key = one("[data-chart-99]");
+  if (key) key.hidden = crowded;
+}
+
+function redraw(): void {
+  drawn = "";
+  draw();
 }
 
 function series(from: Data, times: TimeAxis): uPlot.AlignedData {
@@ -99,8 +126,8 @@ function options(place: HTMLElement, from: Data, times: TimeAxis): uPlot.Options
       { scale: "y", show: from.measure !== "requests", fill: colour("--chart-bar"), width: 0, paths: barPaths, points: none },
       ...(from.lines ? compared(from, linear()) : [
       { scale: "y", fill: colour("--chart-bad"), width: 0, paths: barPaths, points: none },
-      { scale: "ms", stroke: colour("--chart-99"), width: 1.25, paths: linear(), points: lonely(), spanGaps: false },
-      { scale: "ms", stroke: colour("--chart-90"), width: 1.75, paths: linear(), points: lonely(), spanGaps: false },
+      { scale: "ms", show: !crowded, stroke: colour("--chart-99"), width: 1.25, paths: linear(), points: lonely(), spanGaps: false },
+      { scale: "ms", stroke: colour("--chart-90"), width: crowded ? 1.5 : 2, paths: linear(), points: lonely(), spanGaps: false },
       ]),
     ],
     hooks: { setSelect: [narrow] },
@@ -252,16 +279,15 @@ function nearest(starts: number[], at: number, guess: number): number {
 export function startChart(): void {
   draw();
   document.addEventListener("swapped", draw);
-  document.addEventListener("theme-changed", () => {
-    drawn = "";
-    draw();
-  });
+  document.addEventListener("theme-changed", redraw);
   let waiting = 0;
   new ResizeObserver(() => {
     cancelAnimationFrame(waiting);
     waiting = requestAnimationFrame(() => {
       const place = one("[data-chart]");
-      if (plot && place && place.clientWidth !== plot.width) plot.setSize({ width: place.clientWidth, height: place.clientHeight });
+      if (!plot || !data || !place || place.clientWidth === plot.width) return;
+      if (isCrowded(place, data) === crowded) plot.setSize({ width: place.clientWidth, height: place.clientHeight });
+      else redraw();
     });
   }).observe(document.body);
 }
