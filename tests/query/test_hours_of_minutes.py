@@ -177,7 +177,9 @@ def test_the_sums_of_a_minute_whose_runs_are_gone_are_in_no_hour(store: Store, a
     assert agree(store, selection).total_requests == 714
 
 
-def test_minutes_of_hours_that_are_left_for_the_next_time_do_not_count(store: Store, account_id: str) -> None:
+def test_of_hours_that_are_left_for_the_next_time_those_minutes_count_to_which_no_run_came(
+    store: Store, account_id: str
+) -> None:
     clock = an_hour(store) + 10 * MINUTE.us
     busy(store, account_id, clock)
     refresh(store, clock + 1, most_hours=1000)
@@ -186,7 +188,46 @@ def test_minutes_of_hours_that_are_left_for_the_next_time_do_not_count(store: St
         store, [made(account_id, Random(at), 9000 + n, clock + 2, executed_on_us=at) for n, at in enumerate(late)]
     )
     assert refresh(store, clock + 3, most_hours=1) >= 1
-    agree(store, of(account_id, clock))
+    selection = of(account_id, clock)
+    # Six of the minute and the late one: a minute of the hour that is left.
+    assert read_run_by_run(store, selection) == 7
+    agree(store, selection)
     refresh(store, clock + 4, most_hours=1000)
-    assert read_run_by_run(store, of(account_id, clock)) == 0
-    agree(store, of(account_id, clock))
+    assert read_run_by_run(store, selection) == 0
+    agree(store, selection)
+
+
+def test_hours_that_end_together_and_are_left_for_the_next_time_are_read_by_their_minutes(
+    store: Store, account_id: str
+) -> None:
+    turn = an_hour(store)
+    accounts = [f"{account_id} {number}" for number in range(3)]
+    for one in accounts:
+        busy(store, one, turn - 60 * SECOND_US, seconds=3000)
+    refresh(store, turn - 60 * SECOND_US, most_hours=1000)
+    assert refresh(store, turn + 1, most_hours=1) >= 2
+    assert [read_run_by_run(store, of(one, turn)) for one in accounts] == [0, 0, 0]
+
+
+def test_a_late_run_has_no_runs_of_other_accounts_looked_at(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    other = f"{account_id} of another"
+    busy(store, other, clock)
+    refresh(store, clock + 1, most_hours=1000)
+    busy(store, account_id, clock + 2, seconds=3600)
+    looked_at = set[tuple[str, bool]]()
+    query = type(store).query
+
+    def watched(self: Store, *args: Any, surface: str = "", **settings: Any) -> Any:
+        rows = query(self, *args, surface=surface, **settings)
+        if surface == "minutes.changed":
+            looked_at.update((row[0], row[1] // 60 * HOUR.us < clock // HOUR.us * HOUR.us) for row in rows)
+        return rows
+
+    monkeypatch.setattr(type(store), "query", watched)
+    refresh(store, clock + 3, most_hours=1000)
+    assert (account_id, True) in looked_at
+    assert (other, True) not in looked_at
+    assert (other, False) in looked_at

@@ -29,7 +29,6 @@ from modeltraces.store.coverage import (
     checkpoint,
     day_of,
     declare,
-    declare_changed,
     declare_days,
     forget_hours,
     hour_of,
@@ -66,7 +65,6 @@ def refresh(
     # One number for all rows of this call; another process that is at it at the same time has another.
     generation = as_of_us * VERSIONS + random.randrange(1000) * 2
     declare(store, [(*hour, False) for hour in found if found[hour]], generation)
-    declare_changed(store, list(found.keys() - set(chosen)), generation)
     done = 0
 
     def is_ours() -> bool:
@@ -83,7 +81,7 @@ def refresh(
         forget_if_overtaken(account_id, ats, unit)
         return written
 
-    by_minutes = refresh_minutes(store, now, chosen, generation, is_ours, write)
+    by_minutes = refresh_minutes(store, now, found, chosen, generation, is_ours, write)
     if by_minutes is None:
         return len(found)
     for account_id, hours in _by_account(chosen).items():
