@@ -11,7 +11,7 @@ from modeltraces.query import covered
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.series import axis_of, series
 from modeltraces.store import minutes, summing
-from modeltraces.store.coverage import HOUR, MINUTE, Unit, forget
+from modeltraces.store.coverage import HOUR, MINUTE, VERSIONS, Unit, declare, forget
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
@@ -116,11 +116,12 @@ def test_a_late_run_has_its_minute_read_and_summed_up_again_and_nothing_else(
     # Seven of its minute.
     assert read_run_by_run(store, selection) == 7
     assert agree(store, selection).total_requests == before.total_requests + 1
-    summed_up = []
+    summed_up: list[Any] = []
 
-    def noted(store: Store, account_id: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
-        summed_up.append((unit, list(ats)))
-        return sum_up(store, account_id, ats, generation, unit)
+    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
+        if whose == account_id:
+            summed_up.append((unit, list(ats)))
+        return sum_up(store, whose, ats, generation, unit)
 
     monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
     refresh(store, clock + 3, most_hours=1000)
@@ -231,3 +232,43 @@ def test_a_late_run_has_no_runs_of_other_accounts_looked_at(
     assert (account_id, True) in looked_at
     assert (other, True) not in looked_at
     assert (other, False) in looked_at
+
+
+def test_an_hour_that_was_changed_since_is_not_summed_up_in_vain(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    busy(store, account_id, clock)
+    refresh(store, clock + 1, most_hours=1000)
+    insert_runs(store, [made(account_id, Random(3), 9000, clock + 2, executed_on_us=clock - 25 * MINUTE.us)])
+    forget(store, account_id=account_id, now_us=clock + 100)
+    summed_up: list[Any] = []
+
+    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
+        if whose == account_id:
+            summed_up.extend(ats)
+        return sum_up(store, whose, ats, generation, unit)
+
+    monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
+    refresh(store, clock + 3, most_hours=1000)
+    assert summed_up == []
+    agree(store, of(account_id, clock))
+    refresh(store, clock + 101, most_hours=1000)
+    assert read_run_by_run(store, of(account_id, clock)) == 0
+    agree(store, of(account_id, clock))
+
+
+def test_an_hour_another_process_began_with_is_not_left_with_minutes_that_lack_runs(
+    store: Store, account_id: str
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    busy(store, account_id, clock)
+    refresh(store, clock + 1, most_hours=1000)
+    insert_runs(store, [made(account_id, Random(3), 9000, clock + 2, executed_on_us=clock - 25 * MINUTE.us)])
+    # Which declared that it is not covered, and died.
+    declare(store, [(account_id, (clock - 25 * MINUTE.us) // HOUR.us, False)], (clock + 10) * VERSIONS)
+    refresh(store, clock + 3, most_hours=1000)
+    agree(store, of(account_id, clock))
+    refresh(store, clock + 11, most_hours=1000)
+    assert read_run_by_run(store, of(account_id, clock)) == 0
+    agree(store, of(account_id, clock))
