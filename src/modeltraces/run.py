@@ -44,7 +44,7 @@ class Run:
     operation: str = ""
     response_time_ms: float | None = None
     response_time_clamped: bool = False
-    """The emitter's end lay before its start: response time is 0 and left out of percentiles."""
+    """The emitter's end lay before its start, or more than 30 days after: response time is 0, or that, and left out of percentiles."""
     time_to_first_token_ms: float | None = None
     streaming: bool = False
     source_type: str = ""

@@ -11,7 +11,7 @@ from modeltraces.query import covered
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.series import axis_of, series
 from modeltraces.store import adding_up, minutes, summing
-from modeltraces.store.coverage import HOUR, MINUTE, Unit, forget
+from modeltraces.store.coverage import HOUR, MINUTE, VERSIONS, Unit, declare, forget
 from modeltraces.store.engine import ClickHouseStore, Store, StoreError
 from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
@@ -116,11 +116,12 @@ def test_a_late_run_has_its_minute_read_and_summed_up_again_and_nothing_else(
     # Seven of its minute.
     assert read_run_by_run(store, selection) == 7
     assert agree(store, selection).total_requests == before.total_requests + 1
-    summed_up = []
+    summed_up: list[Any] = []
 
-    def noted(store: Store, account_id: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
-        summed_up.append((unit, list(ats)))
-        return sum_up(store, account_id, ats, generation, unit)
+    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
+        if whose == account_id:
+            summed_up.append((unit, list(ats)))
+        return sum_up(store, whose, ats, generation, unit)
 
     monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
     refresh(store, clock + 3, most_hours=1000)
@@ -177,7 +178,9 @@ def test_the_sums_of_a_minute_whose_runs_are_gone_are_in_no_hour(store: Store, a
     assert agree(store, selection).total_requests == 714
 
 
-def test_minutes_of_hours_that_are_left_for_the_next_time_do_not_count(store: Store, account_id: str) -> None:
+def test_of_hours_that_are_left_for_the_next_time_those_minutes_count_to_which_no_run_came(
+    store: Store, account_id: str
+) -> None:
     clock = an_hour(store) + 10 * MINUTE.us
     busy(store, account_id, clock)
     refresh(store, clock + 1, most_hours=1000)
@@ -186,8 +189,87 @@ def test_minutes_of_hours_that_are_left_for_the_next_time_do_not_count(store: St
         store, [made(account_id, Random(at), 9000 + n, clock + 2, executed_on_us=at) for n, at in enumerate(late)]
     )
     assert refresh(store, clock + 3, most_hours=1) >= 1
-    agree(store, of(account_id, clock))
+    selection = of(account_id, clock)
+    # Six of the minute and the late one: a minute of the hour that is left.
+    assert read_run_by_run(store, selection) == 7
+    agree(store, selection)
     refresh(store, clock + 4, most_hours=1000)
+    assert read_run_by_run(store, selection) == 0
+    agree(store, selection)
+
+
+def test_hours_that_end_together_and_are_left_for_the_next_time_are_read_by_their_minutes(
+    store: Store, account_id: str
+) -> None:
+    turn = an_hour(store)
+    accounts = [f"{account_id} {number}" for number in range(3)]
+    for one in accounts:
+        busy(store, one, turn - 60 * SECOND_US, seconds=3000)
+    refresh(store, turn - 60 * SECOND_US, most_hours=1000)
+    assert refresh(store, turn + 1, most_hours=1) >= 2
+    assert [read_run_by_run(store, of(one, turn)) for one in accounts] == [0, 0, 0]
+
+
+def test_a_late_run_has_no_runs_of_other_accounts_looked_at(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    other = f"{account_id} of another"
+    busy(store, other, clock)
+    refresh(store, clock + 1, most_hours=1000)
+    busy(store, account_id, clock + 2, seconds=3600)
+    looked_at = set[tuple[str, bool]]()
+    query = type(store).query
+
+    def watched(self: Store, *args: Any, surface: str = "", **settings: Any) -> Any:
+        rows = query(self, *args, surface=surface, **settings)
+        if surface == "minutes.changed":
+            looked_at.update((row[0], row[1] // 60 * HOUR.us < clock // HOUR.us * HOUR.us) for row in rows)
+        return rows
+
+    monkeypatch.setattr(type(store), "query", watched)
+    refresh(store, clock + 3, most_hours=1000)
+    assert (account_id, True) in looked_at
+    assert (other, True) not in looked_at
+    assert (other, False) in looked_at
+
+
+def test_an_hour_that_was_changed_since_is_not_summed_up_in_vain(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    busy(store, account_id, clock)
+    refresh(store, clock + 1, most_hours=1000)
+    insert_runs(store, [made(account_id, Random(3), 9000, clock + 2, executed_on_us=clock - 25 * MINUTE.us)])
+    forget(store, account_id=account_id, now_us=clock + 100)
+    summed_up: list[Any] = []
+
+    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
+        if whose == account_id:
+            summed_up.extend(ats)
+        return sum_up(store, whose, ats, generation, unit)
+
+    monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
+    refresh(store, clock + 3, most_hours=1000)
+    assert summed_up == []
+    agree(store, of(account_id, clock))
+    refresh(store, clock + 101, most_hours=1000)
+    assert read_run_by_run(store, of(account_id, clock)) == 0
+    agree(store, of(account_id, clock))
+
+
+def test_an_hour_another_process_began_with_is_not_left_with_minutes_that_lack_runs(
+    store: Store, account_id: str
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    busy(store, account_id, clock)
+    refresh(store, clock + 1, most_hours=1000)
+    insert_runs(store, [made(account_id, Random(3), 9000, clock + 2, executed_on_us=clock - 25 * MINUTE.us)])
+    # Which declared that it is not covered, and died.
+    declare(store, [(account_id, (clock - 25 * MINUTE.us) // HOUR.us, False)], (clock + 10) * VERSIONS)
+    refresh(store, clock + 3, most_hours=1000)
+    agree(store, of(account_id, clock))
+    refresh(store, clock + 11, most_hours=1000)
     assert read_run_by_run(store, of(account_id, clock)) == 0
     agree(store, of(account_id, clock))
 

@@ -8,7 +8,7 @@ one late run has a minute read run by run, and summed up again, not an hour. Hou
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from modeltraces.run import now_us
 from modeltraces.store.coverage import (
@@ -49,21 +49,26 @@ def refresh_minutes(
     store: Store,
     now: Checkpoint,
     changed: Collection[tuple[str, int]],
+    chosen: Collection[tuple[str, int]],
     generation: int,
     go_on: Callable[[], bool],
     write: Callable[[str, Sequence[int], Unit], Collection[int]],
 ) -> dict[tuple[str, int], list[int]] | None:
     """With `write`, sum up the minutes that ended, or that runs came to, until the checkpoint that is to be: of the (account,
-    hour) that changed, and of the hour that was not over. What is not summed up is declared as not covered.
+    hour) that are chosen among those that changed, and of the hour that was not over. What changed and is not summed up is
+    declared as not covered.
 
-    Those of the changed hours that are now covered by their minutes, and which minutes of theirs have runs; None when it was
+    Those of the chosen hours that are now covered by their minutes, and which minutes of theirs have runs; None when it was
     broken off.
     """
     lately = {hour for hour in changed if hour[1] >= minutes_count_since(now.as_of_us)}
     of_hours = sorted({at for _, at in lately})
     marks = _marks(store, of_hours, now)
     voided = _voided(store, of_hours, now)
-    minutes = [one for one in _with_runs(store, of_hours, now) if one.hour[1] >= now.closed or one.hour in lately]
+    left = lately.difference(chosen)
+    lately -= left
+    marked = {(account_id, at // MINUTES_PER_HOUR) for account_id, at in marks}
+    minutes = _with_runs(store, lately | left & marked, now)
     runs = Counter[tuple[str, int]]()
     for minute in minutes:
         runs[minute.hour] += minute.runs
@@ -75,6 +80,8 @@ def refresh_minutes(
             continue
         if version is not None:
             void.append((minute.account_id, minute.at, False))
+        if minute.hour in left:
+            continue
         # One whose hour was changed after this checkpoint would not count.
         if runs[minute.hour] >= FEWEST_RUNS and since < generation:
             due[minute.account_id].append(minute.at)
@@ -120,22 +127,32 @@ def _voided(store: Store, hours: Sequence[int], now: Checkpoint) -> dict[tuple[s
     return {(account_id, at): version for account_id, at, version in rows}
 
 
-def _with_runs(store: Store, hours: Sequence[int], now: Checkpoint) -> list[_Minute]:
-    """Those of these hours, and those of the hour that was not over which were."""
-    times = [(first * HOUR.us, last * HOUR.us) for first, last in ranges(hours)]
-    times.append((now.closed * HOUR.us, now.as_of_us // MINUTE.us * MINUTE.us))
-    condition = " OR ".join(
-        f"executed_on >= fromUnixTimestamp64Micro({{from_{n}:Int64}}, 'UTC') "
-        f"AND executed_on < fromUnixTimestamp64Micro({{to_{n}:Int64}}, 'UTC')"
-        for n in range(len(times))
-    )
+def _with_runs(store: Store, hours: Collection[tuple[str, int]], now: Checkpoint) -> list[_Minute]:
+    """Those of these (account, hour), and those of the hour that was not over which were."""
+    # Each hour of its own accounts: another's may have millions of runs to be looked at for nothing.
+    accounts: dict[int, list[str]] = defaultdict(list)
+    for account_id, at in hours:
+        accounts[at].append(account_id)
+    params: dict[str, Any] = {"from": now.closed * HOUR.us, "to": now.as_of_us // MINUTE.us * MINUTE.us}
+    parts = [_between("from", "to")]
+    for n, (at, some) in enumerate(accounts.items()):
+        params |= {f"some_{n}": some, f"from_{n}": at * HOUR.us, f"to_{n}": (at + 1) * HOUR.us}
+        parts.append(f"account_id IN {{some_{n}:Array(String)}} AND {_between(f'from_{n}', f'to_{n}')}")
     rows = store.query(
         f"SELECT account_id, {MINUTE.of()} AS at, toUnixTimestamp64Micro(max(received_on)), count() FROM runs "
-        f"WHERE {condition} GROUP BY account_id, at {_PATIENT}",
-        {f"{side}_{n}": us for n, time in enumerate(times) for side, us in zip(("from", "to"), time, strict=True)},
+        f"WHERE ({') OR ('.join(parts)}) GROUP BY account_id, at {_PATIENT}",
+        params,
         surface="minutes.changed",
     )
     return [_Minute(*row) for row in rows]
+
+
+def _between(start: str, end: str) -> str:
+    """SQL of which runs began from one parameter until another."""
+    return (
+        f"executed_on >= fromUnixTimestamp64Micro({{{start}:Int64}}, 'UTC') "
+        f"AND executed_on < fromUnixTimestamp64Micro({{{end}:Int64}}, 'UTC')"
+    )
 
 
 def minutes_of(store: Store, account_id: str, *, by_source: bool) -> list[tuple[int, int]]:

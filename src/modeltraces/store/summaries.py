@@ -29,7 +29,6 @@ from modeltraces.store.coverage import (
     checkpoint,
     day_of,
     declare,
-    declare_changed,
     declare_days,
     forget_hours,
     hour_of,
@@ -61,12 +60,12 @@ def refresh(
     if as_of_us <= last.as_of_us or _is_being_changed(store):
         return 0
     now = Checkpoint(as_of_us)
-    found = _changed(store, last, now)
-    chosen = sorted(found, key=lambda hour: hour[1], reverse=True)[:most_hours]
+    found, later = _changed(store, last, now)
+    due = found.keys() - later
+    chosen = sorted(due, key=lambda hour: hour[1], reverse=True)[:most_hours]
     # One number for all rows of this call; another process that is at it at the same time has another.
     generation = as_of_us * VERSIONS + random.randrange(1000) * 2
     declare(store, [(*hour, False) for hour in found if found[hour]], generation)
-    declare_changed(store, list(found.keys() - set(chosen)), generation)
     done = 0
 
     def is_ours() -> bool:
@@ -83,13 +82,13 @@ def refresh(
         forget_if_overtaken(account_id, ats, unit)
         return written
 
-    by_minutes = refresh_minutes(store, now, chosen, generation, is_ours, write)
+    by_minutes = refresh_minutes(store, now, found, chosen, generation, is_ours, write)
     if by_minutes is None:
-        return len(found)
+        return len(due)
     for account_id, hours in _by_account(chosen).items():
         for start in range(0, len(hours), _AT_ONCE):
             if not is_ours():
-                return len(found) - done
+                return len(due) - done
             some = hours[start : start + _AT_ONCE]
             if minutes := {at: by_minutes[account_id, at] for at in some if (account_id, at) in by_minutes}:
                 done += len(add_up_hours(store, account_id, minutes, generation))
@@ -97,10 +96,10 @@ def refresh(
             if others := [at for at in some if at not in minutes]:
                 done += len(write(account_id, others, HOUR))
     if not is_ours():
-        return len(found) - done
+        return len(due) - done
     declare(store, [("", 0, True)], as_of_us * VERSIONS, covered=True)
     _sum_up_days(store, generation + 1, now, go_on)
-    return len(found) - done
+    return len(due) - done
 
 
 def _is_being_changed(store: Store) -> bool:
@@ -117,9 +116,12 @@ def _is_being_changed(store: Store) -> bool:
     return bool(changes)
 
 
-def _changed(store: Store, last: Checkpoint, now: Checkpoint) -> dict[tuple[str, int], bool]:
+def _changed(
+    store: Store, last: Checkpoint, now: Checkpoint
+) -> tuple[dict[tuple[str, int], bool], set[tuple[str, int]]]:
     """Hours to be summed up: those that runs came to, those that came to their end, and those that are not covered. And
-    whether they have to be declared as not covered."""
+    whether they have to be declared as not covered. Then those that were declared so after the checkpoint that is to be: what
+    is summed up now would not count."""
     params = {
         "last": last.as_of_us,
         "closed": now.closed * US_PER_HOUR,
@@ -135,14 +137,14 @@ def _changed(store: Store, last: Checkpoint, now: Checkpoint) -> dict[tuple[str,
         params,
         surface="summaries.changed",
     )
-    # One that was declared after `as_of_us` would win over what is summed up here.
     left = store.query(
-        "SELECT account_id, at FROM summary_hours FINAL WHERE account_id != '' AND NOT covered AND version < {version:UInt64} "
+        "SELECT account_id, at, version < {version:UInt64} FROM summary_hours FINAL WHERE account_id != '' AND NOT covered "
         "AND at < {closed_hour:Int32}",
         params,
         surface="summaries.left",
     )
-    return {(row[0], row[1]): False for row in left} | {(row[0], row[1]): True for row in changed}
+    found = {(row[0], row[1]): False for row in left if row[2]} | {(row[0], row[1]): True for row in changed}
+    return found, {(row[0], row[1]) for row in left if not row[2]}
 
 
 def _sum_up_days(store: Store, version: int, now: Checkpoint, go_on: Callable[[], bool]) -> None:

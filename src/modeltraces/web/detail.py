@@ -103,7 +103,8 @@ def _nine(run: Run, base_model: str, zone: tzinfo, now_us: int) -> tuple[Metadat
 def _more(run: Run, kind: ModelKind | None) -> tuple[MetadataRow, ...]:
     notes = []
     if run.response_time_clamped:
-        notes.append("its end lay before its start, so it is left out of the percentiles")
+        why = "more than 30 days after" if run.response_time_ms else "before"
+        notes.append(f"its end lay {why} its start, so it is left out of the percentiles")
     if run.payload_cut:
         notes.append("parts of the payload were longer than the limit and were cut")
     rows = [

@@ -1,5 +1,6 @@
 """Spans → runs. One span that cannot be read is refused with a reason; the others are not touched by it."""
 
+import re
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -7,7 +8,6 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from modeltraces.catalog.text import has_unprintable
 from modeltraces.ingest.otlp.attributes import attributes_of, text_of
 from modeltraces.ingest.otlp.contents import add_to_payloads, parts_of_events
 from modeltraces.ingest.otlp.dialects.kinds import operation_of
@@ -37,12 +37,7 @@ _NAMES: Final = (
     "error_type", "error_code", "response_id", "session_id", "user_id", "instrumentation",
 )  # fmt: skip
 _names_of: Final = attrgetter(*_NAMES)
-_CATALOG_NAMES: Final = {
-    "model": "model's name", "base_model": "base model", "provider": "provider",
-    "deployment_version": "deployment version", "connection_name": "connection's name",
-}  # fmt: skip
-"""Of what a run brings into the catalog."""
-_catalog_names_of: Final = attrgetter(*_CATALOG_NAMES)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIRST_TOKEN_EVENTS: Final = frozenset(
     {"First Token Stream Event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
 )
@@ -156,11 +151,11 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         account_id=origin.account_id,
         request_id=request_id_of_span(trace_id, span_id, start_us),
         executed_on_us=start_us,
-        model=clean(model).strip() or UNKNOWN_MODEL,
-        base_model=served.strip(),
-        provider=_provider(text("provider").strip()),
-        deployment_version=(text("deployment_version") or origin.deployment_version).strip(),
-        connection_name=(text("connection_name") or origin.connection_name).strip(),
+        model=_catalog_name(clean(model)) or UNKNOWN_MODEL,
+        base_model=_catalog_name(served),
+        provider=_provider(_catalog_name(text("provider"))),
+        deployment_version=_catalog_name(text("deployment_version") or origin.deployment_version),
+        connection_name=_catalog_name(text("connection_name") or origin.connection_name),
         operation=operation,
         trace_id=trace_id,
         span_id=span_id,
@@ -171,7 +166,6 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
         instrumentation=origin.scope_name,
         received_on_us=origin.received_on_us,
     )
-    _check_catalog_names(run, span, reading)
     run.source_type, run.source = source_of(reading, origin.resource, origin.defaults)
     _set_times(run, span, reading)
     run.streaming = _is_streaming(run, span, reading, truth(request.get("stream")) or answer.was_streamed)
@@ -193,22 +187,10 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
     return run
 
 
-def _check_catalog_names(run: Run, span: Span, reading: Reading) -> None:
-    """Raises Refused for what the gateway takes for no name either, and nobody could type."""
-    together = "".join(_catalog_names_of(run))
-    if together.isprintable() and REPLACEMENT not in together:
-        return
-    for concept, what in _CATALOG_NAMES.items():
-        _, sent_as = reading.winners.get(concept, (0, ""))
-        name: str = getattr(run, concept)
-        # Where the attributes were read, U+FFFD took the place of each NUL; it may have been sent as well.
-        if has_unprintable(name) or (REPLACEMENT in name and "\0" in _sent(span, sent_as)):
-            where = f" ({sent_as})" if sent_as else ""
-            raise Refused(f"The {what} must not contain line breaks or control characters{where}.")
-
-
-def _sent(span: Span, name: str) -> str:
-    return next((str(pair.value.string_value) for pair in span.attributes if pair.key == name), "")
+def _catalog_name(text: str) -> str:
+    """The gateway takes no control characters in names, which nobody could type; a span is kept, and tells where they stood."""
+    text = text.strip()
+    return text if text.isprintable() else _UNPRINTABLE.sub(REPLACEMENT, text)
 
 
 def _provider(name: str) -> str:
@@ -236,15 +218,13 @@ def _start_us(span: Span, origin: _Origin) -> int:
         raise Refused("The span starts before the year 2000: start_time_unix_nano is in nanoseconds since 1970.")
     if start_us > origin.received_on_us + LATEST_AHEAD_US:
         raise Refused("The span starts more than a day ahead of this server's clock: check the sender's.")
-    if span.end_time_unix_nano - span.start_time_unix_nano > LONGEST_MS * 1_000_000:
-        raise Refused("The span is longer than 30 days: check its start and its end (end_time_unix_nano).")
     return start_us
 
 
 def _set_times(run: Run, span: Span, reading: Reading) -> None:
     elapsed = span.end_time_unix_nano - span.start_time_unix_nano
-    run.response_time_ms = max(elapsed, 0) / 1e6
-    run.response_time_clamped = elapsed < 0
+    run.response_time_ms = min(max(elapsed, 0) / 1e6, LONGEST_MS)
+    run.response_time_clamped = not 0 <= elapsed <= LONGEST_MS * 1_000_000
     found = reading.found
     first = duration_ms(found.get("first_token_seconds"), 1000.0)
     if first is None:
