@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(
         "",
-        description="Where runs live: `chdb:///path`, the embedded engine (default: inside the data directory), or "
-        "`clickhouse://user:password@host:8123/database`, a server or cluster (`clickhouses://` with TLS; "
+        description="Where runs live: `chdb:///path`, the embedded engine in the directory of that whole path (default: inside the data "
+        "directory), or `clickhouse://user:password@host:8123/database`, a server or cluster (`clickhouses://` with TLS; "
         "`?verify=false` and `?ca_cert=FILE` say whom to trust).",
     )
     store_cluster: str = Field(

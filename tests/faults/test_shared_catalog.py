@@ -215,7 +215,9 @@ def test_while_postgresql_is_away_servers_say_so_and_go_on_when_it_is_back(
         soon(lambda: admins[0].get("/api/v1/models").status_code, 503)
         answer = admins[0].get("/api/v1/models")
         assert answer.headers["retry-after"]
-        assert answer.json()["detail"] == "The catalog cannot be used; the server's log says why."
+        assert (
+            answer.json()["detail"] == "The database of accounts and models cannot be used; the server's log says why."
+        )
         assert "Check that PostgreSQL runs" in servers[0].log
         assert DATABASE_PASSWORD not in answer.text
         assert "Traceback" not in answer.text

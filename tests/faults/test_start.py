@@ -162,7 +162,11 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     ("environment", "says"),
     [
         ({"MODELTRACES_STORE_URL": "mysql://nope"}, "chdb:// or clickhouse://"),
-        ({"MODELTRACES_STORE_URL": "clickhouse://user:hunter2@127.0.0.1:1/db"}, "cannot be"),
+        (
+            {"MODELTRACES_STORE_URL": "clickhouse://user:hunter2@127.0.0.1:1/db"},
+            "Check that the ClickHouse server runs",
+        ),
+        ({"MODELTRACES_STORE_URL": "chdb://runs"}, "chdb:///"),
         ({"MODELTRACES_COMMIT_WAIT_MS": "soon"}, "MODELTRACES_COMMIT_WAIT_MS"),
         ({"MODELTRACES_PORT": "99999"}, "MODELTRACES_PORT"),
         ({"MODELTRACES_LOG_LEVEL": "loud"}, "MODELTRACES_LOG_LEVEL"),

@@ -82,6 +82,7 @@ def test_every_field_of_the_contract_is_kept() -> None:
         ({"model": "m", "time_to_first_token_ms": 1e15}, "'time_to_first_token_ms' .* no more than 30 days"),
         ({"model": "m", "input_tokens": 1.5}, "whole number"),
         ({"model": "m", "input_tokens": 2**60}, "whole number"),
+        ({"model": "m", "input_tokens": 1e30}, r"not negative and below 2\^53 \(9007199254740992\)"),
         ({"model": "m", "trace_id": "xyz"}, "32 hexadecimal digits"),
         ({"model": "m", "trace_id": "0" * 32}, "not all zero"),
         ({"model": "m", "request_id": "a b"}, "printable ASCII"),

@@ -163,6 +163,11 @@ def test_what_was_expected_is_told() -> None:
     assert caught.value.expected == ["status"]
 
 
+def test_brackets_that_change_nothing_are_no_groups() -> None:
+    assert parse("(" * 300 + "a" + ")" * 300) == parse("a")
+    assert parse("((a)) ((b c))") == parse("a b c")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -46,6 +46,15 @@ def test_one_that_cannot_be_used_is_said_without_its_password(url: str, says: st
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["chdb://runs", "chdb:runs", "chdb://./runs", "chdb://", "chdb:"])
+def test_an_embedded_store_has_a_whole_path(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would lie in whatever directory the program was started in."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreUnavailable, match=r"chdb:///\S+/runs"):
+        open_store(url)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_is_shown_without_user_password_and_parameters() -> None:
     assert shown("clickhouse://u:hunter2@h:1/d?secure=true") == "clickhouse://h:1/d"
     assert shown("clickhouse://u:p@hunter2@h:1/d") == "clickhouse://h:1/d"

@@ -215,5 +215,6 @@ def test_a_server_is_reached_by_password_over_tls_that_is_trusted(tmp_path: Path
             with pytest.raises(StoreUnavailable) as refused:
                 open_store(url, LIMITS)
             assert says in str(refused.value)
+            assert str(refused.value).count("MODELTRACES_STORE_URL") == 1, "what to do is said, and once"
             assert "w:rd" not in str(refused.value)
             assert "w%3Ard" not in str(refused.value)

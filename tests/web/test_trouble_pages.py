@@ -161,7 +161,7 @@ def test_a_catalog_that_is_away_is_a_page_too(site: Site, monkeypatch: pytest.Mo
     monkeypatch.setattr(ModelRegistry, "list_models", away)
     answer = site.client.get(MODEL_TRACES)
     assert answer.status_code == 503
-    assert "The catalog cannot be used; the server&#39;s log says why." in answer.text
+    assert "The database of accounts and models cannot be used; the server&#39;s log says why." in answer.text
     assert "free space" not in answer.text
 
 

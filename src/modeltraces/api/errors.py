@@ -93,7 +93,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(503, _sentence(str(error)), retry)
         case CatalogUnavailable():
             # Its own words name the database's address and user, and whoever asks need not be anybody.
-            return Problem(503, "The catalog cannot be used; the server's log says why.", retry)
+            return Problem(503, "The database of accounts and models cannot be used; the server's log says why.", retry)
         case HTTPException():
             return Problem(error.status_code, str(error.detail or ""), dict(error.headers or {}))
         case StoreError():

@@ -216,7 +216,7 @@ def _count(name: str, value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_COUNT:
-        raise Invalid(f"'{name}' takes a whole number that is not negative")
+        raise Invalid(f"'{name}' takes a whole number that is not negative and below 2^53 ({_MAX_COUNT})")
     return value
 
 

@@ -38,7 +38,11 @@ def parse_address(url: str) -> Embedded | Remote:
     """Raises StoreUnavailable with one line; it holds nothing of the address that could be a password."""
     scheme, separator, rest = url.partition(":")
     if separator and scheme == "chdb":
-        return Embedded(Path(rest.removeprefix("//")))
+        path = Path(rest.removeprefix("//"))
+        if not path.is_absolute():
+            # Where the program happens to be started, the next time elsewhere.
+            raise StoreUnavailable("an embedded store's address needs a whole path: chdb:///srv/modeltraces/runs")
+        return Embedded(path)
     if not separator or scheme not in _PLAIN + _SECURE:
         # What stands before the first colon may be anything, if this is no address at all.
         named = f"; it is {scheme}:…" if rest.startswith("//") else ""

@@ -39,6 +39,7 @@ from modeltraces.store.errors import (
     explained,
     may_pass,
     reason_of,
+    what_to_do,
 )
 from modeltraces.store.parameters import in_pieces
 from modeltraces.store.piping import piped
@@ -378,5 +379,6 @@ def open_store(url: str, limits: EngineLimits | None = None, *, cluster: str = "
     except Exception as error:
         store.close()
         said = error if isinstance(error, StoreUnavailable) else reason_of(error)
-        raise StoreUnavailable(f"the store at {shown(url)} cannot be opened: {said}") from error
+        hint = "" if isinstance(address, Embedded) else what_to_do(error, str(said))
+        raise StoreUnavailable(f"the store at {shown(url)} cannot be opened: {said}{hint}") from error
     return store

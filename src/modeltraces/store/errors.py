@@ -149,6 +149,13 @@ def reason_of(error: BaseException) -> str:
     return first_line(error)
 
 
+def what_to_do(error: BaseException, said: str) -> str:
+    """What is added to what is `said` of a server that could not be opened: '' where that, or the server, says it."""
+    if any(code_of(cause) is not None for cause in _causes(error)) or "MODELTRACES_STORE_URL" in said:
+        return ""
+    return ". Check that the ClickHouse server runs, and that its address is right (MODELTRACES_STORE_URL)."
+
+
 def _status(error: BaseException) -> str | None:
     found = re.search(r"HTTP driver received HTTP status (\d{3})", str(error))
     return found[1] if found else None

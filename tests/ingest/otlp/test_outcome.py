@@ -48,6 +48,7 @@ def test_an_end_of_more_than_30_days_later_is_clamped_and_flagged(fields: dict[s
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no start": ({"start_time_unix_nano": 0}, "no start time"),
+    "a nanosecond after 1970": ({"start_time_unix_nano": 1}, "before the year 2000"),
     "no end": ({"end_time_unix_nano": 0}, "no end time"),
     "1970": ({"start_time_unix_nano": 1_000_000_000}, "before the year 2000"),
     "seconds for nanoseconds": ({"start_time_unix_nano": 1_795_000_000}, "before the year 2000"),

@@ -210,7 +210,7 @@ def _ids(span: Span) -> tuple[str, str]:
 
 def _start_us(span: Span, origin: _Origin) -> int:
     start_us = span.start_time_unix_nano // 1000
-    if not start_us:
+    if not span.start_time_unix_nano:
         raise Refused("The span has no start time (start_time_unix_nano).")
     if not span.end_time_unix_nano:
         raise Refused("The span has no end time (end_time_unix_nano): it was sent before it ended.")
