@@ -17,7 +17,7 @@ retention = typer.Typer(help="Say how long runs and their payloads are kept.", n
 
 _DEFAULT = "default"
 _FOR_EVER = "for-ever"
-_HELP = f"Days; {_FOR_EVER}; or {_DEFAULT}: as the account, or else the server, says."
+_HELP = f"Days; {_FOR_EVER}, or 0, which is the same; or {_DEFAULT}: as the account, or else the server, says."
 RunsOption = Annotated[str | None, typer.Option("--keep-runs", help=_HELP)]
 PayloadsOption = Annotated[str | None, typer.Option("--keep-payloads", help=_HELP)]
 
@@ -77,9 +77,10 @@ def _days(text: str) -> int | None:
         return None
     if text == _FOR_EVER:
         return 0
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 36_500):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= 36_500):
         raise Invalid(
-            f"Days must be a whole number from 1 to 36,500, {_FOR_EVER} or {_DEFAULT}; {text[:40]!r} is none of them."
+            f"Days must be a whole number from 1 to 36,500, {_FOR_EVER} (or 0, which is the same) or {_DEFAULT}; "
+            f"{text[:40]!r} is none of them."
         )
     return int(text)
 

@@ -206,6 +206,18 @@ def test_what_other_tools_call_a_field_leads_to_ours(visit: Visit) -> None:
     expect(page.locator("#suggestions [role=option]")).to_contain_text(["response_time"])
 
 
+def test_a_misspelt_field_is_mended_by_a_link(visit: Visit) -> None:
+    visit.expected = ("400",)
+    page = visit.go(f"{TRACES}?filter=respons_time%3E1s")
+    error = page.locator("#filter-error")
+    expect(error).to_contain_text("There is no field 'respons_time'.")
+    expect(error).not_to_contain_text("Expected")
+    assert error.inner_text().count("Did you mean") == 1
+    error.get_by_role("link", name="response_time>1s").click()
+    expect(page.locator("#filter-text")).to_have_value("response_time>1s")
+    expect(page.locator("tr[data-run]").first).to_be_visible()
+
+
 def test_a_clock_time_is_given_back_with_its_date_and_offset(visit: Visit) -> None:
     visit.expected = ("400",)
     visit.go()

@@ -54,6 +54,8 @@ def test_a_shorter_time_is_confirmed_swept_and_told(browser: Browser, server: Se
     page.locator("tr[data-run]").last.locator("td").nth(4).click()
     expect(page.locator("[data-payload=input]")).to_contain_text(f"Payload removed on {_day()}, after 20 days.")
     expect(page.locator("[data-payload=output]")).to_contain_text("after 20 days.")
+    # There is nothing to be shown otherwise, or copied.
+    expect(page.locator("[data-payload] button")).to_have_count(0)
     assert findings(page) == []
 
     phone = visitors.visit(page.context.storage_state(), width=390, height=844, scheme="dark").go(RETENTION)

@@ -51,11 +51,19 @@ def test_a_shorter_time_wants_to_be_confirmed_and_a_longer_one_does_not(catalog:
     )
 
 
+def test_0_is_for_ever_as_at_the_api_and_in_the_settings(catalog: Catalog) -> None:
+    accounts.ensure_default(catalog)
+    assert run("set", "--keep-runs", "0").stdout == "the account: runs for ever, payloads as long as the run\n"
+    assert run("set", "--keep-payloads", "0").exit_code == 0
+    assert run("show").stdout == "the account: runs for ever, payloads as long as the run\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ((), "Say what to change"),
-        (("--keep-runs", "0"), "for-ever or default; '0' is none of them"),
+        (("--keep-runs", "-1"), "for-ever (or 0, which is the same) or default; '-1' is none of them"),
+        (("--keep-runs", "0000000000036501"), "'0000000000036501' is none of them"),
         (("--keep-runs", "30", "--keep-payloads", "31"), "give fewer days for payloads"),
         (("--model", "nobody", "--keep-runs", "91"), "has no model"),
         (("--account", "nobody", "--keep-runs", "91"), "There is no account 'nobody'"),

@@ -63,12 +63,31 @@ def test_the_whole_of_what_is_wrong_is_marked(text: str, marked: str) -> None:
 )
 def test_what_was_probably_meant_is_offered_whole(text: str, meant: str) -> None:
     error = told(text)
-    assert error.instead == meant
-    assert bool(error.instead_href) == bool(meant)
+    assert [one.label for one in error.instead] == ([meant] if meant else [])
+    assert [bool(one.href) for one in error.instead] == ([True] if meant else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("respons_time>2s status:failed", ["response_time>2s status:failed"]),
+        # Two are misspelt: mended by itself, neither makes it right.
+        ("(modell:gpt-4o OR statuss:failed)", []),
+        ("-statuss:failed", ["-status:failed"]),
+        # `input` is near, too, but takes no `>`: what would be wrong again is not offered.
+        ("inputt_tokens>5", ["input_tokens>5", "output_tokens>5"]),
+    ],
+)
+def test_a_misspelt_field_is_mended_by_a_link_and_told_once(text: str, meant: list[str]) -> None:
+    error = told(text)
+    assert [one.label for one in error.instead][: len(meant) or 1] == meant
+    # Where no link can mend it, the words name the field; nothing says it twice.
+    assert ("Did you mean" in error.message) == (not meant)
+    assert error.expected == ""
 
 
 def test_a_time_in_utc_ends_with_z() -> None:
-    assert told("executed_on>12:00", UTC).instead == "executed_on>2026-11-24T12:00:00Z"
+    assert told("executed_on>12:00", UTC).instead[0].label == "executed_on>2026-11-24T12:00:00Z"
 
 
 def test_rows_come_back_with_the_wrong_one_named() -> None:

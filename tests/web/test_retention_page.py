@@ -129,11 +129,16 @@ def test_the_last_sweep_says_what_it_removed_and_the_next_one_when(site: Catalog
     assert "the disk is full" in site.get(RETENTION).text
 
 
+def test_the_page_names_the_zone_of_its_times(site: CatalogSite) -> None:
+    assert "Times in UTC." in site.get(RETENTION, zone="UTC").text
+    assert "Times in Asia/Tokyo (UTC+9)." in site.get(RETENTION, zone="Asia/Tokyo").text
+
+
 def test_days_are_typed_as_they_are_said() -> None:
-    assert [days_of(text, "Runs") for text in ("", " ", "30", "1 day", "30 Days", "for ever", "ForEver")] == [
-        None, None, 30, 1, 30, 0, 0
+    assert [days_of(text, "Runs") for text in ("", " ", "30", "1 day", "30 Days", "for ever", "ForEver", "0")] == [
+        None, None, 30, 1, 30, 0, 0, 0
     ]  # fmt: skip
-    for wrong in ("0", "36501", "1.5", "٣", "9" * 400, "days"):
+    for wrong in ("-1", "36501", "0000000000036501", "1.5", "٣", "9" * 400, "days"):
         with pytest.raises(Invalid, match="Runs must be kept for 1 to"):
             days_of(wrong, "Runs")
     assert [days_words(days) for days in (0, 1, 30)] == ["for ever", "1 day", "30 days"]

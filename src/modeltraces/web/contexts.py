@@ -186,9 +186,8 @@ class FilterError:
     after: str
     expected: str
     position: int = 0
-    instead: str = ""
-    """The whole filter as it was probably meant, where that can be told."""
-    instead_href: str = ""
+    instead: tuple[Option, ...] = ()
+    """The whole filter as it was probably meant, where that can be told, best first."""
 
 
 @dataclass(frozen=True, slots=True)

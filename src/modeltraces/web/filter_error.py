@@ -4,12 +4,12 @@ import re
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from modeltraces.query.fields import FIELDS, Field, field_named
+from modeltraces.query.fields import FIELDS, Field, field_named, nearest_names
 from modeltraces.query.filters import FilterError as Unreadable
 from modeltraces.query.filters import parse
 from modeltraces.query.selection import SelectionError
 from modeltraces.web.address import Address
-from modeltraces.web.contexts import FilterError
+from modeltraces.web.contexts import FilterError, Option
 from modeltraces.web.filter_rows import rows_of
 from modeltraces.web.formatting import at
 
@@ -45,15 +45,17 @@ def filter_error(address: Address, error: SelectionError, zone: tzinfo, now_us: 
     start = min(error.position or 0, len(text))
     end = _end_of(text, start)
     meant = _meant(text, start, end, zone, now_us)
+    # What the parser says of near names: said once, and as links where they lead somewhere.
+    hint = f" Did you mean {' or '.join(error.expected)}?"
+    hinted = error.message.endswith(hint)
     return FilterError(
-        message=error.message,
+        message=error.message.removesuffix(hint) if meant else error.message,
         before=text[:start],
         marked=text[start:end],
         after=text[end:],
-        expected=", ".join(error.expected[:8]),
+        expected="" if hinted else ", ".join(error.expected[:8]),
         position=start,
-        instead=meant,
-        instead_href=address.changed(filter=meant).url if meant else "",
+        instead=tuple(Option(whole, address.changed(filter=whole).url) for whole in meant),
     )
 
 
@@ -98,29 +100,34 @@ def _field_at(text: str, start: int) -> Field | None:
     return field_named(before[1]) if before else None
 
 
-def _meant(text: str, start: int, end: int, zone: tzinfo, now_us: int) -> str:
-    """The whole filter as it was probably meant, if that can be read; else ''."""
+def _meant(text: str, start: int, end: int, zone: tzinfo, now_us: int) -> list[str]:
+    """The whole filter as it was probably meant, as far as that can be read."""
     part = text[start:end]
     field = _field_at(text, start)
     if field is not None and field.kind == "time":
-        better = _instant(part.strip('"'), zone, now_us)
+        better = [_instant(part.strip('"'), zone, now_us)]
     elif name := _NAME.match(part):
-        better = _renamed(name[0], part[name.end() :])
+        end = start + name.end()
+        better = _fields_meant(name[0]) if text[end:].lstrip().startswith((":", ">", "<")) else []
     else:
-        return ""
-    if not better:
-        return ""
-    whole = text[:start] + better + text[end:]
+        better = []
+    wholes = [text[:start] + one + text[end:] for one in better if one]
+    return [whole for whole in wholes if _can_be_read(whole)]
+
+
+def _can_be_read(text: str) -> bool:
     try:
-        parse(whole)
+        parse(text)
     except Unreadable:
-        return ""
-    return whole
+        return False
+    return True
 
 
-def _renamed(name: str, rest: str) -> str:
-    field = SYNONYMS.get(name.lower())
-    return f"{field}{rest}" if field and rest.startswith((":", ">", "<")) else ""
+def _fields_meant(name: str) -> list[str]:
+    if field_named(name):
+        return []
+    other = SYNONYMS.get(name.lower())
+    return [other] if other else nearest_names(name)
 
 
 def _instant(text: str, zone: tzinfo, now_us: int) -> str:

@@ -71,6 +71,7 @@ class RetentionPage:
     oldest_run: Moment | None
     oldest_payload: Moment | None
     sweep: SweepFacts
+    zone_label: str
     may_change: bool
     form: DaysForm | None
     review: Review | None

@@ -35,9 +35,10 @@ def days_of(text: str, what: str) -> int | None:
         return None
     if typed in (_FOR_EVER, "forever"):
         return FOR_EVER
-    if not (typed.isascii() and typed.isdigit() and 1 <= int(typed[:9]) <= MOST_DAYS):
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 10 and int(typed) <= MOST_DAYS):
         raise Invalid(
-            f"{what} must be kept for 1 to {MOST_DAYS:,} days, or “{_FOR_EVER}”; {text.strip()[:40]!r} is neither."
+            f"{what} must be kept for 1 to {MOST_DAYS:,} days, or “{_FOR_EVER}” (or 0, which is the same); "
+            f"{text.strip()[:40]!r} is none of them."
         )
     return int(typed)
 

@@ -19,6 +19,7 @@ from modeltraces.catalog.retention.policy import Days, Policy, Said, change_poli
 from modeltraces.run import now_us
 from modeltraces.web.address import RETENTION, model_path, with_query
 from modeltraces.web.catalog_forms import moment, refusal, typed
+from modeltraces.web.formatting import zone_label
 from modeltraces.web.guard import PageAdmin, PageReader, PageRoute
 from modeltraces.web.retention_contexts import DaysForm, ModelDays, RetentionPage, Review, SweepFacts
 from modeltraces.web.retention_words import TOO_MANY, days_of, days_typed, days_words, payload_words, removed_words
@@ -149,6 +150,7 @@ async def _page(request: Request, identity: Identity, shown: _Shown, *, status: 
         oldest_run=moment(kept.oldest_run_us, here, now) if kept.oldest_run_us is not None else None,
         oldest_payload=moment(kept.oldest_payload_us, here, now) if kept.oldest_payload_us is not None else None,
         sweep=_sweep(kept, here, now, may_change),
+        zone_label=zone_label(here, now),
         may_change=may_change,
         form=_form(of_account, policy.account, policy.server.capped, _doing("account")) if may_change else None,
         review=review(None) if shown.do == "account" else None,

@@ -53,7 +53,8 @@ async def check(request: Request, identity: PageReader) -> Response:
         parse_selection([("filter", address.filter)], account_id=identity.account_id, now_us=asked)
     except SelectionError as wrong:
         found = filter_error(address, wrong, zone(request), asked)
-        error = {"message": found.message, "position": found.position, "instead": found.instead}
+        instead = found.instead[0].label if found.instead else ""
+        error = {"message": wrong.message, "position": found.position, "instead": instead}
         return JSONResponse({"error": error})
     return JSONResponse({"error": None})
 
