@@ -315,3 +315,23 @@ def test_an_hour_that_is_written_after_another_process_came_is_made_again(
         refresh(store, clock + 140, most_hours=1000)
     assert read_run_by_run(store, selection) == 0
     store.command("DROP TABLE held_back")
+
+
+def test_nothing_waits_for_an_hour_that_is_too_large(
+    store: Store, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = an_hour(store) + 10 * MINUTE.us
+    refresh(store, clock, most_hours=1000)
+    busy(store, account_id, clock + 1)
+
+    def fail(*_: object) -> None:
+        raise StoreError("too large")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(summing, "_insert", fail)
+        # Texts are not looked at as long as hours are left.
+        assert refresh(store, clock + 2, most_hours=1000) == 0
+        assert refresh(store, clock + 3, most_hours=1000) == 0
+        agree(store, of(account_id, clock))
+    refresh(store, clock + 4, most_hours=1000)
+    assert read_run_by_run(store, of(account_id, clock)) == 0

@@ -51,7 +51,7 @@ _AT_ONCE: Final = 8
 def refresh(
     store: Store, as_of_us: int, *, most_hours: int = MOST_HOURS, go_on: Callable[[], bool] = lambda: True
 ) -> int:
-    """Sum up the hours that changed or came to their end until `as_of_us`; how many hours are left for the next time.
+    """Sum up the hours that changed or came to their end until `as_of_us`; how many hours wait for the next time.
 
     `as_of_us`: an instant so long past that every commit which began before it is stored, or will say so. Without
     `go_on` the checkpoint stays where it was, and the next call begins there.
@@ -99,7 +99,8 @@ def refresh(
         return len(due) - done
     declare(store, [("", 0, True)], as_of_us * VERSIONS, covered=True)
     _sum_up_days(store, generation + 1, now, go_on)
-    return len(due) - done
+    # One that was too large is tried again, but nothing waits for it: the next time it is mostly no smaller.
+    return len(due) - len(chosen)
 
 
 def _is_being_changed(store: Store) -> bool:
