@@ -99,3 +99,11 @@ def test_nobody_waits_for_more_than_one_finding_while_runs_come_in(store: ClickH
         done.set()
         writer.join()
     assert len(finds) <= 4
+
+
+def test_what_is_remembered_is_not_in_what_a_store_is_shown_as(store: ClickHouseStore) -> None:
+    # It was 50 kB after a while, wherever a store is written to a log or a report of a failed test.
+    for number in range(100):
+        store.unchanged(("shown", number), lambda: 1)
+        store.note(("shown", number), number)
+    assert "shown" not in repr(store)

@@ -141,18 +141,18 @@ class ClickHouseStore:
     _connect_with: Mapping[str, Any]
     cluster: str = ""
     """The cluster whose shards hold the tables; '' for one server."""
-    _idle: "queue.LifoQueue[Client]" = field(default_factory=queue.LifoQueue)
-    _permits: "queue.Queue[None]" = field(default_factory=queue.Queue)
+    _idle: "queue.LifoQueue[Client]" = field(repr=False, default_factory=queue.LifoQueue)
+    _permits: "queue.Queue[None]" = field(repr=False, default_factory=queue.Queue)
     _lock_file: int | None = None
-    _sizes: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _sizes: dict[str, tuple[float, int]] = field(repr=False, default_factory=dict)
     """Table → when its rows were counted, and how many they were."""
-    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _counting: threading.Lock = field(repr=False, default_factory=threading.Lock)
     _writes: int = 0
     """How many writes began or ended."""
-    _found: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
+    _found: dict[Hashable, tuple[int, Any]] = field(repr=False, default_factory=dict)
     """What was found, and after how many writes."""
-    _finding: dict[Hashable, threading.Lock] = field(default_factory=dict)
-    _notes: dict[Hashable, object] = field(default_factory=dict)
+    _finding: dict[Hashable, threading.Lock] = field(repr=False, default_factory=dict)
+    _notes: dict[Hashable, object] = field(repr=False, default_factory=dict)
 
     def local(self, table: str) -> str:
         return on_cluster(table, self.cluster) if self.cluster else table
