@@ -50,6 +50,7 @@ def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minutes, "_AT_ONCE", 60)
 
 
+@pytest.mark.timeout(900)
 @given(seed=st.integers(0, 10**6))
 @settings(
     max_examples=examples(4, thorough=40),
