@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.generate import generate, seen_models
+from bench.settle import settle
 from modeltraces.catalog import accounts
 from modeltraces.parts import Parts, build
 from modeltraces.settings import load_settings
-from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import refresh
-from modeltraces.store.texts import refresh_texts
 
 MADE_RUNS: Final = 400_000
 """At most so many are made one by one: 150 µs of Python each."""
@@ -91,10 +89,8 @@ def fill(data_dir: Path, runs: int, days: int = 30) -> None:
             done.write_text(str(step + 1))
             sys.stderr.write(f"\rday {step // _WINDOWS + 1} of {days}, part {step % _WINDOWS + 1} of {_WINDOWS} ")
         parts.store.command("DROP TABLE IF EXISTS bench_made")
-        # Their times of receipt lie in the past.
-        forget(parts.store, now_us=time.time_ns() // 1000)
         _wait_for_merges(parts.store)
-        sum_up(parts.store)
+        settle(parts.store)
     finally:
         parts.close()
 
@@ -129,16 +125,6 @@ def _copy(store: Store, end_us: int, step: int, copies: int, days: int) -> None:
         "days": [(day + copy) % days for copy in range(copies)],
     }  # fmt: skip
     store.command(_COPY, params)
-
-
-def sum_up(store: Store) -> None:
-    """What a server does in its first minutes."""
-    as_of_us = time.time_ns() // 1000
-    while left := refresh(store, as_of_us):
-        sys.stderr.write(f"\r{left} hours to be summed up ")
-        as_of_us += 1
-    while refresh_texts(store, as_of_us):
-        sys.stderr.write("\rtexts are looked through ")
 
 
 def _wait_for_merges(store: Store) -> None:

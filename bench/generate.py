@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from bench.settle import settle
 from modeltraces.catalog import accounts
 from modeltraces.catalog.model_writes import SeenModel
 from modeltraces.demo.incidents import Incident
@@ -102,6 +103,7 @@ def fill(data_dir: Path, runs: int, days: int) -> float:
             stored += len(batch)
             sys.stderr.write(f"\r{stored} of {runs} runs")
         sys.stderr.write("\n")
+        settle(parts.store)
         return seconds
     finally:
         parts.close()
