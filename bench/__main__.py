@@ -11,6 +11,7 @@ from typing import Final
 from bench import fill, ingest, pages
 from bench.floor import in_own_process
 from bench.programs import output_of
+from bench.progress import Progress, in_words
 from bench.results import Section, machine, show, write_json
 
 
@@ -26,6 +27,8 @@ class _Size:
     """Of one call."""
 
 
+_FLOOR_SECONDS: Final = 0.0005
+"""For each run of the floor of ingest; for words about how long it takes."""
 _FULL: Final = _Size(10_000_000, 100_000, ingest.CONNECTIONS)
 _SMALL: Final = _Size(600, 512, connections=(2,), batches=(100,), seconds=0.5, tries=1)
 
@@ -80,6 +83,7 @@ def main() -> None:
 def _ingest_floor(measured: Section, runs: int) -> Section:
     """The best that was measured over OTLP, against its parts without the server."""
     best = max(float(row[3]) for row in measured.rows if row[0] == "otlp protobuf")
+    Progress("Decoding and inserting without the server, one thread", in_words(runs * _FLOOR_SECONDS))
     floor = in_own_process("ingest", f"--runs={runs}")
     table = Section("OTLP protobuf against its parts alone, one thread", ("what", "runs/s", "the server's best, share"))
     table.add("protobuf decode", floor["decode"], best / floor["decode"])

@@ -6,20 +6,18 @@ comes twice in one day, so that texts do not compress better than they would. Al
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 
-from bench.generate import generate, seen_models
+from bench.generate import MAKE_SECONDS, generate, seen_models
+from bench.progress import Progress, in_words
+from bench.settle import settle
 from modeltraces.catalog import accounts
 from modeltraces.parts import Parts, build
 from modeltraces.settings import load_settings
-from modeltraces.store.coverage import forget
 from modeltraces.store.engine import Store
 from modeltraces.store.rows import insert_runs
-from modeltraces.store.summaries import refresh
-from modeltraces.store.texts import refresh_texts
 
 MADE_RUNS: Final = 400_000
 """At most so many are made one by one: 150 µs of Python each."""
@@ -30,6 +28,8 @@ _DAY_US: Final = 86_400_000_000
 _WINDOWS: Final = 12
 """Inserts of a day: 28,000 runs and 100 MB each, of 10 M."""
 _MERGE_SECONDS: Final = 1_200.0
+_COPY_SECONDS: Final = 0.00006
+"""For each run that the engine makes."""
 
 _COLUMNS: Final = (
     "account_id", "version", "superseded_by", "model", "base_model", "provider", "deployment_version", "connection_name",
@@ -86,15 +86,15 @@ def fill(data_dir: Path, runs: int, days: int = 30) -> None:
             (data_dir / "bench-end").write_text(str(end_us))
             done.write_text("0")
         end_us = int((data_dir / "bench-end").read_text())
+        progress = Progress(f"Making {runs:,} runs of those", in_words(runs * _COPY_SECONDS))
         for step in range(first, days * _WINDOWS):
             _copy(parts.store, end_us, step, copies, days)
             done.write_text(str(step + 1))
-            sys.stderr.write(f"\rday {step // _WINDOWS + 1} of {days}, part {step % _WINDOWS + 1} of {_WINDOWS} ")
+            progress.show(f"day {step // _WINDOWS + 1} of {days}, part {step % _WINDOWS + 1} of {_WINDOWS}")
+        progress.end()
         parts.store.command("DROP TABLE IF EXISTS bench_made")
-        # Their times of receipt lie in the past.
-        forget(parts.store, now_us=time.time_ns() // 1000)
         _wait_for_merges(parts.store)
-        sum_up(parts.store)
+        settle(parts.store)
     finally:
         parts.close()
 
@@ -111,14 +111,15 @@ def _make(parts: Parts, account_id: str, end_us: int, *, runs: int, days: int) -
         "CREATE TABLE bench_made ENGINE = MergeTree ORDER BY (made_day, window) SETTINGS index_granularity = 256 "
         f"EMPTY AS {parted}"
     )
-    made = 0
+    progress, made = Progress(f"Making {runs:,} runs one by one", in_words(runs * MAKE_SECONDS)), 0
     for batch in generate(account_id, end_us, runs=runs, days=days):
         parts.registry.ensure(account_id, seen_models(batch))
         insert_runs(store, batch)
         store.command(f"INSERT INTO bench_made {parted}")
         store.command("TRUNCATE TABLE runs")
         made += len(batch)
-        sys.stderr.write(f"\r{made} of {runs} runs made ")
+        progress.show(f"{made:,} of {runs:,} runs made")
+    progress.end()
 
 
 def _copy(store: Store, end_us: int, step: int, copies: int, days: int) -> None:
@@ -131,29 +132,20 @@ def _copy(store: Store, end_us: int, step: int, copies: int, days: int) -> None:
     store.command(_COPY, params)
 
 
-def sum_up(store: Store) -> None:
-    """What a server does in its first minutes."""
-    as_of_us = time.time_ns() // 1000
-    while left := refresh(store, as_of_us):
-        sys.stderr.write(f"\r{left} hours to be summed up ")
-        as_of_us += 1
-    while refresh_texts(store, as_of_us):
-        sys.stderr.write("\rtexts are looked through ")
-
-
 def _wait_for_merges(store: Store) -> None:
     """A week that gets no more runs becomes one part; the server would be at it while it is measured."""
     until = time.monotonic() + _MERGE_SECONDS
+    progress = Progress("Waiting for the engine to merge them", f"at most {_MERGE_SECONDS / 60:.0f} minutes")
     while time.monotonic() < until:
         ((parts, merges),) = store.query(
             "SELECT (SELECT count() FROM system.parts WHERE table = 'runs' AND active AND database = currentDatabase()), "
             "(SELECT count() FROM system.merges)"
         )
-        sys.stderr.write(f"\r{parts} parts, {merges} merges ")
+        progress.show(f"{parts} parts, {merges} merges")
         if not merges and parts <= 6:
             break
         time.sleep(2)
-    sys.stderr.write("\n")
+    progress.end()
 
 
 def main() -> None:

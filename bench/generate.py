@@ -5,7 +5,6 @@ As a program it fills a data directory, for a server to be started on: `python -
 
 import argparse
 import heapq
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from bench.progress import Progress, in_words
+from bench.settle import settle
 from modeltraces.catalog import accounts
 from modeltraces.catalog.model_writes import SeenModel
 from modeltraces.demo.incidents import Incident
@@ -25,6 +26,8 @@ from modeltraces.settings import load_settings
 from modeltraces.store.rows import insert_runs
 
 BATCH_RUNS: Final = 10_000
+MAKE_SECONDS: Final = 0.0001
+"""For one run, made and inserted; for words about how long it takes."""
 _VARIANTS: Final = ("", "-eu", "-batch")
 _ALONE: Final = ("text-embedding-3-small", "invoice-extractor")
 _HOUR_US: Final = 3_600_000_000
@@ -93,6 +96,7 @@ def fill(data_dir: Path, runs: int, days: int) -> float:
     parts = build(load_settings(data_dir=data_dir))
     try:
         account_id = accounts.ensure_default(parts.catalog).id
+        progress = Progress(f"Making {runs:,} runs of {days} days", in_words(runs * MAKE_SECONDS))
         seconds, stored = 0.0, 0
         for batch in generate(account_id, time.time_ns() // 1000, runs=runs, days=days):
             parts.registry.ensure(account_id, seen_models(batch))
@@ -100,8 +104,9 @@ def fill(data_dir: Path, runs: int, days: int) -> float:
             insert_runs(parts.store, batch)
             seconds += time.perf_counter() - began
             stored += len(batch)
-            sys.stderr.write(f"\r{stored} of {runs} runs")
-        sys.stderr.write("\n")
+            progress.show(f"{stored:,} of {runs:,} runs made")
+        progress.end(f"{stored:,} runs are made")
+        settle(parts.store)
         return seconds
     finally:
         parts.close()

@@ -1,6 +1,5 @@
 """How many runs a second are durable and queryable, over each way in, with more connections and longer batches."""
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from google.protobuf import json_format
 
 from bench.client import request_bytes, send_all
 from bench.generate import one_shape
+from bench.progress import Progress, in_words
 from bench.results import Section, quantile
 from bench.server import memory_mb, running
 from modeltraces.demo.emitting import native_of, trace_request
@@ -23,6 +23,8 @@ Way = Literal["otlp protobuf", "otlp json", "native json"]
 WAYS: Final[tuple[Way, ...]] = ("otlp protobuf", "otlp json", "native json")
 CONNECTIONS: Final = (1, 4, 16)
 BATCHES: Final = (1, 100, 512)
+_PREPARING_SECONDS: Final = 1.0
+"""What is sent is made before each."""
 _PATHS: Final[dict[Way, tuple[str, str]]] = {
     "otlp protobuf": ("/v1/traces", "application/x-protobuf"),
     "otlp json": ("/v1/traces", "application/json"),
@@ -61,6 +63,11 @@ def measure(
         ("way in", "connections", "runs a request", "runs/s", "MB/s", "request p50 ms", "request p95 ms", "server MB"),
         note="Timed from the first byte sent until the count is read back and right.",
     )
+    in_all = len(WAYS) * len(batches) * len(connection_counts)
+    progress = Progress(
+        f"Ingest: {in_all} measurements, of each way in, with more connections and longer requests",
+        in_words(in_all * (seconds + _PREPARING_SECONDS)),
+    )
     with running(data_dir) as server:
         _warm_up(server, min(1_000, runs))
         for way in WAYS:
@@ -68,9 +75,8 @@ def measure(
                 for connections in connection_counts:
                     count = max(200, runs // 20) if batch == 1 else runs // batch * batch
                     table.add(way, connections, batch, *_one(server, way, connections, batch, count, seconds))
-                    sys.stderr.write(".")
-                    sys.stderr.flush()
-    sys.stderr.write("\n")
+                    progress.show(f"{len(table.rows)} of {in_all} measured: {way}")
+    progress.end()
     return [table]
 
 

@@ -1,7 +1,6 @@
 """How fast the API and the page answer over many runs, and how fast they are exported."""
 
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, Final
 import httpx
 
 from bench.fill import RARE_WORD
+from bench.progress import Progress
 from bench.results import Section, quantile
 from bench.server import disk_mb, memory_mb, running
 from modeltraces.api.identity import SESSION_COOKIE
@@ -70,15 +70,21 @@ def measure(
         with server.client("read") as client, _browser(server) as browser:
             runs = client.get("/api/v1/metrics", params={"period": "all"}).json()["total_requests"]
             calls = Section(f"Answers over {runs:,} runs, one at a time", ("call", "p50 ms", "p95 ms", "KB sent"))
-            for name, path, params in _calls():
+            asked = list(_calls())
+            in_all = len(asked) + len(PAGES) + 2
+            progress = Progress(
+                f"Answers: {in_all} calls over {runs:,} runs, each up to {tries} time{'s' if tries > 1 else ''}",
+                f"at most {_CALL_SECONDS:.0f} s a call, and mostly far less",
+            )
+            for name, path, params in asked:
                 calls.add(name, *_timed(client, path, params, tries))
-                sys.stderr.write(".")
-                sys.stderr.flush()
-            sys.stderr.write("\n")
+                progress.show(f"{len(calls.rows)} of {in_all} calls: {name}")
             calls.add(*_deep_page(client))
             calls.add(*_one_run(client))
             for name, path in PAGES.items():
                 calls.add(name, *_timed(browser, path, {}, tries))
+                progress.show(f"{len(calls.rows)} of {in_all} calls: {name}")
+            progress.end()
             yield calls
             first_page = _transferred_kb(browser, PAGES["page, all models"])
             whole.add("first page with scripts and styles, KB transferred", first_page)
@@ -88,6 +94,7 @@ def measure(
     whole.add("disk, MB", disk_mb(data_dir / "runs"))
     yield whole
     if floor is not None:
+        Progress("The engine's own answers to the same questions, without the server", "some seconds")
         yield _against(floor(), calls)
 
 
@@ -151,7 +158,10 @@ def _exports(client: httpx.Client) -> Section:
     table = Section(
         "Export",
         ("format", "MB", "first byte, s", "all, s", "MB/s"),
-        note=f"Ended after {_EXPORT_SECONDS:.0f} s if longer.",
+        note=f"One that takes longer than {_EXPORT_SECONDS:.0f} s is broken off then; its figures are of what had come.",
+    )
+    progress = Progress(
+        "Export: 30 days in three formats, one after the other", f"at most {_EXPORT_SECONDS:.0f} s each"
     )
     for form in ("csv", "jsonl", "parquet"):
         received, first, began = 0, 0.0, time.perf_counter()
@@ -165,6 +175,8 @@ def _exports(client: httpx.Client) -> Section:
                     break
         seconds = time.perf_counter() - began
         table.add(form, received / 1e6, first, seconds, received / 1e6 / seconds)
+        progress.show(f"{form} is done")
+    progress.end()
     return table
 
 
