@@ -22,20 +22,14 @@ class Summed:
     hours: Cover | None
     known: Minutes
     """Those of the account whose sums hold."""
-
-    @property
-    def minutes(self) -> Minutes:
-        """Those whose sums are read: in the selection's time, and not in an hour whose sums are."""
-        found: list[tuple[int, int]] = []
-        for since, until in self._gaps():
-            first = -(-(FIRST_US if since is None else since) // MINUTE.us)
-            after = (LAST_US if until is None else until) // MINUTE.us
-            found += [(max(a, first), min(b, after)) for a, b in self.known if max(a, first) < min(b, after)]
-        return found
+    gaps: Spans
+    """Those times of the selection that are in no sums of hours."""
+    minutes: Minutes
+    """Those whose sums are read, in these gaps."""
 
     def within(self, selection: Selection) -> "Summed | None":
         """The same for a shorter time."""
-        return _useful(Summed(selection, self.hours.within(selection) if self.hours else None, self.known))
+        return _summed(selection, self.hours.within(selection) if self.hours else None, self.known)
 
     def of_minutes(self, bound: Bound, grain: int, times: Spans = ()) -> str:
         """The condition of the rows of `minute_sums FINAL`; `times`: only of those, which begin and end with minutes."""
@@ -54,19 +48,15 @@ class Summed:
     def of_runs(self, bound: Bound) -> str:
         """The condition of the runs of the selection's time that are not in these sums; '' where there can be none."""
         times: list[tuple[int | None, int | None]] = []
-        minutes = list(self.minutes)
-        for since, until in self._gaps():
+        for since, until in self.gaps:
             begin = since
-            for first, after in minutes:
+            for first, after in self.minutes:
                 start, end = first * MINUTE.us, after * MINUTE.us
                 if (since is None or since <= start) and (until is None or end <= until):
                     times += [(begin, start)] if begin is None or begin < start else []
                     begin = end
             times += [(begin, until)] if begin is None or until is None or begin < until else []
         return within_times(times, bound) if times else ""
-
-    def _gaps(self) -> Spans:
-        return self.hours.gaps() if self.hours else [(self.selection.from_us, self.selection.to_us)]
 
 
 def summed(store: Store, selection: Selection, fields: Collection[str], unit: Unit = HOUR) -> Summed | None:
@@ -82,8 +72,14 @@ def summed(store: Store, selection: Selection, fields: Collection[str], unit: Un
     # Nothing may have been written since they were found, while they went with their age.
     first = minutes_count_since(now_us()) * MINUTES_PER_HOUR
     lately = tuple((max(start, first), end) for start, end in known if end > first)
-    return _useful(Summed(selection, cover(store, selection, fields) if unit is HOUR else None, lately))
+    return _summed(selection, cover(store, selection, fields) if unit is HOUR else None, lately)
 
 
-def _useful(found: Summed) -> Summed | None:
-    return found if found.hours or found.minutes else None
+def _summed(selection: Selection, hours: Cover | None, known: Minutes) -> Summed | None:
+    gaps = hours.gaps() if hours else [(selection.from_us, selection.to_us)]
+    minutes: list[tuple[int, int]] = []
+    for since, until in gaps:
+        first = -(-(FIRST_US if since is None else since) // MINUTE.us)
+        after = (LAST_US if until is None else until) // MINUTE.us
+        minutes += [(max(a, first), min(b, after)) for a, b in known if max(a, first) < min(b, after)]
+    return Summed(selection, hours, known, gaps, minutes) if hours or minutes else None

@@ -1,14 +1,14 @@
 """Sums made of finer ones: those of hours from their minutes', those of days from their hours'."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from modeltraces.store.coverage import HOUR, HOURS_PER_DAY, MINUTES_PER_HOUR, day_of, declare, ranges
 from modeltraces.store.engine import Store
+from modeltraces.store.phrases import PATIENT
 from modeltraces.store.summing import DAYS_ABOVE, EXACT_BELOW, KEYS, MOST_SOURCES, blank, by_parts, into
 
 _HOUR: Final = f"toInt32(floor(s.at / {MINUTES_PER_HOUR}))"
-_PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
 
 
 def add_up_hours(store: Store, account_id: str, minutes: Mapping[int, Sequence[int]], generation: int) -> list[int]:
@@ -49,28 +49,31 @@ def _insert_hours(store: Store, account_id: str, within: str, generation: int, s
         "sumMap(s.classes, arrayMap(one -> toUInt64(one), s.counts)) AS many, "
         f"groupArrayArray({EXACT_BELOW + 1})(s.times) AS some_times FROM minute_sums AS s FINAL "
         f"WHERE account_id = {{account_id:String}} AND ({within}) AND s.requests > 0 "
-        f"GROUP BY grain, hour, {', '.join(f'k_{key}' for key in KEYS)}) {_PATIENT}",
+        f"GROUP BY grain, hour, {', '.join(f'k_{key}' for key in KEYS)}) {PATIENT}",
         {"account_id": account_id, "generation": generation},
     )
 
 
 def _within(minutes: Mapping[int, Sequence[int]], hours: Sequence[int]) -> str:
     """SQL of the sums, or marks, of the minutes of these hours."""
-    found = ranges(at for hour in hours for at in minutes[hour])
+    return _in_ranges(ranges(at for hour in hours for at in minutes[hour]))
+
+
+def _in_ranges(found: Iterable[tuple[int, int]]) -> str:
     return " OR ".join(f"(s.at >= {first} AND s.at < {last})" for first, last in found)
 
 
 def add_up_days(store: Store, account_id: str, days: Sequence[int], version: int) -> None:
     """The sums of days all of whose hours are covered."""
     keys = ", ".join(KEYS)
-    of_days = " OR ".join(f"(at >= {first} AND at < {first + HOURS_PER_DAY})" for first in days)
+    of_days = _in_ranges((first, first + HOURS_PER_DAY) for first in days)
     store.command(
         f"{into(HOUR)} grain, day, {keys}, requests, timed, ms, input_tokens, output_tokens, many.1, many.2, [] FROM ("
         f"SELECT toUInt8(grain) + {DAYS_ABOVE} AS grain, {day_of()} AS day, {keys}, sum(s.requests) AS requests, "
         "sum(s.timed) AS timed, sum(response_time_ms) AS ms, sum(s.input_tokens) AS input_tokens, "
         "sum(s.output_tokens) AS output_tokens, sumMap(classes, arrayMap(one -> toUInt64(one), counts)) AS many "
         f"FROM summaries AS s FINAL WHERE account_id = {{account_id:String}} AND ({of_days}) AND s.grain < {DAYS_ABOVE} "
-        f"AND s.requests > 0 GROUP BY s.grain, day, {keys}) {_PATIENT}",
+        f"AND s.requests > 0 GROUP BY s.grain, day, {keys}) {PATIENT}",
         {"account_id": account_id, "generation": version},
     )
     blank(store, account_id, days, f"grain >= {DAYS_ABOVE}", version)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from modeltraces.store.engine import Store
+from modeltraces.store.phrases import started_between
 
 US_PER_HOUR: Final = 3_600_000_000
 HOURS_PER_DAY: Final = 24
@@ -93,9 +94,7 @@ def coverage(store: Store, account_id: str, first: int, last: int, *, by_source:
         f"SELECT at, {hole} AS hole, version AS made, toUInt64(0) AS summed FROM summary_hours FINAL WHERE {of_account} "
         f"UNION ALL SELECT at, false, toUInt64(0), version FROM summary_days FINAL WHERE {of_account} "
         f"UNION ALL SELECT DISTINCT {hour_of()}, true, toUInt64(0), toUInt64(0) FROM runs WHERE account_id = {{account_id:String}} "
-        "AND executed_on >= fromUnixTimestamp64Micro({first_us:Int64}, 'UTC') "
-        "AND executed_on < fromUnixTimestamp64Micro({last_us:Int64}, 'UTC') "
-        f"AND received_on > fromUnixTimestamp64Micro(toInt64(intDiv(mark, {VERSIONS})), 'UTC')) GROUP BY day",
+        f"AND {started_between('first_us', 'last_us')} AND received_on > fromUnixTimestamp64Micro(toInt64(intDiv(mark, {VERSIONS})), 'UTC')) GROUP BY day",
         {
             "account_id": account_id,
             "first": first,

@@ -23,13 +23,13 @@ from modeltraces.store.coverage import (
     ranges,
 )
 from modeltraces.store.engine import Store
+from modeltraces.store.phrases import PATIENT, started_between
 
 FEWEST_RUNS: Final = 100_000
 """Of an account in an hour; fewer are as quickly read."""
 _AT_ONCE: Final = 10
 _MOST_STRETCHES: Final = 100
 """Of minutes that follow one another. What lies in others is read run by run."""
-_PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +134,17 @@ def _with_runs(store: Store, hours: Collection[tuple[str, int]], now: Checkpoint
     for account_id, at in hours:
         accounts[at].append(account_id)
     params: dict[str, Any] = {"from": now.closed * HOUR.us, "to": now.as_of_us // MINUTE.us * MINUTE.us}
-    parts = [_between("from", "to")]
+    parts = [started_between("from", "to")]
     for n, (at, some) in enumerate(accounts.items()):
         params |= {f"some_{n}": some, f"from_{n}": at * HOUR.us, f"to_{n}": (at + 1) * HOUR.us}
-        parts.append(f"account_id IN {{some_{n}:Array(String)}} AND {_between(f'from_{n}', f'to_{n}')}")
+        parts.append(f"account_id IN {{some_{n}:Array(String)}} AND {started_between(f'from_{n}', f'to_{n}')}")
     rows = store.query(
         f"SELECT account_id, {MINUTE.of()} AS at, toUnixTimestamp64Micro(max(received_on)), count() FROM runs "
-        f"WHERE ({') OR ('.join(parts)}) GROUP BY account_id, at {_PATIENT}",
+        f"WHERE ({') OR ('.join(parts)}) GROUP BY account_id, at {PATIENT}",
         params,
         surface="minutes.changed",
     )
     return [_Minute(*row) for row in rows]
-
-
-def _between(start: str, end: str) -> str:
-    """SQL of which runs began from one parameter until another."""
-    return (
-        f"executed_on >= fromUnixTimestamp64Micro({{{start}:Int64}}, 'UTC') "
-        f"AND executed_on < fromUnixTimestamp64Micro({{{end}:Int64}}, 'UTC')"
-    )
 
 
 def minutes_of(store: Store, account_id: str, *, by_source: bool) -> list[tuple[int, int]]:

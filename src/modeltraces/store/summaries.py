@@ -36,6 +36,7 @@ from modeltraces.store.coverage import (
 from modeltraces.store.engine import Store
 from modeltraces.store.errors import RightMissing
 from modeltraces.store.minutes import refresh_minutes
+from modeltraces.store.phrases import PATIENT
 from modeltraces.store.summing import sum_up
 
 log = structlog.get_logger(__name__)
@@ -134,7 +135,7 @@ def _changed(
         f"SELECT account_id, {hour_of()} AS at FROM runs WHERE executed_on < fromUnixTimestamp64Micro({{closed:Int64}}, 'UTC') "
         "AND (received_on > fromUnixTimestamp64Micro({last:Int64}, 'UTC') "
         "OR executed_on >= fromUnixTimestamp64Micro({was_closed:Int64}, 'UTC')) GROUP BY account_id, at "
-        "SETTINGS max_execution_time = 0, max_threads = 1",
+        f"{PATIENT}",
         params,
         surface="summaries.changed",
     )

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from modeltraces.store.coverage import HOUR, Unit, declare, ranges
 from modeltraces.store.engine import Store, StoreError
+from modeltraces.store.phrases import PATIENT, started_between
 
 EXACT_BELOW: Final = 10_000
 """Up to so many response times percentiles are exact."""
@@ -64,7 +65,7 @@ def _crowded(store: Store, account_id: str, ats: Sequence[int], unit: Unit) -> s
     condition, params = _of_runs(account_id, ats, unit)
     rows = store.query(
         f"SELECT {unit.of()} AS at FROM runs WHERE {condition} GROUP BY at "
-        f"HAVING uniq({', '.join(KEYS)}) > {MOST_SOURCES} SETTINGS max_execution_time = 0, max_threads = 1",
+        f"HAVING uniq({', '.join(KEYS)}) > {MOST_SOURCES} {PATIENT}",
         params,
         surface="summaries.sources",
     )
@@ -99,7 +100,7 @@ def _insert(store: Store, account_id: str, ats: Sequence[int], generation: int, 
         f"FROM ({by_class}) AS r ARRAY JOIN [0, 1, 2] AS grain GROUP BY grain, at, {names}, class) GROUP BY grain, at, {names}"
     )
     store.command(
-        f"{into(unit)} * FROM ({sums}) SETTINGS max_execution_time = 0, max_threads = 1",
+        f"{into(unit)} * FROM ({sums}) {PATIENT}",
         {**params, "generation": generation + 1},
     )
     blank(store, account_id, ats, f"grain < {DAYS_ABOVE}", generation + 1, unit)
@@ -122,8 +123,5 @@ def _of_runs(account_id: str, ats: Sequence[int], unit: Unit) -> tuple[str, dict
     parts = []
     for number, (first, last) in enumerate(ranges(ats)):
         params |= {f"from_{number}": first * unit.us, f"to_{number}": last * unit.us}
-        parts.append(
-            f"(executed_on >= fromUnixTimestamp64Micro({{from_{number}:Int64}}, 'UTC') "
-            f"AND executed_on < fromUnixTimestamp64Micro({{to_{number}:Int64}}, 'UTC'))"
-        )
+        parts.append(f"({started_between(f'from_{number}', f'to_{number}')})")
     return f"account_id = {{account_id:String}} AND ({' OR '.join(parts)})", params

@@ -21,6 +21,7 @@ from modeltraces.store.cluster import patiently
 from modeltraces.store.coverage import US_PER_HOUR, VERSIONS
 from modeltraces.store.engine import Store, StoreError
 from modeltraces.store.errors import QueryMemoryExceeded, StoreOverloaded, StoreUnavailable
+from modeltraces.store.phrases import PATIENT, started_between
 from modeltraces.store.words import BLOCK_BYTES, Stretch, blocks_of, remove_words, write_words
 
 log = structlog.get_logger(__name__)
@@ -47,11 +48,7 @@ _BROKEN_OFF_US: Final = 900_000_000
 another process may be at it."""
 _MOST_STRETCHES: Final = 65_000
 _NO_PLACE: Final = 65_535
-_OF_HOUR: Final = (
-    "account_id = {account_id:String} AND executed_on >= fromUnixTimestamp64Micro({first:Int64}, 'UTC') "
-    "AND executed_on < fromUnixTimestamp64Micro({last:Int64}, 'UTC')"
-)
-_PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
+_OF_HOUR: Final = f"account_id = {{account_id:String}} AND {started_between('first', 'last')}"
 
 _WIDE: Final = "[\u3000-\U0010ffff]"
 """Scripts that are written without spaces, where a word is two characters."""
@@ -112,7 +109,7 @@ def missing(store: Store, now_us: int, limit: int) -> list[tuple[str, int, int]]
         "SELECT account_id, at, version FROM summary_hours FINAL WHERE account_id != '' AND covered AND at < {before:Int32} "
         "AND (account_id, at, version) GLOBAL NOT IN (SELECT account_id, at, version FROM text_hours FINAL "
         f"WHERE multiIf(NOT made, generation >= {{broken_off:UInt64}}, form = {_LACKING}, generation >= {{again:UInt64}}, "
-        f"form = {_FORM})) ORDER BY at DESC LIMIT {{limit:UInt64}} {_PATIENT}",
+        f"form = {_FORM})) ORDER BY at DESC LIMIT {{limit:UInt64}} {PATIENT}",
         {
             "before": (now_us - _QUIET_US) // US_PER_HOUR,
             "broken_off": (now_us - _BROKEN_OFF_US) * VERSIONS,
@@ -192,7 +189,7 @@ def _stretches(store: Store, account_id: str, at: int) -> tuple[list[Stretch], s
         f"arrayDistinct(ngrams({folded('request_id')}, 1)) AS characters, "
         f"greatest(length(input) + length(output), {_BYTES // _RUNS}) AS size, "
         f"intDiv(sum(size) OVER (ORDER BY executed_on ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), {_BYTES}) AS number "
-        f"FROM runs WHERE {_OF_HOUR}) GROUP BY number ORDER BY number {_PATIENT}",
+        f"FROM runs WHERE {_OF_HOUR}) GROUP BY number ORDER BY number {PATIENT}",
         {"account_id": account_id, "first": at * US_PER_HOUR, "last": (at + 1) * US_PER_HOUR},
         surface="texts.stretches",
     )
@@ -213,7 +210,7 @@ def _blank(store: Store, account_id: str, at: int, stretches: int, generation: i
     store.command(
         "INSERT INTO text_grams (account_id, segment, at, stretch, generation, places) "
         "SELECT account_id, segment, at, stretch, {generation:UInt64}, [] FROM text_grams WHERE account_id = {account_id:String} "
-        f"AND at = {{at:Int32}} AND stretch >= {{stretches:UInt32}} AND notEmpty(places) {_PATIENT}",
+        f"AND at = {{at:Int32}} AND stretch >= {{stretches:UInt32}} AND notEmpty(places) {PATIENT}",
         {"account_id": account_id, "at": at, "stretches": stretches, "generation": generation},
     )
 
@@ -243,7 +240,7 @@ def _write(
         "INSERT INTO text_grams (account_id, segment, at, stretch, generation, places) SELECT {account_id:String}, segment, "
         f"{{at:Int32}}, stretch, {{generation:UInt64}}, arraySort(groupUniqArrayIf(place, place != {_NO_PLACE})) FROM "
         f"(SELECT stretch, {_SEGMENT} AS segment, {_PLACE} AS place FROM ({grams}) UNION ALL {everywhere}) "
-        f"GROUP BY stretch, segment {_PATIENT}",
+        f"GROUP BY stretch, segment {PATIENT}",
         {
             "account_id": account_id,
             "at": at,

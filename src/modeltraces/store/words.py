@@ -16,6 +16,7 @@ from typing import Final
 from modeltraces.store.cluster import patiently
 from modeltraces.store.engine import Store
 from modeltraces.store.errors import QueryGroupsExceeded
+from modeltraces.store.phrases import PATIENT, started_between
 
 LONGEST_WORD: Final = 256
 """Bytes, of ASCII alone. What is longer is no word: runs that have one are read."""
@@ -36,11 +37,7 @@ _MOST_WORDS: Final = 400_000
 _KEY_BITS: Final = 18
 MOST_US: Final = 1 << (64 - _KEY_BITS)
 """Two years, of which one number holds start and first bits of the key."""
-_PATIENT: Final = "SETTINGS max_execution_time = 0, max_threads = 1"
-_OF_BLOCK: Final = (
-    "FROM runs FINAL WHERE account_id = {account_id:String} AND executed_on >= fromUnixTimestamp64Micro({first:Int64}, 'UTC') "
-    "AND executed_on < fromUnixTimestamp64Micro({last:Int64}, 'UTC')"
-)
+_OF_BLOCK: Final = f"FROM runs FINAL WHERE account_id = {{account_id:String}} AND {started_between('first', 'last')}"
 _PLACE: Final = "{account_id:String} AS account_id, {at:Int32} AS at, {block:UInt16} AS block, {generation:UInt64}"
 
 
@@ -108,10 +105,10 @@ def write_words(store: Store, account_id: str, at: int, blocks: Sequence[tuple[i
             "account_id": account_id, "at": at, "block": block, "generation": generation, "first": first, "last": last,
         }  # fmt: skip
         try:
-            store.command(f"{_WORDS} {_PATIENT}, max_rows_to_group_by = {_MOST_WORDS}", params)
+            store.command(f"{_WORDS} {PATIENT}, max_rows_to_group_by = {_MOST_WORDS}", params)
         except QueryGroupsExceeded:
             return 0
-        store.command(f"{_RUNS} {_PATIENT}", params)
+        store.command(f"{_RUNS} {PATIENT}", params)
     return len(blocks)
 
 
