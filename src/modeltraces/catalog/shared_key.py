@@ -7,12 +7,11 @@ import hashlib
 from typing import Final
 
 import structlog
-from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 
+from modeltraces.catalog import agreements
+from modeltraces.catalog.agreements import agreed
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
-from modeltraces.catalog.tables import InstallationRow
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +24,8 @@ def hold_to_one(catalog: Catalog, secret: bytes) -> None:
     A key in one directory with its catalog (SQLite) can only have been lost, and a new one is no mistake.
     """
     mine = hashlib.sha256(b"modeltraces secret key\0" + secret).hexdigest()
-    insert = (sqlite.insert if catalog.is_sqlite else postgresql.insert)(InstallationRow)
     with catalog.writing() as session:
-        session.execute(insert.values(name=_NAME, value=mine).on_conflict_do_nothing())
-        row = session.get_one(InstallationRow, _NAME)
+        row = agreed(catalog, session, _NAME, mine)
         if row.value == mine:
             return
         if not catalog.is_sqlite:
@@ -42,5 +39,4 @@ def hold_to_one(catalog: Catalog, secret: bytes) -> None:
 
 def forget(catalog: Catalog) -> None:
     """Let the next process bring another key."""
-    with catalog.writing() as session:
-        session.execute(delete(InstallationRow).where(InstallationRow.name == _NAME))
+    agreements.forget(catalog, _NAME)

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 
+from modeltraces.catalog import agreements
+from modeltraces.catalog.agreements import agreed
 from modeltraces.catalog.db import Catalog
 from modeltraces.catalog.errors import CatalogUnavailable
-from modeltraces.catalog.tables import InstallationRow
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +30,8 @@ def hold_to_one(catalog: Catalog, store: str) -> None:
 
     A catalog in a file (SQLite) has one process at a time: it is told in the log.
     """
-    insert = (sqlite.insert if catalog.is_sqlite else postgresql.insert)(InstallationRow)
     with catalog.writing() as session:
-        session.execute(insert.values(name=_NAME, value=store).on_conflict_do_nothing())
-        row = session.get_one(InstallationRow, _NAME)
+        row = agreed(catalog, session, _NAME, store)
         if row.value.partition(" ")[0] != store.partition(" ")[0]:
             line = (
                 f"The catalog {catalog.shown_url} is used with the runs {_shown(row.value)}, and this process has others, "
@@ -49,8 +46,7 @@ def hold_to_one(catalog: Catalog, store: str) -> None:
 
 def forget(catalog: Catalog) -> None:
     """Let the next process bring another store."""
-    with catalog.writing() as session:
-        session.execute(delete(InstallationRow).where(InstallationRow.name == _NAME))
+    agreements.forget(catalog, _NAME)
 
 
 def _shown(store: str) -> str:

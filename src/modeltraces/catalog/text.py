@@ -1,19 +1,20 @@
 """Checks of names and emails that people or programs give."""
 
+import re
 import unicodedata
+from typing import Final
 
 from modeltraces.catalog.errors import Invalid
 
+UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates: NUL does not fit in PostgreSQL's text, the latter not in UTF-8, the rest not on a line."""
 LONGEST_NAME = 200
 LONGEST_EMAIL = 254
 """RFC 5321's limit of a mailbox that can be written to."""
 
 
 def has_unprintable(value: str) -> bool:
-    if value.isprintable():
-        return False
-    # NUL does not fit in PostgreSQL's text, lone surrogates not in UTF-8, the rest not on a line.
-    return any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+    return not value.isprintable() and UNPRINTABLE.search(value) is not None
 
 
 def clean_name(value: str, what: str, longest: int = LONGEST_NAME) -> str:

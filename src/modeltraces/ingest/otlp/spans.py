@@ -1,6 +1,5 @@
 """Spans → runs. One span that cannot be read is refused with a reason; the others are not touched by it."""
 
-import re
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from modeltraces.catalog.text import UNPRINTABLE
 from modeltraces.ingest.otlp.attributes import attributes_of, text_of
 from modeltraces.ingest.otlp.contents import add_to_payloads, parts_of_events
 from modeltraces.ingest.otlp.dialects.kinds import operation_of
@@ -37,7 +37,6 @@ _NAMES: Final = (
     "error_type", "error_code", "response_id", "session_id", "user_id", "instrumentation",
 )  # fmt: skip
 _names_of: Final = attrgetter(*_NAMES)
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIRST_TOKEN_EVENTS: Final = frozenset(
     {"First Token Stream Event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
 )
@@ -190,7 +189,7 @@ def _run_of(span: Span, origin: _Origin) -> Run | None:
 def _catalog_name(text: str) -> str:
     """The gateway takes no control characters in names, which nobody could type; a span is kept, and tells where they stood."""
     text = text.strip()
-    return text if text.isprintable() else _UNPRINTABLE.sub(REPLACEMENT, text)
+    return text if text.isprintable() else UNPRINTABLE.sub(REPLACEMENT, text)
 
 
 def _provider(name: str) -> str:
