@@ -1,16 +1,15 @@
 """Hours that are made of their minutes, and whose minutes are read where the hour is not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 
-from modeltraces.query import covered
 from modeltraces.query.filters import FilterContext, parse
 from modeltraces.query.series import axis_of, series
-from modeltraces.store import adding_up, minutes, summing
+from modeltraces.store import adding_up, summing
 from modeltraces.store.coverage import HOUR, MINUTE, VERSIONS, Unit, declare, forget
 from modeltraces.store.engine import ClickHouseStore, Store, StoreError
 from modeltraces.store.rows import insert_runs
@@ -18,23 +17,22 @@ from modeltraces.store.summaries import refresh
 from modeltraces.store.summing import sum_up
 from tests.query.busy_hours import an_hour, busy, minutes_of, of, read_run_by_run
 from tests.query.runs import SECOND_US
-from tests.query.sums import agree, forget_all_sums, made, run_by_run
+from tests.query.sums import agree, made, run_by_run
 
-pytestmark = pytest.mark.whole_store
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
-    yield
-    forget_all_sums(store)
+pytestmark = [pytest.mark.whole_store, pytest.mark.usefixtures("sums_of_its_own", "no_hour_is_too_small")]
 
 
-@pytest.fixture(autouse=True)
-def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(covered, "FEWEST_RUNS", 0)
-    monkeypatch.setattr(minutes, "FEWEST_RUNS", 1)
-    monkeypatch.setattr("modeltraces.store.summaries._AT_ONCE", 48)
-    monkeypatch.setattr(minutes, "_AT_ONCE", 60)
+def summed_up_from_runs(patch: pytest.MonkeyPatch, account_id: str) -> list[tuple[Unit, list[int]]]:
+    """Of this account, from now on; others may have hours that are left."""
+    found: list[tuple[Unit, list[int]]] = []
+
+    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
+        if whose == account_id:
+            found.append((unit, list(ats)))
+        return sum_up(store, whose, ats, generation, unit)
+
+    patch.setattr("modeltraces.store.summaries.sum_up", noted)
+    return found
 
 
 def test_an_hour_of_many_sources_is_read_by_its_minutes_by_source(
@@ -116,14 +114,7 @@ def test_a_late_run_has_its_minute_read_and_summed_up_again_and_nothing_else(
     # Seven of its minute.
     assert read_run_by_run(store, selection) == 7
     assert agree(store, selection).total_requests == before.total_requests + 1
-    summed_up: list[Any] = []
-
-    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
-        if whose == account_id:
-            summed_up.append((unit, list(ats)))
-        return sum_up(store, whose, ats, generation, unit)
-
-    monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
+    summed_up = summed_up_from_runs(monkeypatch, account_id)
     refresh(store, clock + 3, most_hours=1000)
     assert [one for one in summed_up if one[0] is HOUR] == []
     assert [at for _, ats in summed_up for at in ats] == [late.executed_on_us // MINUTE.us]
@@ -242,14 +233,7 @@ def test_an_hour_that_was_changed_since_is_not_summed_up_in_vain(
     refresh(store, clock + 1, most_hours=1000)
     insert_runs(store, [made(account_id, Random(3), 9000, clock + 2, executed_on_us=clock - 25 * MINUTE.us)])
     forget(store, account_id=account_id, now_us=clock + 100)
-    summed_up: list[Any] = []
-
-    def noted(store: Store, whose: str, ats: Sequence[int], generation: int, unit: Unit) -> list[int]:
-        if whose == account_id:
-            summed_up.extend(ats)
-        return sum_up(store, whose, ats, generation, unit)
-
-    monkeypatch.setattr("modeltraces.store.summaries.sum_up", noted)
+    summed_up = summed_up_from_runs(monkeypatch, account_id)
     refresh(store, clock + 3, most_hours=1000)
     assert summed_up == []
     agree(store, of(account_id, clock))

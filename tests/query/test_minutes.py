@@ -1,6 +1,5 @@
 """The hour that is not over, by its minutes: what is answered from them is what the runs themselves give."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from uuid import uuid4
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from modeltraces.query import covered
 from modeltraces.query.filters import parse
 from modeltraces.query.selection import Selection
 from modeltraces.query.summed import summed
@@ -20,10 +18,10 @@ from modeltraces.store.rows import insert_runs
 from modeltraces.store.summaries import refresh
 from tests.query.busy_hours import HOURS, an_hour, busy, minutes_of, of, read_run_by_run, some
 from tests.query.runs import DAY_US, SECOND_US
-from tests.query.sums import agree, forget_all_sums, made
+from tests.query.sums import agree, made
 from tests.support.random_cases import examples
 
-pytestmark = pytest.mark.whole_store
+pytestmark = [pytest.mark.whole_store, pytest.mark.usefixtures("sums_of_its_own", "no_hour_is_too_small")]
 FILTERS = (
     "",
     "",
@@ -34,20 +32,6 @@ FILTERS = (
     "model:m1",
     "response_time>500ms",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
-    yield
-    forget_all_sums(store)
-
-
-@pytest.fixture(autouse=True)
-def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(covered, "FEWEST_RUNS", 0)
-    monkeypatch.setattr(minutes, "FEWEST_RUNS", 1)
-    monkeypatch.setattr("modeltraces.store.summaries._AT_ONCE", 48)
-    monkeypatch.setattr(minutes, "_AT_ONCE", 60)
 
 
 @pytest.mark.timeout(900)

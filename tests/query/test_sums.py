@@ -1,7 +1,6 @@
 """The hours' sums: what is answered from them is what the runs themselves give, whatever came, changed or went meanwhile."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -29,30 +28,16 @@ from modeltraces.store.summaries import refresh
 from modeltraces.store.summarizing import Summarizer
 from modeltraces.store.summing import EXACT_BELOW
 from tests.query.runs import DAY_US, NOON_US, SECOND_US, run
-from tests.query.sums import HOURS, MIDNIGHT_US, agree, forget_all_sums, made, run_by_run
+from tests.query.sums import HOURS, MIDNIGHT_US, agree, made, run_by_run
 from tests.support.random_cases import examples
 
-pytestmark = pytest.mark.whole_store
+pytestmark = [pytest.mark.whole_store, pytest.mark.usefixtures("sums_of_its_own", "no_store_is_too_small")]
 NOBODY = FilterContext()
 LONG_AFTER_US = NOON_US + 6 * DAY_US
 FILTERS = (
     "", "", "", "status:failed", "source:a", "-source:a*", "source_type:Agent status:success", "deployment_version:*",
     "connection_name:(x OR y)", "model:m1", "response_time>500ms", "input:refund", "model_kind:external -status:failed",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_summed_up_for_others(store: Store) -> Iterator[None]:
-    """Other tests give their runs any time of receipt."""
-    yield
-    forget_all_sums(store)
-
-
-@pytest.fixture(autouse=True)
-def no_store_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(covered, "FEWEST_RUNS", 0)
-    # A test's eighty hours in two steps, not in ten: a step costs the same however little is in it.
-    monkeypatch.setattr("modeltraces.store.summaries._AT_ONCE", 48)
 
 
 @pytest.fixture
