@@ -207,3 +207,23 @@ def test_a_change_that_could_not_be_told_of_is_not_made(server: Server, monkeypa
     with pytest.raises(StoreUnavailable):
         asyncio.run(retention.change_retention(SimpleNamespace(), identity))  # type: ignore[arg-type]
     assert made == ["preview_policy"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "says"),
+    [
+        ("POST", f"{PATH}/sweep?dry_run=true", "There is no parameter 'dry_run'. This call takes none."),
+        ("PATCH", f"{PATH}?dryrun=true", "There is no parameter 'dryrun'. Did you mean dry_run?"),
+        ("PATCH", f"{PATH}/models/large?dry_run=true&x=1", "There is no parameter 'x'. Known: dry_run."),
+        ("PATCH", f"{PATH}?dry_run=true&dry_run=false", "dry_run was given 2 times; give it once."),
+    ],
+)
+def test_what_may_have_been_meant_to_hold_a_change_back_is_refused(
+    admin: httpx.Client, method: str, path: str, says: str
+) -> None:
+    before = ask(admin, PATH)
+    answer = admin.request(method, path, json={"keep_runs_days": 3} if method == "PATCH" else None)
+    assert (answer.status_code, answer.json()["detail"]) == (400, says)
+    found = ask(admin, PATH)
+    assert (found["account"], found["models"]) == (before["account"], before["models"])
+    assert found["last_sweep"] == before["last_sweep"]

@@ -155,10 +155,19 @@ def test_what_else_the_target_holds_is_said(filled: Server, clickhouse: ClickHou
     ],
 )
 def test_what_cannot_be_copied_is_one_line(tmp_path: Path, source: str, target: str, says: str) -> None:
+    (tmp_path / "metadata").mkdir()
     status, said = copy(source.format(here=tmp_path), target.format(here=tmp_path))
     assert status == 1
     (line,) = said.strip().splitlines()
     assert says in line
+
+
+def test_a_folder_that_is_no_store_is_not_made_one(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    status, said = copy(f"chdb://{tmp_path}", "http://127.0.0.1:9/x")
+    assert (status, "there is no store at" in said) == (1, True), said
+    assert "the folder `runs` in the data directory" in " ".join(said.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 
 def test_the_clusters_of_both_are_named(filled: Server, clickhouse: ClickHouse) -> None:

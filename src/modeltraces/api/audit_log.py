@@ -22,8 +22,7 @@ from modeltraces.catalog.audit_actions import ACTIONS, check_action
 from modeltraces.catalog.db import Catalog
 from modeltraces.parts import Parts
 from modeltraces.query.cursor import CursorError
-from modeltraces.query.fields import nearest_names
-from modeltraces.query.selection import DEFAULT_LIMIT, MAX_LIMIT, SelectionError, parse_limit
+from modeltraces.query.selection import DEFAULT_LIMIT, MAX_LIMIT, SelectionError, no_such_parameter, parse_limit
 from modeltraces.query.times import parse_instant, rfc3339
 
 log = structlog.get_logger(__name__)
@@ -129,9 +128,7 @@ def parse_filter(params: QueryParams, also: Collection[str] = ()) -> AuditFilter
     known = (*_FILTER_NAMES, *also)
     for name in params:
         if name not in known:
-            near = nearest_names(name, known)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
-            raise SelectionError(name, f"There is no parameter {name!r}. {hint}")
+            raise no_such_parameter(name, known)
         if len(values := params.getlist(name)) > 1:
             raise SelectionError(name, f"{name} was given {len(values)} times; give it once.")
     start, end = _instant(params, "from"), _instant(params, "to")

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from modeltraces.api.parameters import check_parameters
 from modeltraces.api.security import SAFE_METHODS, comes_from_our_page, same_token, sent_csrf_token
 from modeltraces.catalog.errors import Invalid
 from modeltraces.catalog.key_authenticator import KeyAuthenticator, KeyIdentity
@@ -188,7 +189,10 @@ def require(scope: Scope, *, basic: bool = False) -> Callable[[Request], Awaitab
             if identity.key is not None:
                 raise Forbidden(f"This key lacks the scope {scope!r}. Make one with it, or use another key.")
             raise Forbidden(f"Your role ({identity.role}) does not allow this. Ask an owner or admin of the account.")
-        return await checked(request, identity)
+        allowed = await checked(request, identity)
+        if scope == "admin" and request.method not in SAFE_METHODS:
+            check_parameters(request)
+        return allowed
 
     return dependency
 

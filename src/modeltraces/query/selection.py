@@ -75,6 +75,12 @@ class Selection:
         return replace(self, from_us=None, to_us=None, period="all", filter=None, filter_text="")
 
 
+def no_such_parameter(name: str, known: Sequence[str]) -> SelectionError:
+    near = nearest_names(name, tuple(known))
+    takes = f"Known: {', '.join(known)}." if known else "This call takes none."
+    return SelectionError(name, f"There is no parameter {name!r}. {f'Did you mean {near[0]}?' if near else takes}")
+
+
 def parse_selection(params: QueryString, *, account_id: str, now_us: int, also: Collection[str] = ()) -> Selection:
     """The selection that query parameters ask for. `also`: names that the endpoint itself takes.
 
@@ -83,9 +89,7 @@ def parse_selection(params: QueryString, *, account_id: str, now_us: int, also: 
     given = _grouped(params)
     for name in given:
         if name not in PARAMETERS and name not in also:
-            near = nearest_names(name, (*PARAMETERS, *also))
-            hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join((*PARAMETERS, *also))}."
-            raise SelectionError(name, f"There is no parameter {name!r}.{hint}")
+            raise no_such_parameter(name, (*PARAMETERS, *also))
         if name != "model":
             _single(given, name)
     parse_limit(given)

@@ -214,7 +214,8 @@ def check_addresses(source: str, target: str) -> None:
     """Raises CannotCopy when the two addresses cannot be opened beside each other."""
     if re.sub("/+$", "", source) == re.sub("/+$", "", target):
         raise CannotCopy("source and target are the same store. Give two addresses.")
-    if source.startswith("chdb:") and not Path(source.removeprefix("chdb://")).is_dir():
+    # The engine would make one in any folder.
+    if source.startswith("chdb:") and not (Path(source.removeprefix("chdb://")) / "metadata").is_dir():
         raise CannotCopy(f"there is no store at {source}. The embedded one is the folder `runs` in the data directory.")
     if source.startswith("chdb:") and target.startswith("chdb:"):
         raise CannotCopy(
